@@ -1,0 +1,1 @@
+"""cleanplate removes things from video."""

@@ -1,0 +1,90 @@
+"""Finds engines by task and name. The folder ``engines/<task>`` is the list.
+
+Other packages add engines through the entry point group ``cleanplate.engines``: an entry
+``task.name = "package.module"`` names a module that defines ``Engine``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from functools import cache
+from typing import Any
+
+from cleanplate.errors import InputError, MissingDependencyError
+from cleanplate.protocols import About, Runtime, Task
+from cleanplate.settings import parse
+
+TASKS: tuple[Task, ...] = ("segment", "track", "inpaint")
+
+
+@cache
+def _modules() -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for task in TASKS:
+        package = importlib.import_module(f"cleanplate.engines.{task}")
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.name.startswith("_") and not module.ispkg:
+                found[task, module.name] = f"{package.__name__}.{module.name}"
+    for entry in importlib.metadata.entry_points(group="cleanplate.engines"):
+        task, _, name = entry.name.partition(".")
+        if task in TASKS and name:
+            found.setdefault((task, name), entry.value)
+    return found
+
+
+def names(task: Task) -> list[str]:
+    """The engines of ``task``, sorted."""
+    return sorted(name for t, name in _modules() if t == task)
+
+
+def find(task: Task, name: str) -> Any:
+    """The class ``Engine`` of the engine ``name``; nothing is constructed.
+
+    Raises:
+        InputError: there is no such engine.
+    """
+    module = _modules().get((task, name))
+    if module is None:
+        raise InputError(
+            f"There is no {task} engine {name!r}; there are: {', '.join(names(task))}."
+        )
+    return importlib.import_module(module).Engine
+
+
+def missing(about: About) -> list[str]:
+    """The modules that an engine needs and that are not installed."""
+    return [module for module in about.needs if importlib.util.find_spec(module) is None]
+
+
+def create(
+    task: Task,
+    name: str,
+    settings: Any = None,
+    runtime: Runtime | None = None,
+) -> Any:
+    """Construct an engine.
+
+    Args:
+        task: ``segment``, ``track`` or ``inpaint``.
+        name: one of ``names(task)``.
+        settings: an instance of the engine's ``Settings``, a mapping of field to text, or None
+            for the defaults.
+        runtime: where to compute; the CPU in float32 when None.
+
+    Raises:
+        InputError: no such engine, or a setting that does not fit.
+        MissingDependencyError: the engine needs what is not installed.
+    """
+    engine = find(task, name)
+    lacking = missing(engine.about)
+    if lacking:
+        raise MissingDependencyError(
+            f"The {task} engine {name} needs {', '.join(lacking)}; "
+            f"install it with: pip install 'cleanplate[{engine.about.extra}]'."
+        )
+    if settings is None or isinstance(settings, dict):
+        settings = parse(engine.Settings, settings or {})
+    return engine(settings, runtime or Runtime())

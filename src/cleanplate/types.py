@@ -1,0 +1,157 @@
+"""The things that travel through cleanplate: frames, masks, prompts. Frozen dataclasses.
+
+Pixels are RGB, uint8, (H, W, 3). Coordinates are (x, y) in pixels of the upright picture, origin
+top left; the ends of a box are exclusive. Times are exact fractions of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from cleanplate.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BACKGROUND = 0  # the value of a mask where nothing is to be removed
+MAX_OBJECT_ID = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a clip, or a region of it."""
+
+    index: int
+    """Position in presentation order, from 0."""
+    time: Fraction
+    """Presentation time in seconds, exact."""
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, read-only."""
+    shot: int = 0
+    """Number of the shot, from 0. Two frames of different shots share no background."""
+    source: Any = None
+    """What media needs to write a fill back into the source's own planes; None elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskedFrame:
+    """A frame with what is to be filled in it."""
+
+    frame: Frame
+    mask: np.ndarray
+    """(H, W) uint8 of the image's size, value = object id, 0 = background. Fill where not 0."""
+    origin: tuple[int, int] = (0, 0)
+    """(x, y) of the image's top left pixel in the whole picture: a region may follow its mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A click. ``positive`` False means: not this."""
+
+    x: float
+    y: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle [x0, x1) x [y0, y1) in pixels."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def __post_init__(self) -> None:
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise InputError(
+                f"Box {self.x0},{self.y0},{self.x1},{self.y1} is empty; give X0,Y0,X1,Y1 with "
+                "X1 > X0 and Y1 > Y0."
+            )
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index an (H, W, ...) array with this."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+
+@dataclass(frozen=True, slots=True)
+class Brush:
+    """A stroke: the discs of ``radius`` px along the polyline ``points``."""
+
+    points: tuple[tuple[float, float], ...]
+    radius: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """All that a user points with at one object in one frame."""
+
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+    brushes: tuple[Brush, ...] = ()
+    mask: np.ndarray | None = None
+    """(H, W) bool: a rough or an exact outline, by the engine's setting."""
+    object_id: int = 1
+    at: int | Fraction = 0
+    """The frame: an int is an index, a Fraction is a time in seconds."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.object_id <= MAX_OBJECT_ID:
+            raise InputError(f"Object {self.object_id} is no object id; use 1 to {MAX_OBJECT_ID}.")
+
+    @property
+    def is_lone_box(self) -> bool:
+        return self.box is not None and not (self.points or self.brushes or self.mask is not None)
+
+
+class Visibility(StrEnum):
+    """What a tracker says of one object in one frame."""
+
+    VISIBLE = "visible"
+    PARTLY_HIDDEN = "partly hidden"
+    HIDDEN = "hidden"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectState:
+    """One object in one frame, as its tracker sees it."""
+
+    object_id: int
+    confidence: float
+    """0..1, the engine's own estimate."""
+    visibility: Visibility
+    corners: np.ndarray | None = None
+    """(4, 2) float32 (x, y), clockwise from the top left: planar engines only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedMask:
+    """What a tracker returns for one frame."""
+
+    mask: np.ndarray
+    """(H, W) uint8, value = object id, 0 = background."""
+    objects: tuple[ObjectState, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What a segmenter offers for one prompt, best first."""
+
+    masks: np.ndarray
+    """(n, H, W) bool, n >= 1."""
+    confidences: np.ndarray
+    """(n,) float32 in 0..1, descending."""
