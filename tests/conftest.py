@@ -1,0 +1,19 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """The folder of real footage; the test is skipped, and says so, where there is none."""
+    folder = Path(os.environ.get("CLEANPLATE_CLIPS", ROOT.parent / "shared" / "clips"))
+    if not folder.is_dir():
+        pytest.skip(f"NO FOOTAGE: {folder} is no folder; set CLEANPLATE_CLIPS to run this test")
+    return folder
