@@ -1,0 +1,96 @@
+"""Masks as arrays: growing, feathering, boxes, pieces. A mask is (H, W) uint8, value = object id."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cleanplate.types import Box
+
+
+def bounding_box(mask: np.ndarray) -> Box | None:
+    """The smallest box around all that is not background; None for an empty mask."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8) if mask.dtype == bool else mask)
+    return Box(x, y, x + width, y + height) if width else None
+
+
+def object_boxes(mask: np.ndarray) -> dict[int, Box]:
+    """The box of each object in ``mask``, by its id."""
+    whole = bounding_box(mask)
+    if whole is None:
+        return {}
+    inner = mask[whole.slices]
+    counts = np.bincount(inner.ravel(), minlength=256)
+    counts[0] = 0
+    ids = np.flatnonzero(counts)
+    if len(ids) == 1:
+        return {int(ids[0]): whole}
+    boxes = {}
+    for object_id in ids:
+        box = bounding_box(np.asarray(inner == object_id))
+        assert box is not None  # counted above
+        boxes[int(object_id)] = shifted(box, whole.x0, whole.y0)
+    return boxes
+
+
+def shifted(box: Box, dx: int, dy: int) -> Box:
+    return Box(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
+
+
+def clipped(box: Box, width: int, height: int) -> Box | None:
+    """The part of ``box`` inside a picture of that size; None where there is none."""
+    x0, y0 = max(box.x0, 0), max(box.y0, 0)
+    x1, y1 = min(box.x1, width), min(box.y1, height)
+    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Every object grown by ``pixels`` in all directions (a disc); objects keep their own pixels."""
+    box = bounding_box(mask)
+    if pixels <= 0 or box is None:
+        return mask
+    height, width = mask.shape
+    room = clipped(
+        Box(box.x0 - pixels, box.y0 - pixels, box.x1 + pixels, box.y1 + pixels), width, height
+    )
+    assert room is not None  # it holds a pixel of the mask
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    before = mask[room.slices]
+    after = mask.copy()
+    after[room.slices] = np.where(before > 0, before, cv2.dilate(before, disc))
+    return after
+
+
+def inward_alpha(inside: np.ndarray, feather: int) -> np.ndarray:
+    """Weights of a fill: 0 outside, rising from the rim inwards to 1 over ``feather`` px.
+
+    The edge of the picture is no rim: what leaves the picture goes on beyond it.
+
+    Args:
+        inside: (H, W) bool or uint8, not 0 inside.
+        feather: width of the rise in px; 0 is a hard edge.
+
+    Returns:
+        (H, W) float32 in 0..1; greater than 0 exactly where ``inside`` is.
+    """
+    solid = (inside != 0).astype(np.uint8)
+    if feather <= 0:
+        return solid.astype(np.float32)
+    padded = cv2.copyMakeBorder(solid, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return np.minimum(depth / np.float32(feather + 1), 1) * solid
+
+
+def components(mask: np.ndarray, gap: int) -> np.ndarray:
+    """Number the parts of ``mask`` that lie more than ``gap`` px apart: 1, 2, ... (at most 255).
+
+    Ids are not looked at: this is for masks that never move, whose far parts are filled apart.
+    """
+    solid = (mask != 0).astype(np.uint8)
+    reach = max(1, gap // 2)
+    # A box filter is cheap at any size, and nearness need not be exact.
+    near = cv2.boxFilter(solid, cv2.CV_32F, (2 * reach + 1,) * 2, normalize=False) > 0
+    count, labels = cv2.connectedComponents(near.astype(np.uint8))
+    if count - 1 > 255:
+        return solid
+    return (labels * solid).astype(np.uint8)

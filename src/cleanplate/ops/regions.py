@@ -1,0 +1,159 @@
+"""Where an engine works: crops around the masks, of one size, that follow them through a shot.
+
+A 4K clip with a small logo should cost little more than a small clip. So each group of objects
+that lie together is filled in a crop of its own: the mask plus context, moved in jumps so that it
+stays put while the mask stays inside, and only over the frames that can matter to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cleanplate.settings import check, setting
+from cleanplate.types import Box
+
+NONE = -1  # in an array of boxes: the object is not in this frame
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSettings:
+    """How much of the picture around a mask an engine may look at."""
+
+    context: float = setting(
+        0.6, "Context around the mask on each side, as a part of the mask's size.", low=0, high=10
+    )
+    least_context: int = setting(
+        64, "Least context around the mask on each side.", low=0, high=4096, unit="px"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One crop through a stretch of one shot."""
+
+    objects: frozenset[int]
+    """Ids whose pixels are filled from this crop."""
+    start: int
+    """First frame that the engine sees."""
+    stop: int
+    """One past the last frame that the engine sees."""
+    width: int
+    height: int
+    origins: np.ndarray
+    """(stop - start, 2) int32: (x, y) of the crop's top left pixel in each frame."""
+
+    def box(self, index: int) -> Box:
+        x, y = (int(v) for v in self.origins[index - self.start])
+        return Box(x, y, x + self.width, y + self.height)
+
+
+def plan(
+    boxes: Mapping[int, np.ndarray],
+    shots: np.ndarray,
+    width: int,
+    height: int,
+    settings: RegionSettings,
+    lookback: int | None,
+    lookahead: int | None,
+) -> list[Region]:
+    """The crops that a clip needs, sorted by their first frame.
+
+    Args:
+        boxes: for each object id, (N, 4) int32 x0, y0, x1, y1 of its mask in each frame, ``NONE``
+            where it is not.
+        shots: (N,) shot number of each frame, ascending.
+        width, height: of the picture.
+        settings: the context.
+        lookback, lookahead: frames that the engine may use before and after a masked one; None
+            is all of the shot.
+    """
+    regions: list[Region] = []
+    edges = np.flatnonzero(np.diff(shots)) + 1
+    for first, last in zip([0, *edges], [*edges, len(shots)], strict=True):
+        inside = {i: b[first:last] for i, b in boxes.items() if (b[first:last, 0] != NONE).any()}
+        for group in _groups(inside, settings):
+            union = _union([inside[i] for i in sorted(group)])
+            seen = np.flatnonzero(union[:, 0] != NONE)
+            start = 0 if lookback is None else max(0, seen[0] - lookback)
+            stop = len(union) if lookahead is None else min(len(union), seen[-1] + 1 + lookahead)
+            size, origins = _path(union[start:stop], width, height, settings)
+            regions.append(
+                Region(frozenset(group), int(first + start), int(first + stop), *size, origins)
+            )
+    return sorted(regions, key=lambda region: region.start)
+
+
+def _margins(size: np.ndarray, settings: RegionSettings) -> np.ndarray:
+    return np.maximum(settings.least_context, np.ceil(size * settings.context)).astype(np.int32)
+
+
+def _groups(boxes: Mapping[int, np.ndarray], settings: RegionSettings) -> list[set[int]]:
+    """Objects whose masks come into each other's context belong to one group."""
+    groups: list[set[int]] = []
+    for object_id in boxes:
+        touching = [g for g in groups if any(_meet(boxes[object_id], boxes[o], settings) for o in g)]
+        merged = {object_id}.union(*touching)
+        groups = [g for g in groups if g not in touching] + [merged]
+    return groups
+
+
+def _meet(one: np.ndarray, other: np.ndarray, settings: RegionSettings) -> bool:
+    both = (one[:, 0] != NONE) & (other[:, 0] != NONE)
+    a, b = one[both], other[both]
+    reach = np.full((len(a), 2), settings.least_context)
+    near = np.maximum(a[:, :2], b[:, :2]) - np.minimum(a[:, 2:], b[:, 2:]) < reach
+    return bool(near.all(axis=1).any())
+
+
+def _union(boxes: list[np.ndarray]) -> np.ndarray:
+    stack = np.stack(boxes)
+    absent = stack[..., :1] == NONE
+    far = np.iinfo(np.int32).max
+    low = np.where(absent, far, stack[..., :2]).min(axis=0)
+    high = np.where(absent, NONE, stack[..., 2:]).max(axis=0)
+    union = np.concatenate([low, high], axis=1).astype(np.int32)
+    union[absent.all(axis=0)[:, 0]] = NONE
+    return union
+
+
+def _path(
+    boxes: np.ndarray, width: int, height: int, settings: RegionSettings
+) -> tuple[tuple[int, int], np.ndarray]:
+    """The crop's size and where it lies in each frame."""
+    seen = boxes[boxes[:, 0] != NONE]
+    largest = (seen[:, 2:] - seen[:, :2]).max(axis=0)
+    picture = np.array([width, height])
+    margins = _margins(largest, settings)
+    # Even sizes and places keep chroma samples whole.
+    size = np.minimum(largest + 2 * margins + 1 & ~1, picture)
+    origins = np.zeros((len(boxes), 2), np.int32)
+    place = _around(seen[0], size, picture)
+    for i, box in enumerate(boxes):
+        # The crop may lag until half of the context is used up, then it jumps back to the middle.
+        if box[0] != NONE and _leaves(box, place, size, margins // 2, picture):
+            place = _around(box, size, picture)
+        origins[i] = place
+    return (int(size[0]), int(size[1])), origins
+
+
+def _around(box: np.ndarray, size: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    middle = (box[:2] + box[2:]) // 2
+    return np.clip(middle - size // 2, 0, picture - size) & ~1
+
+
+def _leaves(
+    box: np.ndarray,
+    place: np.ndarray,
+    size: np.ndarray,
+    margins: np.ndarray,
+    picture: np.ndarray,
+) -> bool:
+    low = np.maximum(box[:2] - margins, 0)
+    high = np.minimum(box[2:] + margins, picture)
+    return bool((low < place).any() or (high > place + size).any())
