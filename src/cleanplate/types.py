@@ -155,3 +155,86 @@ class Candidates:
     """(n, H, W) bool, n >= 1."""
     confidences: np.ndarray
     """(n,) float32 in 0..1, descending."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a file that is not the processed picture."""
+
+    index: int
+    kind: str
+    """``audio``, ``subtitle``, ``data``, ``attachment`` or ``video``."""
+    codec: str
+    """FFmpeg's name; ``unknown`` where it knows none."""
+    language: str | None = None
+    title: str | None = None
+    dispositions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A named span of a clip, in seconds."""
+
+    start: Fraction
+    end: Fraction
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is in a clip. Codes of colour are those of ITU-T H.273, names those of FFmpeg."""
+
+    path: str
+    container: str
+    """FFmpeg's name of the format; ``images`` for a folder of images."""
+    codec: str
+    width: int
+    """Of the upright picture, in pixels."""
+    height: int
+    coded_width: int
+    """As stored, before the display matrix."""
+    coded_height: int
+    display_matrix: tuple[int, ...] | None
+    """Nine integers in FFmpeg's layout, or None where the file has none."""
+    rotation: int
+    """Degrees clockwise from the stored to the upright picture: 0, 90, 180 or 270."""
+    mirrored: bool
+    """Whether the upright picture is a mirror image of the stored one."""
+    sample_aspect_ratio: Fraction
+    """Width to height of one stored pixel."""
+    pixel_format: str
+    bit_depth: int
+    full_range: bool
+    color_range: int
+    """1 limited, 2 full, 0 unsaid."""
+    primaries: int
+    transfer: int
+    matrix: int
+    chroma_location: str
+    has_alpha: bool
+    field_order: str
+    """``progressive``, ``top first``, ``bottom first`` or ``unsaid``."""
+    average_rate: Fraction | None
+    """Frames a second, as the header says."""
+    time_base: Fraction
+    frame_count: int | None
+    """As the header says, less what an edit list hides; None where it does not say."""
+    start: Fraction
+    """Time of the first picture, in seconds."""
+    duration: Fraction | None
+    """In seconds, as the header says."""
+    bit_rate: int | None
+    """Of the video stream, in bits a second; estimated from the file's size if need be."""
+    stream_index: int
+    video_streams: int
+    """How many video streams there are, cover pictures not counted."""
+    streams: tuple[StreamInfo, ...] = ()
+    """The other streams."""
+    chapters: tuple[Chapter, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    mastering_display: str | None = None
+    """As x265 writes it: G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)."""
+    content_light: tuple[int, int] | None = None
+    """Greatest and greatest frame-average level, in candela a square metre."""
+    dynamic_hdr: tuple[str, ...] = ()
+    """Dynamic HDR data that re-encoding cannot keep, by name."""
