@@ -1,0 +1,294 @@
+"""One plane through one clip: a step from frame to frame, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.engines.track import _points, _search, _templates
+from cleanplate.engines.track._anchor import refine
+from cleanplate.engines.track._likeness import Likeness, compare
+from cleanplate.engines.track._pictures import Features, Picture
+from cleanplate.engines.track._sight import Sight
+from cleanplate.engines.track._templates import Template
+from cleanplate.ops import planes
+from cleanplate.ops.planes import Motion
+from cleanplate.types import ObjectState
+
+CONTENT = 0.80  # score of a first guess that ends the search for better ones
+KEYS = 8  # stored views at most
+KEY_SCALE = 1.25  # apart
+COAST = 0.85  # of the velocity is kept in each frame in which nothing is seen
+
+
+@dataclass(slots=True, eq=False)
+class Guess:
+    """A pose and how well it fits."""
+
+    pose: np.ndarray
+    likeness: Likeness
+    inliers: int = 0
+
+    @property
+    def score(self) -> float:
+        return self.likeness.score
+
+
+class Plane:
+    """One object. Everything here is changed by ``step`` alone."""
+
+    def __init__(self, object_id: int, mask: np.ndarray, corner: np.ndarray, quad: np.ndarray):
+        """``mask``: (h, w) uint8 0 or 255, the object; ``corner``: (x, y) of its first pixel;
+        ``quad``: (4, 2) its corners in the first frame, at pixel edges."""
+        self.object_id, self.mask, self.corner, self.quad = object_id, mask, corner, quad
+        sides = np.array(planes.sides(quad))
+        self.extent = sides / sides.max()
+        self.first_pose = planes.between(_templates.corners(self.extent), quad - 0.5)
+        self.pose = self.trusted = self.first_pose
+        self.velocity = np.zeros(2)
+        self.keys: list[Template] = []
+        self.correlation = np.ones((1, 1), np.float32)
+        self.sight = Sight()
+
+    @classmethod
+    def start(cls, object_id: int, picture: Picture, whole: np.ndarray) -> Plane:
+        """The object where ``whole`` ((H, W) bool) is True."""
+        quad = planes.quad_of_mask(whole)
+        ys, xs = np.nonzero(whole)
+        x, y = int(xs.min()), int(ys.min())
+        mask = np.where(whole[y : ys.max() + 1, x : xs.max() + 1], 255, 0).astype(np.uint8)
+        plane = cls(object_id, mask, np.array([x, y]), quad)
+        plane.keys = [_templates.take(picture, plane.pose, plane.extent, plane._surface())]
+        return plane
+
+    def step(self, previous: Picture, picture: Picture, cut: bool) -> None:
+        """Follow from ``previous`` into ``picture``; ``cut``: they are of different shots."""
+        if cut:
+            self.velocity = np.zeros(2)
+            self.sight.forget()
+        following = self.sight.sees
+        best = self._follow(previous, picture) if following else self._stay(picture)
+        if self.sight.wants_search(best.score, best.likeness.inside):
+            best = max([best, *self._search(picture)], key=lambda guess: guess.score)
+        self.sight.judge(best.likeness, best.inliers, best.pose)
+        if not self.sight.sees:
+            self.velocity = COAST * self.velocity
+            self.pose = planes.translation(*self.velocity) @ self.pose
+            if not self._is_near(picture):
+                self.sight.leave()
+            return
+        moved = self._centre(best.pose) - self._centre(self.pose)
+        self.velocity = moved if following else np.zeros(2)
+        self.pose = self.trusted = best.pose
+        self.correlation = best.likeness.correlation
+        self._remember(picture, best.likeness)
+
+    def report(self) -> ObjectState:
+        """What the tracker says of the object in the frame of the last step."""
+        corners = planes.apply(self.pose, _templates.corners(self.extent)) + 0.5
+        confidence = float(np.clip(self.sight.confidence, 0, 1))
+        return ObjectState(
+            self.object_id, confidence, self.sight.visibility, corners.astype(np.float32)
+        )
+
+    @property
+    def drawn_area(self) -> float:
+        """px^2, of the object in the frame of the last step."""
+        motion = planes.area(planes.apply(self.pose, _templates.corners(self.extent)))
+        return motion / planes.area(self.quad) * float((self.mask > 0).sum())
+
+    def draw(self, canvas: np.ndarray, leave_out: bool) -> None:
+        """Write the object's mask into ``canvas`` ((H, W) uint8), less the parts in front of it
+        where ``leave_out``."""
+        if not self.sight.sees:
+            return
+        corners = planes.apply(self.pose, _templates.corners(self.extent))
+        size = np.array([canvas.shape[1], canvas.shape[0]])
+        low = np.clip(np.floor(corners.min(axis=0)) - 1, 0, size).astype(int)
+        high = np.clip(np.ceil(corners.max(axis=0)) + 2, 0, size).astype(int)
+        width, height = (int(s) for s in high - low)
+        if min(width, height) < 1:
+            return
+        to_window = planes.translation(-low[0], -low[1])
+        motion = self.pose @ np.linalg.inv(self.first_pose)
+        from_mask = to_window @ motion @ planes.translation(*self.corner)
+        drawn = cv2.warpPerspective(self.mask, from_mask, (width, height)) > 127
+        if leave_out:
+            seen = cv2.warpPerspective(
+                self.correlation,
+                to_window @ self.pose @ self._to_plane(self.correlation),
+                (width, height),
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            drawn &= seen > 0.5
+        window = canvas[low[1] : high[1], low[0] : high[0]]
+        window[drawn] = self.object_id
+
+    def _follow(self, previous: Picture, picture: Picture) -> Guess:
+        """The plane where its points went, anchored to the stored view."""
+        allowed = self._point_mask()
+        starts, ends = _points.follow(
+            previous,
+            picture,
+            self.pose,
+            self._to_plane(allowed),
+            allowed,
+            self.velocity,
+            planes.apply(self.pose, _templates.corners(self.extent)),
+        )
+        guesses = []
+        on_plane = planes.apply(np.linalg.inv(self.pose), starts)
+        fitted = planes.fit(on_plane, ends, self._largest(self.pose))
+        if fitted is not None:
+            guesses.append(self._anchored(picture, fitted[0], int(fitted[1].sum())))
+        if not guesses or guesses[0].score < CONTENT:
+            fitted = planes.fit(starts, ends, Motion.SIMILARITY)
+            if fitted is not None:
+                guesses.append(self._anchored(picture, planes.unit(fitted[0] @ self.pose)))
+        if not guesses or max(g.score for g in guesses) < 0.6:
+            coasted = planes.translation(*self.velocity) @ self.pose
+            guesses.append(self._anchored(picture, coasted))
+        return max(guesses, key=lambda guess: guess.score)
+
+    def _stay(self, picture: Picture) -> Guess:
+        """The plane about where it was last seen, or would be by now, or was found just now."""
+        places = [self.pose, self.trusted]
+        if self.sight.candidate is not None:
+            places.append(self.sight.candidate)
+        guesses = [self._anchored(picture, place) for place in places]
+        return max(guesses, key=lambda guess: guess.score)
+
+    def _search(self, picture: Picture) -> list[Guess]:
+        """The plane anywhere in the picture."""
+        found = _search.by_features(picture, self.keys, self.extent, self._largest(self.trusted))
+        guesses = [self._anchored(picture, place.pose, place.inliers) for place in found[:3]]
+        if not guesses or max(g.score for g in guesses) < CONTENT:
+            sweep = _search.by_sweep(picture, self._key(self.trusted), self.trusted, self.extent)
+            swept = [self._anchored(picture, place.pose) for place in sweep]
+            guesses += [g for g in swept if g.score > 0.62 and g.likeness.visible > 0.5]
+        return [g for g in guesses if _search.is_plausible(g.pose, self.extent)]
+
+    def _anchored(self, picture: Picture, pose: np.ndarray, inliers: int = 0) -> Guess:
+        """``pose``, or better what becomes of it by alignment with the nearest stored view."""
+        key = self._key(pose)
+        guesses = [Guess(pose, compare(picture, pose, key, self.extent), inliers)]
+        largest = self._largest(pose)
+        motions = [largest]
+        if largest is Motion.AFFINE:
+            motions.append(Motion.HOMOGRAPHY)
+        for motion in motions:
+            refined = refine(picture, pose, key, self.extent, motion)
+            likeness = compare(picture, refined, key, self.extent)
+            # A free homography of a small thing must earn its two more parameters.
+            price = 0.02 if motion > largest else 0.0
+            if likeness.score > max(g.score for g in guesses) + price:
+                guesses.append(Guess(refined, likeness, inliers))
+        return guesses[-1]
+
+    def _remember(self, picture: Picture, likeness: Likeness) -> None:
+        """Store a view at a new scale, only when it was verified against the ones there are."""
+        if len(self.keys) >= KEYS or likeness.inside < 1:
+            return
+        if likeness.visible < 0.92 or likeness.middle < 0.8:
+            return
+        side = self._side(self.pose)
+        if all(abs(np.log(side / key.side)) > np.log(KEY_SCALE) for key in self.keys):
+            self.keys.append(_templates.take(picture, self.pose, self.extent, self._surface()))
+
+    def _largest(self, pose: np.ndarray) -> Motion:
+        """Small things cannot hold a free homography: it skews and breathes."""
+        side = self._side(pose)
+        if side < 28:
+            return Motion.SIMILARITY
+        return Motion.AFFINE if side < 60 else Motion.HOMOGRAPHY
+
+    def _key(self, pose: np.ndarray) -> Template:
+        side = max(self._side(pose), 1e-3)
+        return min(self.keys, key=lambda key: abs(np.log(side / key.side)))
+
+    def _side(self, pose: np.ndarray) -> float:
+        return float(np.sqrt(planes.area(planes.apply(pose, _templates.corners(self.extent)))))
+
+    def _centre(self, pose: np.ndarray) -> np.ndarray:
+        return planes.apply(pose, np.zeros((1, 2)))[0]
+
+    def _is_near(self, picture: Picture) -> bool:
+        x, y = self._centre(self.pose)
+        return 0 <= x < picture.size[0] and 0 <= y < picture.size[1]
+
+    def _to_plane(self, patch: np.ndarray) -> np.ndarray:
+        return _templates.pixel_to_plane((patch.shape[1], patch.shape[0]), self.extent)
+
+    def _surface(self) -> np.ndarray:
+        """(h, w) uint8 over the plane: 255 on the object and a little around its outline."""
+        size = _templates.surface_size(self.extent)
+        mapping = (
+            planes.translation(*-self.corner)
+            @ self.first_pose
+            @ _templates.pixel_to_plane(size, self.extent)
+        )
+        surface = cv2.warpPerspective(
+            self.mask, mapping, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        if (surface > 127).mean() > 0.85:
+            return np.full_like(surface, 255)
+        return cv2.dilate(surface, np.ones((7, 7), np.uint8))
+
+    def _point_mask(self) -> np.ndarray:
+        key = self._key(self.pose)
+        allowed = np.where(key.inside, 255, 0).astype(np.uint8)
+        if self.sight.visible < 0.9:
+            height, width = allowed.shape
+            seen = cv2.resize(self.correlation, (width, height))
+            allowed[seen < 0.5] = 0
+        return allowed
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything, as arrays; ``restore`` makes the same object of it."""
+        kept = {
+            "mask": self.mask,
+            "corner": self.corner,
+            "quad": self.quad,
+            "pose": self.pose,
+            "trusted": self.trusted,
+            "velocity": self.velocity,
+            "correlation": self.correlation,
+        }
+        kept |= {f"sight.{name}": value for name, value in self.sight.state().items()}
+        for number, key in enumerate(self.keys):
+            parts = {
+                "inside": key.inside,
+                "side": np.float64(key.side),
+                "points": key.features.points,
+                "descriptors": key.features.descriptors,
+            }
+            parts |= {f"image{i}": image for i, image in enumerate(key.images)}
+            kept |= {f"key{number}.{name}": value for name, value in parts.items()}
+        return {name: np.array(value) for name, value in kept.items()}
+
+    @classmethod
+    def restore(cls, object_id: int, state: dict[str, np.ndarray]) -> Plane:
+        """The object that ``state`` was made of."""
+        plane = cls(object_id, state["mask"], state["corner"], state["quad"])
+        plane.pose, plane.trusted = state["pose"], state["trusted"]
+        plane.velocity, plane.correlation = state["velocity"], state["correlation"]
+        plane.sight = Sight.restore(below(state, "sight."))
+        for number in range(KEYS):
+            parts = below(state, f"key{number}.")
+            if not parts:
+                break
+            images = [parts[f"image{i}"] for i in range(3) if f"image{i}" in parts]
+            features = Features(parts["points"], parts["descriptors"])
+            plane.keys.append(
+                _templates.build(
+                    images, parts["inside"], float(parts["side"]), features, plane.extent
+                )
+            )
+        return plane
+
+
+def below(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The entries of ``state`` whose names begin with ``prefix``, named without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,101 @@
+"""What a tracker believes of one object: visible, partly hidden, hidden, lost.
+
+| state | when | mask |
+|---|---|---|
+| visible | more than 0.75 of the texture looks as stored | whole |
+| partly hidden | the score holds and 0.12 to 0.75 looks as stored | whole |
+| hidden | nothing fits, where it should be is in the picture, for at most 15 frames | empty |
+| lost | hidden for longer, or outside of the picture | empty |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cleanplate.engines.track._likeness import Likeness
+from cleanplate.types import Visibility
+
+PATIENCE = 15  # frames hidden before an object is given up where it was
+EAGER = 10  # frames in which a missing object is searched without a pause
+PAUSE = 3  # frames from one search to the next after that
+
+
+@dataclass(slots=True, eq=False)
+class Sight:
+    """The state of one object, moved by ``judge`` once a frame."""
+
+    visibility: Visibility = Visibility.VISIBLE
+    confidence: float = 1.0
+    visible: float = 1.0
+    """0..1, share of the object that looked as stored when it was last seen."""
+    missing: int = 0
+    """Frames since it was last seen."""
+    candidate: np.ndarray | None = None
+    """A pose (3, 3) that looked right once after the object was lost; believed if it holds."""
+
+    @property
+    def sees(self) -> bool:
+        return self.visibility in (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
+
+    def forget(self) -> None:
+        """A cut: whatever was known of the place holds no longer."""
+        self.visibility, self.missing, self.candidate = Visibility.LOST, 0, None
+
+    def leave(self) -> None:
+        """The object's place is outside of the picture."""
+        self.visibility = Visibility.LOST
+
+    def wants_search(self, score: float, inside: float) -> bool:
+        """Whether the whole picture is worth searching, at ``score`` for the best guess so far
+        with the share ``inside`` of it in the picture."""
+        if self.sees:
+            return score < 0.45
+        return score < 0.62 and (self.missing < EAGER or self.missing % PAUSE == 0)
+
+    def judge(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> None:
+        """Take the frame's best guess into account."""
+        accepted = self._accepts(likeness, inliers, pose)
+        inside = likeness.inside
+        if accepted and likeness.visible >= 0.12 and inside > 0.05:
+            share = likeness.visible * inside
+            whole = share > 0.75
+            self.visibility = Visibility.VISIBLE if whole else Visibility.PARTLY_HIDDEN
+            self.confidence, self.visible, self.missing = likeness.score, likeness.visible, 0
+            self.candidate = None
+            return
+        self.missing += 1
+        self.confidence = min(max(likeness.score, 0.0), 0.3)
+        if self.visibility is not Visibility.LOST:
+            hidden = self.missing <= PATIENCE
+            self.visibility = Visibility.HIDDEN if hidden else Visibility.LOST
+
+    def _accepts(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> bool:
+        score, visible = likeness.score, likeness.visible
+        if self.sees:
+            return score >= 0.30
+        if self.visibility is Visibility.HIDDEN:
+            return score > 0.5 or (score > 0.35 and inliers >= 12)
+        if score > 0.75 and visible > 0.85:
+            return True
+        # Lost for long, a look-alike is more likely than the thing itself: it must hold twice.
+        right = score > 0.6 and visible > 0.75
+        held = right and self.candidate is not None
+        self.candidate = pose if right else None
+        return held
+
+    def state(self) -> dict[str, np.ndarray]:
+        candidate = np.zeros((0, 3)) if self.candidate is None else self.candidate
+        return {
+            "visibility": np.array(list(Visibility).index(self.visibility)),
+            "numbers": np.array([self.confidence, self.visible, self.missing], np.float64),
+            "candidate": candidate,
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, np.ndarray]) -> Sight:
+        confidence, visible, missing = (float(n) for n in state["numbers"])
+        candidate = state["candidate"] if len(state["candidate"]) else None
+        visibility = list(Visibility)[int(state["visibility"])]
+        return cls(visibility, confidence, visible, int(missing), candidate)
