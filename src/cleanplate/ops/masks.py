@@ -1,4 +1,4 @@
-"""Masks as arrays: growing, feathering, boxes, pieces. A mask is (H, W) uint8, value = object id."""
+"""Masks as arrays, (H, W) uint8, value = object id: growing, feathering, boxes, pieces."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def clipped(box: Box, width: int, height: int) -> Box | None:
 
 
 def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """Every object grown by ``pixels`` in all directions (a disc); objects keep their own pixels."""
+    """Every object grown by ``pixels`` all around (a disc); objects keep their own pixels."""
     box = bounding_box(mask)
     if pixels <= 0 or box is None:
         return mask

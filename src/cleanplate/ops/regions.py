@@ -23,7 +23,10 @@ class RegionSettings:
     """How much of the picture around a mask an engine may look at."""
 
     context: float = setting(
-        0.6, "Context around the mask on each side, as a part of the mask's size.", low=0, high=10
+        0.75,
+        "Context around the mask on each side, as a part of the root of its box's area.",
+        low=0,
+        high=10,
     )
     least_context: int = setting(
         64, "Least context around the mask on each side.", low=0, high=4096, unit="px"
@@ -89,15 +92,18 @@ def plan(
     return sorted(regions, key=lambda region: region.start)
 
 
-def _margins(size: np.ndarray, settings: RegionSettings) -> np.ndarray:
-    return np.maximum(settings.least_context, np.ceil(size * settings.context)).astype(np.int32)
+def _margin(size: np.ndarray, settings: RegionSettings) -> int:
+    # One width on all sides: a caption is wide and low, and needs as much above as beside it.
+    return max(settings.least_context, round(settings.context * float(np.sqrt(np.prod(size)))))
 
 
 def _groups(boxes: Mapping[int, np.ndarray], settings: RegionSettings) -> list[set[int]]:
     """Objects whose masks come into each other's context belong to one group."""
     groups: list[set[int]] = []
     for object_id in boxes:
-        touching = [g for g in groups if any(_meet(boxes[object_id], boxes[o], settings) for o in g)]
+        touching = [
+            g for g in groups if any(_meet(boxes[object_id], boxes[o], settings) for o in g)
+        ]
         merged = {object_id}.union(*touching)
         groups = [g for g in groups if g not in touching] + [merged]
     return groups
@@ -129,31 +135,28 @@ def _path(
     seen = boxes[boxes[:, 0] != NONE]
     largest = (seen[:, 2:] - seen[:, :2]).max(axis=0)
     picture = np.array([width, height])
-    margins = _margins(largest, settings)
+    margin = _margin(largest, settings)
     # Even sizes and places keep chroma samples whole.
-    size = np.minimum(largest + 2 * margins + 1 & ~1, picture)
+    size = np.minimum((largest + 2 * margin + 1) & ~1, picture)
     origins = np.zeros((len(boxes), 2), np.int32)
     place = _around(seen[0], size, picture)
     for i, box in enumerate(boxes):
         # The crop may lag until half of the context is used up, then it jumps back to the middle.
-        if box[0] != NONE and _leaves(box, place, size, margins // 2, picture):
+        if box[0] != NONE and _leaves(box, place, size, margin // 2, picture):
             place = _around(box, size, picture)
         origins[i] = place
     return (int(size[0]), int(size[1])), origins
 
 
 def _around(box: np.ndarray, size: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    middle = (box[:2] + box[2:]) // 2
-    return np.clip(middle - size // 2, 0, picture - size) & ~1
+    start = (box[:2] + box[2:]) // 2 - size // 2
+    furthest = picture - size
+    return np.where(start < furthest, np.maximum(start, 0) & ~1, furthest)
 
 
 def _leaves(
-    box: np.ndarray,
-    place: np.ndarray,
-    size: np.ndarray,
-    margins: np.ndarray,
-    picture: np.ndarray,
+    box: np.ndarray, place: np.ndarray, size: np.ndarray, margin: int, picture: np.ndarray
 ) -> bool:
-    low = np.maximum(box[:2] - margins, 0)
-    high = np.minimum(box[2:] + margins, picture)
+    low = np.maximum(box[:2] - margin, 0)
+    high = np.minimum(box[2:] + margin, picture)
     return bool((low < place).any() or (high > place + size).any())

@@ -1,0 +1,294 @@
+"""Masks as users have them: a folder of PNGs, a single PNG, a video, an .npz.
+
+A folder in the style of DAVIS holds one PNG a frame: palette or grey with object ids as values, or
+binary 0/255. Files are matched with frames by the number in their name, whatever its padding and
+whatever stands around it. Nothing is shifted to make it fit: a count or a size that differs is an
+error that names both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+
+from cleanplate.errors import InputError, MaskError
+from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
+from cleanplate.ops.publish import publishing
+
+_MOST_IDS = 64  # a picture with more distinct values than this is no mask
+_PNG = ".png"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks:
+    """The masks of a clip, wherever they come from."""
+
+    origin: str
+    """Where they come from, for messages."""
+    read: Callable[[int], Iterator[np.ndarray]]
+    """``read(start)`` gives (H, W) uint8 masks from frame ``start`` on, read lazily."""
+    constant: np.ndarray | None = None
+    """The one mask of the whole clip, when it never changes."""
+
+
+def constant_masks(mask: np.ndarray, count: int, origin: str) -> Masks:
+    """One mask for each of ``count`` frames."""
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        return (mask for _ in range(start, count))
+
+    return Masks(origin, read, mask)
+
+
+def mapped(masks: Masks, change: Callable[[np.ndarray], np.ndarray]) -> Masks:
+    """The same masks after ``change``."""
+    if masks.constant is not None:
+        changed = change(masks.constant)
+        return Masks(masks.origin, lambda start: (changed for _ in masks.read(start)), changed)
+    return Masks(masks.origin, lambda start: map(change, masks.read(start)))
+
+
+def open_masks(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
+    """The masks in ``path`` for a clip whose frames have these ``numbers``.
+
+    Args:
+        path: a folder of PNGs, a PNG (for all frames), a video, or an .npz with (N, H, W) or
+            (H, W) arrays.
+        numbers: the number of each frame: 0, 1, 2, ... for a video, those in the file names for a
+            folder of images.
+        width, height: of the upright picture.
+
+    Raises:
+        MaskError: count, size or colours that do not fit the clip.
+        InputError: there is nothing at ``path``, or nothing that holds masks.
+    """
+    if path.is_dir():
+        return _folder(path, numbers, width, height)
+    if not path.is_file():
+        raise InputError(f"There are no masks at {path}; give a folder, a PNG, a video or an .npz.")
+    if path.suffix.lower() == ".npz":
+        return _arrays(path, numbers, width, height)
+    if path.suffix.lower() == _PNG:
+        mask = sized(read_mask_image(path), width, height, str(path))
+        return constant_masks(mask, len(numbers), str(path))
+    reader = read_mask_track if is_mask_track(path) else _from(read_video_masks)
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        count = start
+        for mask in reader(path, start):
+            yield sized(mask, width, height, f"frame {count} of {path}")
+            count += 1
+        if count != len(numbers):
+            raise _wrong_count(path, count, len(numbers))
+
+    return Masks(str(path), read)
+
+
+def _from(reader: Callable[[Path], Iterator[np.ndarray]]) -> Callable[..., Iterator[np.ndarray]]:
+    def read(path: Path, start: int) -> Iterator[np.ndarray]:
+        return (mask for index, mask in enumerate(reader(path)) if index >= start)
+
+    return read
+
+
+def _wrong_count(path: Path, masks: int, frames: int) -> MaskError:
+    return MaskError(
+        f"{path} holds {masks} masks and the clip has {frames} frames; give one mask for each "
+        "frame, or a single PNG for all of them."
+    )
+
+
+def sized(mask: np.ndarray, width: int, height: int, name: str) -> np.ndarray:
+    """``mask`` itself when it has that size.
+
+    Raises:
+        MaskError: it has another one.
+    """
+    if mask.shape != (height, width):
+        raise MaskError(
+            f"The mask {name} is {mask.shape[1]}x{mask.shape[0]} and the clip is {width}x{height}; "
+            "make the masks at the clip's (upright) size."
+        )
+    return mask
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def numbered(names: Iterable[str]) -> dict[int, str]:
+    """File names by the number in them: of several digit groups, the last that tells all apart.
+
+    Raises:
+        MaskError: a name without a number, or no group of digits that differs in each name.
+    """
+    listed = list(names)
+    groups = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in listed]
+    for name, found in zip(listed, groups, strict=True):
+        if not found:
+            raise MaskError(f"The file name {name} holds no frame number; expected like 00012.png.")
+    for place in range(1, min(map(len, groups), default=0) + 1):
+        numbers = [found[-place] for found in groups]
+        if len(set(numbers)) == len(numbers):
+            return dict(sorted(zip(numbers, listed, strict=True)))
+    raise MaskError(
+        f"The numbers in the names {', '.join(sorted(listed)[:3])}, ... do not tell the files "
+        "apart; give each file the number of its frame."
+    )
+
+
+def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
+    names = [entry.name for entry in path.iterdir() if entry.suffix.lower() == _PNG]
+    if not names:
+        raise InputError(
+            f"The folder {path} holds no PNG; masks are PNG files, one for each frame."
+        )
+    files = numbered(names)
+    if len(files) != len(numbers):
+        raise _wrong_count(path, len(files), len(numbers))
+    missing = [number for number in numbers if number not in files]
+    if missing:
+        raise MaskError(
+            f"{path} has masks numbered {min(files)} to {max(files)} and the clip's frames are "
+            f"numbered {min(numbers)} to {max(numbers)}: frame {missing[0]} has none; rename the "
+            "masks so that each bears the number of its frame."
+        )
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        for number in numbers[start:]:
+            file = path / files[number]
+            yield sized(read_mask_image(file), width, height, str(file))
+
+    return Masks(str(path), read)
+
+
+def _arrays(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = [archive[name] for name in archive.files]
+    if not arrays:
+        raise MaskError(f"{path} holds no array; expected (N, H, W) or (H, W) masks.")
+    stack = arrays[0] if len(arrays) == 1 else np.stack(arrays)
+    if stack.ndim == 2:
+        mask = sized(as_ids(stack, str(path)), width, height, str(path))
+        return constant_masks(mask, len(numbers), str(path))
+    if stack.ndim != 3:
+        raise MaskError(f"{path} holds an array of shape {stack.shape}; expected (N, H, W) masks.")
+    if len(stack) != len(numbers):
+        raise _wrong_count(path, len(stack), len(numbers))
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        for index in range(start, len(stack)):
+            name = f"{index} of {path}"
+            yield sized(as_ids(stack[index], name), width, height, name)
+
+    return Masks(str(path), read)
+
+
+# --- single pictures ---------------------------------------------------------------------------
+
+
+def read_mask_image(path: Path) -> np.ndarray:
+    """The mask in an image file: palette or grey ids, or binary 0/255.
+
+    Returns:
+        (H, W) uint8, value = object id; binary masks hold 0 and 1.
+
+    Raises:
+        MaskError: its colours are not a mask's.
+    """
+    try:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0), None)
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise MaskError(f"{path} cannot be read as a picture ({error}); expected a PNG.") from error
+    if frame is None:
+        raise MaskError(f"{path} holds no picture; expected a PNG.")
+    if frame.format.name == "pal8":
+        plane = frame.planes[0]
+        indexes = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)
+        return as_ids(indexes[: frame.height, : frame.width], str(path))
+    if frame.format.name.startswith("gray16"):
+        return as_ids(frame.to_ndarray(format="gray16le"), str(path))
+    if frame.format.name.startswith(("gray", "mono")):
+        return as_ids(frame.to_ndarray(format="gray"), str(path))
+    colours = frame.to_ndarray(format="rgba")
+    if (colours[..., 0] != colours[..., 1]).any() or (colours[..., 0] != colours[..., 2]).any():
+        raise MaskError(
+            f"{path} is a colour picture; a mask is a palette PNG, or grey: 0 and 255, or object "
+            "ids."
+        )
+    return as_ids(colours[..., 0], str(path))
+
+
+def as_ids(values: np.ndarray, name: str) -> np.ndarray:
+    """Masks from whatever an array holds: bool, 0/1, 0/255, or object ids up to 255.
+
+    Raises:
+        MaskError: the values are not those of a mask.
+    """
+    if values.dtype == bool:
+        return values.astype(np.uint8)
+    present = np.unique(values)
+    if len(present) and (present[0] < 0 or (present[-1] > 255 and set(present) - {0, 65535})):
+        raise MaskError(
+            f"The mask {name} holds values from {present[0]} to {present[-1]}; object ids are 0 "
+            "to 255."
+        )
+    if set(present.tolist()) <= {0, 255} or set(present.tolist()) <= {0, 65535}:
+        return (values > 0).astype(np.uint8)
+    if len(present) > _MOST_IDS:
+        raise MaskError(
+            f"The mask {name} holds {len(present)} different values; a mask is 0 and 255, or a few "
+            "object ids. Was it saved as JPEG, or is it a picture?"
+        )
+    return values.astype(np.uint8)
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _davis_palette() -> np.ndarray:
+    """(256, 3) uint8: the colours of PASCAL VOC, which DAVIS uses."""
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), np.int64)
+    for shift in range(7, -1, -1):
+        for channel in range(3):
+            colours[:, channel] |= (ids >> channel & 1) << shift
+        ids = ids >> 3
+    return colours.astype(np.uint8)
+
+
+DAVIS_PALETTE = _davis_palette()
+
+
+def write_mask_image(path: Path, mask: np.ndarray) -> None:
+    """Write (H, W) uint8 ids as a palette PNG in the colours of DAVIS, published by rename."""
+    height, width = mask.shape
+    with publishing(path) as draft, av.open(str(draft), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
+        frame = av.VideoFrame.from_ndarray(
+            (np.ascontiguousarray(mask), _argb(DAVIS_PALETTE)), format="pal8"
+        )
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _argb(palette: np.ndarray) -> np.ndarray:
+    opaque = np.full((256, 1), 255, np.uint8)
+    return np.concatenate([opaque, palette], axis=1)
+
+
+def write_mask_folder(folder: Path, masks: Iterable[np.ndarray]) -> int:
+    """Write masks as ``00000.png``, ``00001.png``, ... in the style of DAVIS; return how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for mask in masks:
+        write_mask_image(folder / f"{count:05d}.png", mask)
+        count += 1
+    return count
