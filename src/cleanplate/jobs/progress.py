@@ -1,0 +1,38 @@
+"""How a job tells where it is. The command line and the app each show it in their own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Says nothing; the base of those that do. A method may raise CancelledError to stop."""
+
+    def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """A stage begins: ``survey``, ``segment``, ``track``, ``masks``, ``inpaint``, ``write``.
+
+        Args:
+            stage: its name.
+            total: frames that it goes through; None if unknown.
+            done: those of them that an earlier run has finished.
+        """
+
+    def advance(self) -> None:
+        """One more frame is done."""
+
+    def finish(self) -> None:
+        """The stage is over."""
+
+    def note(self, message: str) -> None:
+        """A sentence that the user should read."""
+
+    def over(self, stage: str, items: Iterable[T], total: int | None, done: int = 0) -> Iterator[T]:
+        """The same items, counted as frames of a stage."""
+        self.start(stage, total, done)
+        for item in items:
+            yield item
+            self.advance()
+        self.finish()

@@ -1,0 +1,103 @@
+"""What a pass of tracking leaves for each frame, in pieces that outlive an interruption."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cleanplate.ops.masks import bounding_box
+from cleanplate.ops.publish import publishing
+from cleanplate.types import Box, ObjectState, TrackedMask, Visibility
+
+_STATE = "state/"  # prefix of the tracker's own arrays in a piece
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One tracked frame, packed: only the masked part is kept, as PNG."""
+
+    index: int
+    shape: tuple[int, int]
+    box: tuple[int, int, int, int] | None
+    png: bytes
+    objects: tuple[ObjectState, ...]
+
+    @classmethod
+    def pack(cls, index: int, tracked: TrackedMask) -> Record:
+        height, width = tracked.mask.shape
+        box = bounding_box(tracked.mask)
+        if box is None:
+            return cls(index, (height, width), None, b"", tracked.objects)
+        png = cv2.imencode(".png", tracked.mask[box.slices], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        corners = (box.x0, box.y0, box.x1, box.y1)
+        return cls(index, (height, width), corners, png.tobytes(), tracked.objects)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) uint8."""
+        mask = np.zeros(self.shape, np.uint8)
+        if self.box is not None:
+            packed = np.frombuffer(self.png, np.uint8)
+            mask[Box(*self.box).slices] = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED)
+        return mask
+
+
+def save_piece(path: Path, records: Sequence[Record], state: dict[str, np.ndarray]) -> None:
+    """Write the records of a run of frames and the tracker's state after the last of them."""
+    texts = [
+        {"index": r.index, "shape": r.shape, "box": r.box, "objects": list(map(_plain, r.objects))}
+        for r in records
+    ]
+    offsets = np.cumsum([0, *(len(r.png) for r in records)])
+    data = np.frombuffer(b"".join(r.png for r in records), np.uint8)
+    arrays = {_STATE + name: array for name, array in state.items()}
+    with publishing(path) as draft, draft.open("wb") as file:
+        np.savez(file, texts=np.array(json.dumps(texts)), offsets=offsets, data=data, **arrays)
+
+
+def load_piece(path: Path) -> Iterator[Record]:
+    """The records of a piece, in the order in which they were tracked."""
+    with np.load(path, allow_pickle=False) as archive:
+        texts = json.loads(str(archive["texts"]))
+        offsets, data = archive["offsets"], archive["data"].tobytes()
+    for text, start, stop in zip(texts, offsets, offsets[1:], strict=False):
+        yield Record(
+            text["index"],
+            tuple(text["shape"]),
+            None if text["box"] is None else tuple(text["box"]),
+            data[start:stop],
+            tuple(map(_object_state, text["objects"])),
+        )
+
+
+def load_state(path: Path) -> dict[str, np.ndarray]:
+    """The tracker's state after the last frame of a piece."""
+    with np.load(path, allow_pickle=False) as archive:
+        names = [name for name in archive.files if name.startswith(_STATE)]
+        return {name.removeprefix(_STATE): archive[name] for name in names}
+
+
+def _plain(state: ObjectState) -> dict[str, Any]:
+    corners = None if state.corners is None else np.asarray(state.corners).tolist()
+    return {
+        "object_id": state.object_id,
+        "confidence": round(float(state.confidence), 4),
+        "visibility": state.visibility.value,
+        "corners": corners,
+    }
+
+
+def _object_state(plain: dict[str, Any]) -> ObjectState:
+    corners = plain["corners"]
+    return ObjectState(
+        plain["object_id"],
+        plain["confidence"],
+        Visibility(plain["visibility"]),
+        None if corners is None else np.array(corners, np.float32),
+    )

@@ -1,0 +1,96 @@
+"""What a job did: settings, versions, times, frames, states, checksums."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cleanplate.jobs.progress import Progress
+from cleanplate.ops.publish import write_text
+
+_LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av", "scenedetect-headless")
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the libraries that make the pixels."""
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in _LIBRARIES
+    }
+
+
+@dataclass(slots=True)
+class Report:
+    """Filled while a job runs; ``write`` gives it as JSON."""
+
+    command: str
+    source: str
+    output: str
+    settings: dict[str, Any]
+    versions: dict[str, str] = field(default_factory=versions)
+    engines: dict[str, Any] = field(default_factory=dict)
+    resumed: bool = False
+    frame_count: int = 0
+    """Frames in the output."""
+    first_frame: int = 0
+    """Index in the source of the output's first frame."""
+    shot_cuts: list[int] = field(default_factory=list)
+    """First frame, in the source, of each shot but the first."""
+    regions: list[dict[str, int]] = field(default_factory=list)
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    """For each tracked frame its time and the confidence and state of each object."""
+    encoding: Any = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall-clock seconds of each stage of this run; what an earlier run did is not in it."""
+    warnings: list[str] = field(default_factory=list)
+    checksums: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the source and the output."""
+
+    def write(self, path: Path) -> None:
+        write_text(path, json.dumps(asdict(self), indent=1, default=str) + "\n")
+
+    def warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    def doubtful(self, most: int = 10) -> list[dict[str, Any]]:
+        """The frames that a person should look at, worst first."""
+
+        def least(frame: dict[str, Any]) -> float:
+            return min(one["confidence"] for one in frame["objects"])
+
+        doubted = [
+            frame
+            for frame in self.frames
+            if any(one["state"] != "visible" for one in frame["objects"])
+        ]
+        return sorted(doubted, key=least)[:most]
+
+
+class Timed(Progress):
+    """Passes everything on and writes each stage's seconds into a report."""
+
+    def __init__(self, inner: Progress, report: Report) -> None:
+        self._inner, self._report = inner, report
+        self._stage, self._began = "", 0.0
+
+    def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        self._stage, self._began = stage, time.perf_counter()
+        self._inner.start(stage, total, done)
+
+    def advance(self) -> None:
+        self._inner.advance()
+
+    def finish(self) -> None:
+        spent = time.perf_counter() - self._began
+        seconds = self._report.seconds
+        seconds[self._stage] = round(seconds.get(self._stage, 0.0) + spent, 3)
+        self._inner.finish()
+
+    def note(self, message: str) -> None:
+        self._report.warn(message)
+        self._inner.note(message)

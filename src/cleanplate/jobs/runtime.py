@@ -1,0 +1,54 @@
+"""Where engines compute: the one place that resolves ``auto``."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from cleanplate.errors import InputError
+from cleanplate.jobs.settings import AUTO, EngineSettings
+from cleanplate.protocols import Runtime
+
+
+def resolve(engine: Any, settings: EngineSettings) -> Runtime:
+    """The device and the precision for ``engine``.
+
+    An engine without a network computes on the CPU whatever is asked for the others.
+
+    Raises:
+        InputError: the device that was asked for is not here.
+    """
+    if "torch" not in engine.about.needs:
+        return Runtime("cpu", "float32", settings.seed)
+    device = _device(settings.device)
+    precision = "float32" if settings.precision == AUTO else settings.precision
+    return Runtime(device, precision, settings.seed)
+
+
+def check_device(settings: EngineSettings) -> None:
+    """Raise InputError when the device that was asked for is not here."""
+    if settings.device not in (AUTO, "cpu"):
+        _device(settings.device)
+
+
+def _device(wanted: str) -> str:
+    kind = wanted.split(":")[0]
+    if kind not in (AUTO, "cpu", "cuda", "mps"):
+        raise InputError(f"{wanted!r} is no device; choose auto, cpu, cuda or mps.")
+    if kind == "cpu":
+        return wanted
+    if importlib.util.find_spec("torch") is None:
+        if kind == AUTO:
+            return "cpu"
+        raise InputError(
+            f"Device {wanted} needs torch, which is not installed; use --device cpu, or install it "
+            "with: pip install 'cleanplate[networks]'."
+        )
+    import torch
+
+    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if kind == AUTO:
+        return next((name for name, available in here.items() if available()), "cpu")
+    if not here[kind]():
+        raise InputError(f"There is no {kind} device here; use --device auto or --device cpu.")
+    return wanted

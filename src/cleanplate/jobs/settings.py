@@ -1,0 +1,84 @@
+"""What a job can be told. The command line, the app and the report are made from these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cleanplate.settings import check, setting
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Which engines do the work, and where."""
+
+    static: bool = setting(
+        False, "What is removed does not move: a burned-in logo, caption or watermark."
+    )
+    segmenter: str = setting(
+        AUTO,
+        "Engine that outlines what is pointed at; auto takes a lone box or mask as it is drawn "
+        "and grabcut for anything else.",
+    )
+    tracker: str = setting(AUTO, "Engine that follows it; auto is planar, or fixed with --static.")
+    inpainter: str = setting("flowfill", "Engine that paints the background.")
+    device: str = setting(AUTO, "Where to compute: auto, cpu, cuda or mps.")
+    precision: str = setting(
+        AUTO,
+        "Numbers that networks compute with.",
+        choices=(AUTO, "float32", "bfloat16", "float16"),
+    )
+    seed: int = setting(0, "Seed of all that is drawn by lot.", low=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def tracker_name(self) -> str:
+        if self.tracker != AUTO:
+            return self.tracker
+        return "fixed" if self.static else "planar"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSettings:
+    """How an outline becomes the pixels that change."""
+
+    grow: int | None = setting(
+        None,
+        "Grow every mask; by default outlines that cleanplate found or followed grow by 1/180 of "
+        "the height (at least 3), and a mask or still box that you gave stays as it is.",
+        low=0,
+        high=500,
+        unit="px",
+    )
+    feather: int | None = setting(
+        None,
+        "Fade the fill in over this width, inwards from the mask's rim; by default up to 2, never "
+        "more than the mask has grown.",
+        low=0,
+        high=100,
+        unit="px",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def grown_by(self, height: int, exact: bool) -> int:
+        """Growth in px; ``exact`` says that the mask is the user's own."""
+        if self.grow is not None:
+            return self.grow
+        return 0 if exact else max(3, round(height / 180))
+
+    def feathered_by(self, grown: int) -> int:
+        """Width of the rim in px, for masks that have grown by ``grown``."""
+        return min(2, grown) if self.feather is None else self.feather
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSettings:
+    """The part of the clip to work on; the output holds that part."""
+
+    start: str | None = setting(None, "Begin at this frame (@120) or time (4.5s, 0:04.5).")
+    end: str | None = setting(None, "Stop before this frame (@120) or time (4.5s, 0:04.5).")

@@ -1,0 +1,73 @@
+"""The work folder: what a job has finished, kept beside the output until the output is whole.
+
+The same job run again finds its folder and goes on. A job is the same when its fingerprint is: the
+version of cleanplate, the source, the prompts or masks, and every setting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cleanplate.ops.publish import write_text
+
+_IDENTITY = "job.json"
+
+
+class WorkFolder:
+    """A folder that belongs to one job."""
+
+    def __init__(self, path: Path, resumed: bool) -> None:
+        self.path = path
+        self.resumed = resumed
+        """Whether an earlier run of the same job left something here."""
+
+    @classmethod
+    def open(cls, out: Path, job: dict[str, Any]) -> WorkFolder:
+        """The folder of ``job``, whose output is ``out``; emptied if it was another job's."""
+        path = cls.location(out)
+        identity = json.dumps(job, sort_keys=True, default=str, indent=1)
+        known = path / _IDENTITY
+        if known.is_file() and known.read_text(encoding="utf-8") == identity:
+            return cls(path, resumed=True)
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir(parents=True)
+        write_text(known, identity)
+        return cls(path, resumed=False)
+
+    @staticmethod
+    def location(out: Path) -> Path:
+        """Where the work folder of ``out`` lies, there or not."""
+        return out.parent / f".{out.name}.cleanplate"
+
+    def folder(self, name: str) -> Path:
+        path = self.path / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path)
+
+
+def identity(path: Path) -> list[Any]:
+    """What tells a file or folder from what it was: cheap enough for a film of any length."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files]
+    listing = json.dumps([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
+    return [str(path.resolve()), hashlib.sha256(listing.encode()).hexdigest()]
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
