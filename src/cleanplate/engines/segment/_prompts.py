@@ -56,15 +56,19 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box:
     return Box(x0, y0, x1, y1)
 
 
-def draw_strokes(brushes: Iterable[Brush], size: tuple[int, int], scale: float = 1) -> np.ndarray:
-    """(H, W) bool: the pixels under ``brushes``, whose coordinates are multiplied by ``scale``."""
+def draw_strokes(
+    brushes: Iterable[Brush],
+    size: tuple[int, int],
+    scale: float = 1,
+    origin: tuple[float, float] = (0, 0),
+) -> np.ndarray:
+    """(H, W) bool of ``size``: the pixels under ``brushes``, less ``origin``, times ``scale``."""
     canvas = np.zeros(size, np.uint8)
     for brush in brushes:
-        path = np.round(np.asarray(brush.points, np.float64) * scale * 16).astype(np.int32)
+        path = (np.asarray(brush.points, np.float64) - origin) * scale - 0.5
         radius = max(brush.radius * scale, 0.5)
-        cv2.polylines(
-            canvas, [path[:, None]], False, 1, max(1, round(2 * radius)), cv2.LINE_8, shift=4
-        )
-        for x, y in path:
-            cv2.circle(canvas, (int(x), int(y)), round(radius * 16), 1, -1, shift=4)
+        ends = np.round(path * 16).astype(np.int32)
+        cv2.polylines(canvas, [ends[:, None]], False, 1, max(1, round(2 * radius)), shift=4)
+        for x, y in ends.tolist():
+            cv2.circle(canvas, (x, y), round(radius * 16), 1, -1, shift=4)
     return canvas > 0
