@@ -223,6 +223,8 @@ class VideoInfo:
     """Time of the first picture, in seconds."""
     duration: Fraction | None
     """In seconds, as the header says."""
+    stream_duration: Fraction | None
+    """In seconds, of the video stream alone, where the header says it."""
     bit_rate: int | None
     """Of the video stream, in bits a second; estimated from the file's size if need be."""
     stream_index: int

@@ -1,0 +1,406 @@
+"""Puts pieces and the source's other streams into the result: one mux, nothing re-encoded.
+
+Presentation times are the source's, exactly. Decoding times are the same sorted times, late by
+the reorder depth: they grow without a gap over the joins, whatever the encoder's B-frames are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import lcm
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
+
+from cleanplate.errors import MediaError
+from cleanplate.media.codecs import EncoderChoice
+from cleanplate.media.decode import open_container, reason
+from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK, publish
+from cleanplate.media.probe import describe_stream
+from cleanplate.types import StreamInfo, VideoInfo
+
+_MILLISECOND = Fraction(1, 1000)
+# Written anew by the muxer, or true of the old pictures only.
+_STALE = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
+_STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "encoder", "alpha_mode")
+_MOST_TICKS = 1 << 31
+
+
+@dataclass(slots=True)
+class AssembleReport:
+    """What is in the result."""
+
+    path: Path
+    frames: int = 0
+    first_time: Fraction = Fraction(0)
+    last_time: Fraction = Fraction(0)
+    shift: Fraction = Fraction(0)
+    """Seconds by which all times moved: because of ``start``, or of a container's limits."""
+    copied: list[StreamInfo] = field(default_factory=list)
+    dropped: list[StreamInfo] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    path: Path
+    first_pts: int
+    """Of its first picture, in the source's time base."""
+    ranks: list[int]
+    """Packet by packet in decoding order: the place in presentation order."""
+    pts: list[int]
+    """Sorted, in the source's time base."""
+    extradata: bytes
+
+
+def assemble(
+    source_path: Path | None,
+    pieces: Sequence[Path],
+    out_path: Path,
+    info: VideoInfo,
+    choice: EncoderChoice,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    strict: bool = False,
+) -> AssembleReport:
+    """Join ``pieces``, in order, with the other streams of ``source_path`` into ``out_path``.
+
+    Args:
+        source_path: the clip; None, or a folder, where there is nothing else to copy.
+        pieces: files of ``encode_piece``, consecutive.
+        out_path: appears whole or not at all.
+        info: of the source.
+        choice: the one that the pieces were encoded with.
+        start: seconds; only this span of the other streams is copied, and all times are counted
+            from the first picture.
+        end: seconds, not included.
+        strict: raise instead of warning where the container cannot carry a stream.
+
+    Raises:
+        MediaError: pieces that do not belong together, a stream lost under ``strict``, or a
+            result that does not hold every picture at its time.
+    """
+    report = AssembleReport(out_path)
+    scanned = [_scan(path) for path in pieces]
+    pts = _all_pts(scanned)
+    partial = out_path.with_name(f".{out_path.name}.part")
+    try:
+        with contextlib.ExitStack() as stack:
+            source = None
+            if source_path is not None and source_path.is_file():
+                source = stack.enter_context(open_container(source_path))
+            _mux(source, scanned, pts, partial, info, choice, (start, end), report)
+        if strict and report.dropped:
+            raise MediaError(report.warnings[0])
+        _verify(partial, pts, info, choice, report)
+        publish(partial, out_path)
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{out_path} cannot be written: {reason(error)}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return report
+
+
+def _scan(path: Path) -> _Piece:
+    with av.open(str(path)) as container:
+        first = int(container.metadata[FIRST_PTS])
+        stream = container.streams.video[0]
+        raw = [p.pts for p in container.demux(stream) if p.size and p.pts is not None]
+        extradata = stream.codec_context.extradata or b""
+    order = sorted(range(len(raw)), key=raw.__getitem__)
+    ranks = [0] * len(raw)
+    for rank, number in enumerate(order):
+        ranks[number] = rank
+    return _Piece(path, first, ranks, [raw[n] - MARGIN + first for n in order], extradata)
+
+
+def _all_pts(pieces: Sequence[_Piece]) -> list[int]:
+    pts: list[int] = []
+    for piece in pieces:
+        if pts and piece.pts[0] <= pts[-1]:
+            raise MediaError(f"{piece.path.name} does not follow the piece before it.")
+        if piece.extradata != pieces[0].extradata:
+            raise MediaError(
+                f"{piece.path.name} was encoded with other settings than the pieces before it; "
+                "delete the unfinished work and start again."
+            )
+        pts.extend(piece.pts)
+    if not pts:
+        raise MediaError("There are no pieces to assemble.")
+    return pts
+
+
+def _mux(
+    source: InputContainer | None,
+    pieces: Sequence[_Piece],
+    pts: list[int],
+    partial: Path,
+    info: VideoInfo,
+    choice: EncoderChoice,
+    span: tuple[Fraction | None, Fraction | None],
+    report: AssembleReport,
+) -> None:
+    first = pts[0] * info.time_base
+    report.shift = -first if span[0] is not None else Fraction(0)
+    with (
+        av.open(str(pieces[0].path)) as template,
+        av.open(
+            str(partial),
+            "w",
+            format=choice.container,
+            container_options=_container_options(source, info, choice),
+        ) as out,
+    ):
+        _set_container(out, source, info, report.shift, span)
+        streams = _add_streams(out, source, template, info, choice, report)
+        video = _video_packets(pieces, pts, info, report.shift, streams[info.stream_index])
+        others = iter(())
+        if source is not None:
+            others = _other_packets(source, streams, info, report.shift, (first, span[1]))
+        _interleave(out, video, others)
+
+
+def _container_options(
+    source: InputContainer | None, info: VideoInfo, choice: EncoderChoice
+) -> dict[str, str]:
+    if choice.container not in ("mp4", "mov"):
+        return {}
+    # Edit lists, which hold the offsets of streams, count in the movie's own unit.
+    unit = info.time_base.denominator
+    for stream in source.streams.audio if source is not None else ():
+        if stream.time_base is not None:
+            both = lcm(unit, stream.time_base.denominator)
+            unit = both if both < _MOST_TICKS else unit
+    options = {"movie_timescale": str(unit)} if unit < _MOST_TICKS else {}
+    if source is not None and any(key.startswith("com.") for key in source.metadata):
+        options["movflags"] = "use_metadata_tags"
+    return options
+
+
+def _set_container(
+    out: OutputContainer,
+    source: InputContainer | None,
+    info: VideoInfo,
+    shift: Fraction,
+    span: tuple[Fraction | None, Fraction | None],
+) -> None:
+    if source is None:
+        return
+    out.metadata.update({k: v for k, v in source.metadata.items() if k not in _STALE})
+    low = span[0] if span[0] is not None else None
+    kept = []
+    for chapter in source.chapters():
+        unit = chapter["time_base"] or Fraction(1)
+        begin, finish = chapter["start"] * unit, chapter["end"] * unit
+        begin = begin if low is None else max(begin, low)
+        finish = finish if span[1] is None else min(finish, span[1])
+        if begin < finish:
+            chapter["start"] = round((begin + shift) / unit)
+            chapter["end"] = round((finish + shift) / unit)
+            kept.append(chapter)
+    if kept:
+        out.set_chapters(kept)
+
+
+def _add_streams(
+    out: OutputContainer,
+    source: InputContainer | None,
+    template: InputContainer,
+    info: VideoInfo,
+    choice: EncoderChoice,
+    report: AssembleReport,
+) -> dict[int, Stream]:
+    """The streams of the result by the source's stream index, in the source's order."""
+    added: dict[int, Stream] = {}
+    for old in source.streams if source is not None else ():
+        if old.index == info.stream_index:
+            added[old.index] = _add_video(out, old, template, info, choice)
+        elif (new := _add_copy(out, old, choice)) is not None:
+            added[old.index] = new
+            report.copied.append(describe_stream(old))
+        else:
+            report.dropped.append(describe_stream(old))
+    if info.stream_index not in added:
+        added[info.stream_index] = _add_video(out, None, template, info, choice)
+    if report.dropped:
+        names = ", ".join(f"{s.kind} #{s.index} ({s.codec})" for s in report.dropped)
+        report.warnings.append(
+            f"{report.path.suffix} cannot carry {names}: left out; write a .mkv to keep more."
+        )
+    return added
+
+
+def _add_video(
+    out: OutputContainer,
+    old: Stream | None,
+    template: InputContainer,
+    info: VideoInfo,
+    choice: EncoderChoice,
+) -> VideoStream:
+    made = template.streams.video[0]
+    new = out.add_stream_from_template(made, opaque=True)
+    new.time_base = info.time_base
+    if info.display_matrix is not None:
+        new.set_display_matrix(info.display_matrix)
+    new.codec_context.sample_aspect_ratio = info.sample_aspect_ratio
+    if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
+        new.codec_context.codec_tag = "hvc1"  # the one tag that every player takes
+    alpha_mode = made.metadata.get("alpha_mode")
+    if alpha_mode:
+        new.metadata["alpha_mode"] = alpha_mode
+    if old is not None:
+        kept = {k: v for k, v in old.metadata.items() if not k.startswith(_STALE_VIDEO)}
+        new.metadata.update(kept)
+        new.disposition = old.disposition
+    return new
+
+
+def _add_copy(out: OutputContainer, old: Stream, choice: EncoderChoice) -> Stream | None:
+    if not _carries(choice.container, old):
+        return None
+    new = out.add_stream_from_template(old, opaque=True)
+    new.metadata.update({k: v for k, v in old.metadata.items() if k != "DURATION"})
+    new.disposition = old.disposition
+    return new
+
+
+def _carries(container: str, stream: Stream) -> bool:
+    """Whether the format takes the stream, found out by writing a header with it alone."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _video_packets(
+    pieces: Sequence[_Piece],
+    pts: list[int],
+    info: VideoInfo,
+    shift: Fraction,
+    stream: Stream,
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    """The pieces' packets with the source's times: (decoding time in seconds, packet)."""
+    depth = max(max(n - rank for n, rank in enumerate(piece.ranks)) for piece in pieces)
+    step = pts[1] - pts[0] if len(pts) > 1 else 1
+    time_base = info.time_base
+    moved = round(shift / time_base)
+    done = 0
+    for piece in pieces:
+        with av.open(str(piece.path)) as container:
+            packets = (p for p in container.demux(container.streams.video[0]) if p.size)
+            for number, packet in enumerate(packets):
+                place = done + piece.ranks[number]
+                late = done + number - depth
+                packet.pts = pts[place] + moved
+                packet.dts = (pts[late] if late >= 0 else pts[0] + late * step) + moved
+                if place + 1 < len(pts):
+                    packet.duration = pts[place + 1] - pts[place]
+                packet.time_base = time_base
+                packet.stream = stream
+                yield packet.dts * time_base, packet
+        done += len(piece.ranks)
+
+
+def _other_packets(
+    source: InputContainer,
+    streams: dict[int, Stream],
+    info: VideoInfo,
+    shift: Fraction,
+    span: tuple[Fraction, Fraction | None],
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    """The source's packets of all other streams, whole and untouched but for ``shift``."""
+    wanted = [s for s in source.streams if s.index in streams and s.index != info.stream_index]
+    if not wanted:
+        return
+    for stream in source.streams:
+        if stream not in wanted:
+            stream.discard = Discard.all
+    for packet in source.demux(wanted):
+        if not packet.size:
+            continue
+        stream = packet.stream
+        time = packet.pts if packet.pts is not None else packet.dts
+        seconds = Fraction(0) if time is None else time * packet.time_base
+        cover = bool(stream.disposition & Disposition.attached_pic)
+        if not cover and shift:
+            if seconds < span[0]:
+                continue
+            moved = round(shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + moved
+            packet.dts = None if packet.dts is None else packet.dts + moved
+        if not cover and span[1] is not None and seconds >= span[1]:
+            continue
+        packet.stream = streams[stream.index]
+        yield seconds + shift, packet
+
+
+def _interleave(
+    out: OutputContainer,
+    video: Iterator[tuple[Fraction, av.Packet]],
+    others: Iterator[tuple[Fraction, av.Packet]],
+) -> None:
+    """Write both in the order of time, so that the muxer holds little back."""
+    other = next(others, None)
+    for time, packet in video:
+        while other is not None and other[0] <= time:
+            out.mux_one(other[1])
+            other = next(others, None)
+        out.mux_one(packet)
+    while other is not None:
+        out.mux_one(other[1])
+        other = next(others, None)
+
+
+def _verify(
+    path: Path, pts: list[int], info: VideoInfo, choice: EncoderChoice, report: AssembleReport
+) -> None:
+    """Raise unless the file holds every picture at its time."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        time_base = stream.time_base or TICK
+        found = sorted(
+            packet.pts * time_base
+            for packet in container.demux(stream)
+            if packet.size and packet.pts is not None and not packet.is_discard
+        )
+    expected = [p * info.time_base + report.shift for p in pts]
+    if len(found) != len(expected):
+        raise MediaError(
+            f"{report.path.name} would hold {len(found)} frames instead of {len(expected)}; "
+            "it was not written. Try another container."
+        )
+    offset = Fraction(0)
+    allowed = Fraction(0)
+    if choice.container in ("matroska", "webm"):
+        allowed = _MILLISECOND / 2
+        offset = _shift_of(found, expected)
+    worst = max(abs(a - offset - b) for a, b in zip(found, expected, strict=True))
+    if worst > allowed:
+        raise MediaError(
+            f"{report.path.name} would hold frames {float(worst):.6f} s away from their times; "
+            "it was not written. Try another container."
+        )
+    if offset:
+        report.shift += offset
+        report.warnings.append(
+            f"All streams start {float(offset):.3f} s later: {report.path.suffix} holds no times "
+            "before 0, which the source has."
+        )
+    report.frames = len(found)
+    report.first_time, report.last_time = found[0], found[-1]
+
+
+def _shift_of(found: list[Fraction], expected: list[Fraction]) -> Fraction:
+    """Whole milliseconds by which Matroska moved all streams to have none before 0."""
+    apart = found[0] - expected[0]
+    return Fraction(round(apart * 1000), 1000) if abs(apart) > _MILLISECOND / 2 else Fraction(0)

@@ -1,0 +1,327 @@
+"""Which encoder writes the result, in which pixel format, how well: decided once, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import av
+
+from cleanplate.errors import InputError, MediaError
+from cleanplate.media.layout import Layout, find_layout
+from cleanplate.settings import check, setting
+from cleanplate.types import VideoInfo
+
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+_CARRIES = {
+    "mp4": {"h264", "hevc", "av1", "vp9", "mpeg4"},
+    "mov": {"h264", "hevc", "prores", "mpeg4"},
+    "matroska": {"h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "prores", "ffv1"},
+    "webm": {"av1", "vp9", "vp8"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    codec: str
+    """Name of the format that it writes."""
+    quality: int
+    """What ``auto`` means, on the encoder's own scale; smaller is better."""
+    worst: int
+    preset: str | None = None
+    lossless: bool = False
+
+
+_ENCODERS = {
+    "libx264": _Encoder("h264", 14, 51, "medium", lossless=True),
+    "libx264rgb": _Encoder("h264", 14, 51, "medium", lossless=True),
+    "libx265": _Encoder("hevc", 16, 51, "medium", lossless=True),
+    "libvpx-vp9": _Encoder("vp9", 16, 63, "4", lossless=True),
+    "libvpx": _Encoder("vp8", 6, 63, "4"),
+    "libsvtav1": _Encoder("av1", 16, 63, "8"),
+    "prores_ks": _Encoder("prores", 4, 31),
+    "mpeg4": _Encoder("mpeg4", 2, 31),
+    "ffv1": _Encoder("ffv1", 0, 0, lossless=True),
+}
+_FAMILY = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "vp9": "libvpx-vp9",
+    "vp8": "libvpx",
+    "av1": "libsvtav1",
+    "prores": "prores_ks",
+    "ffv1": "ffv1",
+}
+_ALIASES = {
+    "h264": "libx264",
+    "avc": "libx264",
+    "x264": "libx264",
+    "hevc": "libx265",
+    "h265": "libx265",
+    "x265": "libx265",
+    "vp9": "libvpx-vp9",
+    "vp8": "libvpx",
+    "av1": "libsvtav1",
+    "prores": "prores_ks",
+}
+# Where the source's family does not fit, or holds the samples less well: what else, in order.
+_FALLBACKS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
+_LOSSLESS_ORDER = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "ffv1")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How the result is encoded."""
+
+    codec: str = setting(
+        "auto", "Codec or encoder: auto (the source's family), h264, hevc, vp9, av1, prores, ffv1."
+    )
+    quality: int | None = setting(
+        None, "On the encoder's own scale, smaller is better; unset: as good as the source.", low=0
+    )
+    preset: str | None = setting(None, "Speed of the encoder, by the encoder's own name.")
+    lossless: bool = setting(False, "Keep every sample outside the mask exactly.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """What will be written, and why; a report can print it."""
+
+    encoder: str
+    codec: str
+    container: str
+    """FFmpeg's name of the output format."""
+    pixel_format: str
+    quality: int | None
+    preset: str | None
+    lossless: bool
+    options: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = field(default=())
+    """Sentences: what differs from the source, and why."""
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        how = "lossless" if self.lossless else f"quality {self.quality}"
+        return f"{self.encoder} ({self.codec}), {self.pixel_format}, {how}, in {self.container}"
+
+
+def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -> EncoderChoice:
+    """Decide how the result of a clip is written to ``out_path``.
+
+    Raises:
+        InputError: a container, a codec or a combination that is not possible.
+    """
+    container = find_container(out_path)
+    notes: list[str] = []
+    if settings.codec != "auto":
+        name = _named(settings, container, out_path)
+    elif settings.lossless:
+        name = _lossless(info, container, out_path)
+    else:
+        name = _default(info, container, notes)
+    layout = find_layout(info.pixel_format)
+    assert layout is not None, "a probed clip has a viewable format"
+    pixel_format, exact = _pixel_format(name, layout)
+    if settings.lossless and not (_ENCODERS[name].lossless and exact):
+        raise InputError(
+            f"{name} cannot keep {info.pixel_format} without loss; "
+            f"leave --codec out, or write a .mkv with --codec ffv1."
+        )
+    if not exact:
+        notes.append(f"The pixel format changes from {info.pixel_format} to {pixel_format}.")
+    written = find_layout(pixel_format)
+    if layout.has_alpha and written is not None and not written.has_alpha:
+        notes.append(
+            f"{name} in {container} holds no transparency: it is dropped; write a .webm, a .mkv "
+            "with --lossless, a ProRes .mov or a folder of PNGs to keep it."
+        )
+    notes.extend(f"{kind} data is not kept by re-encoding." for kind in info.dynamic_hdr)
+    quality, preset = _quality(name, info, settings)
+    options = _options(name, info, quality, preset, settings.lossless)
+    codec = _ENCODERS[name].codec
+    return EncoderChoice(
+        name,
+        codec,
+        container,
+        pixel_format,
+        None if settings.lossless else quality,
+        preset,
+        settings.lossless,
+        tuple(options.items()),
+        tuple(notes),
+    )
+
+
+def find_container(out_path: Path) -> str:
+    """FFmpeg's name of the format that the ending of ``out_path`` asks for.
+
+    Raises:
+        InputError: no format that keeps what a clip holds.
+    """
+    container = CONTAINERS.get(out_path.suffix.lower())
+    if container is None:
+        raise InputError(
+            f"{out_path.name} ends in {out_path.suffix or 'nothing'}; give a name that ends in "
+            f"{', '.join(CONTAINERS)}, or a folder (ending in /) for PNGs."
+        )
+    return container
+
+
+def _named(settings: EncoderSettings, container: str, out_path: Path) -> str:
+    asked = settings.codec.lower()
+    name = _ALIASES.get(asked, asked)
+    if name not in _ENCODERS:
+        known = ", ".join(sorted({*_ALIASES, *_ENCODERS}))
+        raise InputError(f"There is no codec {settings.codec!r} here; there are: {known}.")
+    if _ENCODERS[name].codec not in _CARRIES[container]:
+        fitting = [s for s, c in CONTAINERS.items() if _ENCODERS[name].codec in _CARRIES[c]]
+        raise InputError(
+            f"{out_path.suffix} cannot hold {settings.codec}; write {', '.join(fitting)} instead, "
+            "or leave --codec out."
+        )
+    return name
+
+
+def _default(info: VideoInfo, container: str, notes: list[str]) -> str:
+    layout = find_layout(info.pixel_format)
+    assert layout is not None
+    family = _FAMILY.get(info.codec)
+    candidates = [family] if family else []
+    if layout.has_alpha and info.codec != "gif":
+        candidates += ["libvpx-vp9", "prores_ks", "ffv1"]
+    candidates += _FALLBACKS
+    fitting = [n for n in candidates if _ENCODERS[n].codec in _CARRIES[container]]
+    best = min(fitting, key=lambda n: _loss(n, layout))
+    if best != family:
+        why = (
+            f"no encoder for {info.codec} is bundled or wanted"
+            if family is None
+            else f"{family} does not fit {container} or {info.pixel_format}"
+        )
+        notes.append(f"The codec changes from {info.codec} to {_ENCODERS[best].codec}: {why}.")
+    return best
+
+
+def _lossless(info: VideoInfo, container: str, out_path: Path) -> str:
+    layout = find_layout(info.pixel_format)
+    assert layout is not None
+    for name in _LOSSLESS_ORDER:
+        encoder = _ENCODERS[name]
+        if encoder.codec in _CARRIES[container] and _pixel_format(name, layout)[1]:
+            return name
+    raise InputError(
+        f"{out_path.suffix} cannot hold {info.pixel_format} without loss; write a .mkv instead."
+    )
+
+
+@cache
+def _formats(encoder: str) -> tuple[str, ...]:
+    formats = av.Codec(encoder, "w").video_formats
+    if not formats:
+        raise MediaError(f"The bundled FFmpeg has no encoder {encoder}; choose another --codec.")
+    return tuple(f.name for f in formats)
+
+
+def _pixel_format(encoder: str, layout: Layout) -> tuple[str, bool]:
+    """The encoder's format nearest to ``layout``, and whether it holds the same samples."""
+    formats = _formats(encoder)
+    if layout.name in formats:
+        return layout.name, True
+    best = min(formats, key=lambda name: (_distance(name, layout), formats.index(name)))
+    return best, _distance(best, layout) == 0
+
+
+def _loss(encoder: str, layout: Layout) -> int:
+    return _distance(_pixel_format(encoder, layout)[0], layout)
+
+
+def _distance(name: str, layout: Layout) -> int:
+    """0: the same samples in another order; otherwise how bad a change to ``name`` is."""
+    other = find_layout(name)
+    if other is None or (name.startswith("yuvj") and not layout.name.startswith("yuvj")):
+        return 1 << 20  # the range is a tag of its own everywhere else
+    distance = 0
+    if layout.has_alpha != other.has_alpha:
+        distance += 1 << 12 if layout.has_alpha else 1 << 6
+    if layout.is_rgb != other.is_rgb:
+        distance += 1 << 10
+    if layout.is_gray != other.is_gray:
+        distance += 1 << (14 if other.is_gray else 5)
+    if other.bits != layout.bits:
+        distance += (layout.bits - other.bits) * 256 if other.bits < layout.bits else other.bits
+    if not layout.is_gray:
+        for ours, theirs in ((layout.x_shift, other.x_shift), (layout.y_shift, other.y_shift)):
+            distance += 128 * (theirs - ours) if theirs > ours else 8 * (ours - theirs)
+    return distance
+
+
+def _quality(name: str, info: VideoInfo, settings: EncoderSettings) -> tuple[int, str | None]:
+    encoder = _ENCODERS[name]
+    if settings.quality is not None and settings.quality > encoder.worst:
+        raise InputError(
+            f"Quality {settings.quality} is not on the scale of {name}; "
+            f"give 0 (best) to {encoder.worst}."
+        )
+    quality = settings.quality if settings.quality is not None else encoder.quality
+    return quality, settings.preset or encoder.preset
+
+
+def _options(
+    name: str, info: VideoInfo, quality: int, preset: str | None, lossless: bool
+) -> dict[str, str]:
+    options: dict[str, str] = {}
+    if info.chroma_location != "unspecified":
+        options["chroma_sample_location"] = info.chroma_location
+    if name in ("libx264", "libx264rgb"):
+        options |= {
+            "preset": preset or "",
+            "qp" if lossless else "crf": str(0 if lossless else quality),
+        }
+        options |= _private("x264-params", _hdr(info, "mastering-display", "cll"))
+    elif name == "libx265":
+        options |= {"preset": preset or ""}
+        params = {"log-level": "error"} | _hdr(info, "master-display", "max-cll")
+        params |= {"lossless": "1"} if lossless else {}
+        options |= {} if lossless else {"crf": str(quality)}
+        options |= _private("x265-params", params)
+    elif name in ("libvpx-vp9", "libvpx"):
+        options |= {"deadline": "good", "cpu-used": preset or "4", "b": "0"}
+        if name == "libvpx-vp9":
+            options |= {"row-mt": "1"} | ({"lossless": "1"} if lossless else {})
+        options |= {} if lossless else {"crf": str(quality)}
+        if name == "libvpx":
+            options["b"] = "200M"
+    elif name == "libsvtav1":
+        options |= {"preset": preset or "8", "crf": str(quality)}
+        options |= _private("svtav1-params", _hdr(info, "mastering-display", "content-light"))
+    elif name == "prores_ks":
+        deep = find_layout(info.pixel_format)
+        rich = deep is not None and (deep.has_alpha or deep.is_rgb or not deep.x_shift)
+        options |= {"profile": "4444" if rich else "hq", "vendor": "apl0", "alpha_bits": "16"}
+    elif name == "ffv1":
+        options |= {"level": "3", "slicecrc": "1", "g": "1"}
+    return options
+
+
+def _hdr(info: VideoInfo, mastering: str, light: str) -> dict[str, str]:
+    found = {}
+    if info.mastering_display:
+        found[mastering] = info.mastering_display
+    if info.content_light:
+        found[light] = f"{info.content_light[0]},{info.content_light[1]}"
+    return found
+
+
+def _private(option: str, params: dict[str, str]) -> dict[str, str]:
+    return {option: ":".join(f"{k}={v}" for k, v in params.items())} if params else {}

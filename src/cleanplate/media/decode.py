@@ -1,0 +1,195 @@
+"""From a file to decoded frames in presentation order, damage named and not hidden."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from cleanplate.errors import InputError, MediaError
+from cleanplate.media.layout import viewable_format
+
+# One picture each, told by content and never by a pattern such as %03d in their name.
+IMAGE_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("png", "jpg", "jpeg", "jpe", "bmp", "tif", "tiff", "webp"),
+        *("ppm", "pgm", "pnm", "jp2", "exr", "dpx", "tga"),
+    )
+)
+_NOT_VIDEO = frozenset({"tty", "concat", "lrc"})  # FFmpeg paints texts as video, or follows lists
+_ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open the file ``path`` for reading, and nothing that it may point to.
+
+    Raises:
+        InputError: there is no such file.
+        MediaError: it is not something that FFmpeg can read.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}; check the name.")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path} is empty (0 bytes); give a video.")
+    options = {"protocol_whitelist": "file"}
+    try:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            container = av.open(path.open("rb"), mode="r", metadata_errors="replace")
+        else:
+            name = str(path.resolve())
+            container = av.open(name, mode="r", metadata_errors="replace", options=options)
+    except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+        raise MediaError(
+            f"{path} is not a video that can be read ({reason(error)}); "
+            "give a file that a player plays."
+        ) from error
+    if container.format.name in _NOT_VIDEO:
+        container.close()
+        raise MediaError(f"{path} is a text and not a video; give a file that a player plays.")
+    return container
+
+
+def reason(error: BaseException) -> str:
+    """What FFmpeg says went wrong, as a clause."""
+    said = str(getattr(error, "strerror", None) or error).strip().rstrip(".")
+    return said or type(error).__name__
+
+
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The moving pictures in a file; cover pictures are not."""
+    return [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
+
+
+def find_video(container: InputContainer, path: Path) -> VideoStream:
+    """The stream to process: the first that is marked default, else the first.
+
+    Raises:
+        MediaError: there is none that can be decoded.
+    """
+    streams = video_streams(container)
+    if not streams:
+        cover = " but a cover picture" if len(container.streams.video) else ""
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise MediaError(
+            f"{path} holds no video{cover} (it holds: {kinds}); give a file with a video stream."
+        )
+    chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    if chosen.codec_context is None:
+        raise MediaError(
+            f"The video in {path} is of a codec that the bundled FFmpeg cannot decode; "
+            "convert it first."
+        )
+    return chosen
+
+
+@dataclass(slots=True)
+class Damage:
+    """What went wrong while one stream was decoded."""
+
+    refused: int = 0
+    """Packets that the decoder would not take."""
+    concealed: int = 0
+    """Pictures that the decoder had to patch up."""
+    first_concealed: int | None = None
+    cut: str | None = None
+    """Why reading stopped before the end of the file."""
+    encrypted: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.refused or self.cut)
+
+
+class Restart(Exception):  # noqa: N818  a signal within this file
+    """Threads lose frames around a damaged one; decode again without them."""
+
+
+def decode_frames(
+    container: InputContainer, stream: VideoStream, damage: Damage, *, threads: bool = True
+) -> Iterator[av.VideoFrame]:
+    """The frames of ``stream`` from where ``container`` stands, with pts in its time base.
+
+    With ``threads`` the first damage raises ``Restart``; without, damage is noted and passed by.
+    """
+    decoder = _decoder(stream, threads)
+    time_base = stream.time_base
+    for packet in _packets(container, stream, damage, threads):
+        try:
+            frames = decoder.decode(packet)
+        except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, EOFError):
+                continue
+            if threads:
+                raise Restart from error
+            damage.refused += 1
+            continue
+        for frame in frames:
+            frame.time_base = time_base
+            name = viewable_format(frame.format.name)
+            yield frame if name == frame.format.name else frame.reformat(format=name)
+
+
+def _decoder(stream: VideoStream, threads: bool) -> CodecContext:
+    name = _ALPHA_DECODERS.get(stream.codec_context.name)
+    decoder: CodecContext = stream.codec_context
+    if name and stream.metadata.get("alpha_mode") == "1":
+        decoder = CodecContext.create(name, "r")  # FFmpeg's own decoder leaves alpha out
+    if not decoder.is_open:
+        decoder.thread_type = "AUTO" if threads else "SLICE"
+        decoder.thread_count = 0 if threads else 1
+    return decoder
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, damage: Damage, threads: bool
+) -> Iterator[av.Packet | None]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError) as error:
+            if threads:
+                raise Restart from error
+            damage.cut = reason(error)
+            yield None
+            return
+        if packet.size and packet.has_sidedata("encryption_info"):
+            damage.encrypted = True
+            return
+        yield packet if packet.size else None
+
+
+def decode_file(path: Path, damage: Damage) -> Iterator[tuple[VideoStream, av.VideoFrame]]:
+    """All frames of the video in ``path``, from the first, with the stream that they are of.
+
+    Quick and threaded until something is damaged; then once more from the start, patiently,
+    without those already given.
+
+    Raises:
+        MediaError: there is no video that can be decoded.
+    """
+    given = 0
+    for threads in (True, False):
+        with open_container(path) as container:
+            stream = find_video(container, path)
+            frames = decode_frames(container, stream, damage, threads=threads)
+            with contextlib.suppress(Restart), contextlib.closing(frames):
+                for number, frame in enumerate(frames):
+                    if number >= given:
+                        given += 1
+                        yield stream, frame
+                return

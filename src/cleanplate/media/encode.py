@@ -1,0 +1,216 @@
+"""Encodes a run of pictures on its own: a piece, from which, with others, a clip is assembled.
+
+A piece is a Matroska file with one video stream that depends on nothing outside it. The encoder
+sees frames at an even rate; the file holds the source's own timestamps, one tick of the source's
+time base as one millisecond, counted from the piece's first picture. So no encoder's or
+container's idea of time can bend them. It is written beside its name and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from cleanplate.errors import MediaError
+from cleanplate.media.codecs import EncoderChoice
+from cleanplate.media.decode import reason
+from cleanplate.media.layout import component_views, find_layout
+from cleanplate.media.picture import Picture
+from cleanplate.types import VideoInfo
+
+TICK = Fraction(1, 1000)  # the unit of Matroska's timestamps
+MARGIN = 1000  # ticks before the first picture, room for decoding timestamps
+FIRST_PTS = "CLEANPLATE_FIRST_PTS"
+FIRST_INDEX = "CLEANPLATE_FIRST_INDEX"
+_FIELD_ORDER = {"top first": 2, "bottom first": 3, "progressive": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class PieceInfo:
+    """A finished piece."""
+
+    path: Path
+    count: int
+    first_index: int
+    first_time: Fraction
+    last_time: Fraction
+
+
+def encode_piece(
+    pictures: Iterable[Picture], path: Path, info: VideoInfo, choice: EncoderChoice
+) -> PieceInfo:
+    """Encode ``pictures``, consecutive ones of the clip that ``info`` describes, into ``path``.
+
+    The file appears whole or not at all.
+
+    Raises:
+        MediaError: the encoder refuses, or there are no pictures.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        with contextlib.closing(_Writer(partial, info, choice)) as writer:
+            for picture in pictures:
+                writer.write(picture)
+            made = writer.finish(path)
+        publish(partial, path)
+        return made
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{choice.encoder} cannot write {path.name}: {reason(error)}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Make the finished file ``partial`` appear as ``path``, safe against loss of power."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+    with contextlib.suppress(OSError):  # not every file system can sync a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class _Writer:
+    def __init__(self, path: Path, info: VideoInfo, choice: EncoderChoice) -> None:
+        self._path, self._info, self._choice = path, info, choice
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._pts: list[int] = []
+        self._durations: list[int] = []
+        self._first: Picture | None = None
+        self._last: Picture | None = None
+        self._written = 0
+        self._depth = 0
+
+    def write(self, picture: Picture) -> None:
+        if self._first is None:
+            self._first = picture
+            self._open(picture)
+        elif self._last is not None and picture.time <= self._last.time:
+            raise MediaError(
+                f"Frame {picture.index} at {picture.time} s does not come after the frame before "
+                f"it, at {self._last.time} s."
+            )
+        time_base = self._info.time_base
+        number = len(self._pts)
+        self._pts.append(round((picture.time - self._first.time) / time_base) + MARGIN)
+        self._durations.append(round((picture.duration or 0) / time_base))
+        frame = to_format(picture.frame, self._choice.pixel_format, self._info)
+        frame.pts = number
+        frame.time_base = self._encoder_time_base()
+        frame.pict_type = 0  # the source's choice of I, P and B would be taken as an order
+        self._last = picture
+        assert self._stream is not None
+        self._mux(self._stream.encode(frame))
+
+    def finish(self, path: Path) -> PieceInfo:
+        if self._first is None or self._last is None:
+            raise MediaError(f"There are no pictures for {path.name}.")
+        assert self._stream is not None
+        self._mux(self._stream.encode(None))
+        if self._written != len(self._pts):
+            raise MediaError(
+                f"{self._choice.encoder} took {len(self._pts)} frames and gave {self._written}; "
+                "choose another --codec."
+            )
+        first, last = self._first, self._last
+        return PieceInfo(path, len(self._pts), first.index, first.time, last.time)
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        assert self._container is not None
+        for packet in packets:
+            assert packet.pts is not None
+            number = packet.pts
+            if self._written == 0:
+                self._depth = max(0, -(packet.dts or 0))
+            before = self._written - self._depth
+            packet.dts = self._pts[before] if before >= 0 else MARGIN + before
+            packet.pts = self._pts[number]
+            packet.duration = self._durations[number]
+            packet.time_base = TICK
+            self._container.mux_one(packet)
+            self._written += 1
+
+    def _encoder_time_base(self) -> Fraction:
+        return 1 / nominal_rate(self._info)
+
+    def _open(self, first: Picture) -> None:
+        info, choice = self._info, self._choice
+        container = av.open(
+            str(self._path),
+            "w",
+            format="matroska",
+            container_options={"write_crc32": "0", "avoid_negative_ts": "disabled"},
+        )
+        self._container = container
+        container.metadata[FIRST_PTS] = str(round(first.time / info.time_base))
+        container.metadata[FIRST_INDEX] = str(first.index)
+        stream = container.add_stream(
+            choice.encoder, rate=nominal_rate(info), options=dict(choice.options)
+        )
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
+        context = stream.codec_context
+        context.width, context.height = first.frame.width, first.frame.height
+        context.pix_fmt = choice.pixel_format
+        context.time_base = self._encoder_time_base()
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.color_range = info.color_range
+        context.color_primaries = info.primaries
+        context.color_trc = info.transfer
+        context.colorspace = info.matrix
+        context.thread_count = 0
+        if choice.encoder in ("prores_ks", "mpeg4"):
+            context.qscale = True
+            context.global_quality = (choice.quality or 1) * 118  # FF_QP2LAMBDA
+        if info.field_order in ("top first", "bottom first"):
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+            context.field_order = _FIELD_ORDER[info.field_order]
+
+
+def nominal_rate(info: VideoInfo) -> Fraction:
+    """A rate that every encoder takes, for its decisions on quality only."""
+    rate = info.average_rate or Fraction(24)
+    return min(max(rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
+
+
+def to_format(frame: av.VideoFrame, name: str, info: VideoInfo) -> av.VideoFrame:
+    """``frame`` in the pixel format ``name``: sample by sample where both hold the same."""
+    if frame.format.name == name:
+        return frame
+    old, new = find_layout(frame.format.name), find_layout(name)
+    same = (
+        old is not None
+        and new is not None
+        and old.bits == new.bits
+        and {(c.role, c.x_shift, c.y_shift) for c in old.components}
+        == {(c.role, c.x_shift, c.y_shift) for c in new.components}
+    )
+    if not same:
+        return frame.reformat(format=name)
+    assert old is not None
+    assert new is not None
+    made = av.VideoFrame(frame.width, frame.height, name)
+    source, target = component_views(frame, old), component_views(made, new)
+    shifts = {c.role: c.shift for c in old.components}
+    for c in new.components:
+        target[c.role][...] = (source[c.role] >> shifts[c.role]) << c.shift
+    for tag in ("colorspace", "color_range", "color_trc", "color_primaries"):
+        setattr(made, tag, getattr(frame, tag))
+    return made

@@ -1,0 +1,251 @@
+"""Finds out what is in a file, without changing anything and without guessing."""
+
+from __future__ import annotations
+
+import re
+import struct
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.logging
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from cleanplate.errors import MediaError
+from cleanplate.media.decode import Damage, decode_file, video_streams
+from cleanplate.media.layout import find_layout
+from cleanplate.media.orientation import Orientation, read_orientation
+from cleanplate.media.picture import is_full_range
+from cleanplate.types import Chapter, StreamInfo, VideoInfo
+
+_LOGGING = threading.Lock()
+_FIELD_ORDERS = {
+    0: "unsaid",
+    1: "progressive",
+    2: "top first",
+    3: "bottom first",
+    4: "top first",
+    5: "bottom first",
+}
+_DYNAMIC_HDR = {
+    SideData.DYNAMIC_HDR_PLUS: "HDR10+",
+    SideData.DYNAMIC_HDR_VIVID: "HDR Vivid",
+    SideData.DOVI_METADATA: "Dolby Vision",
+    SideData.DOVI_RPU_BUFFER: "Dolby Vision",
+}
+
+
+def probe_file(path: Path) -> VideoInfo:
+    """What is in the video file ``path``.
+
+    Raises:
+        InputError: there is no such file.
+        MediaError: it has no video that can be decoded; the message says why.
+    """
+    damage = Damage()
+    frames = decode_file(path, damage)
+    try:
+        stream, frame = next(frames, (None, None))
+        if stream is None or frame is None:
+            raise MediaError(_nothing_decoded(path, damage))
+        return _describe(path, stream, frame)
+    finally:
+        frames.close()
+
+
+def _nothing_decoded(path: Path, damage: Damage) -> str:
+    if damage.encrypted:
+        return f"{path} is encrypted; give a copy without protection."
+    if damage.is_any:
+        return f"{path} is damaged: no picture of it can be decoded; give a whole copy."
+    return f"{path} has a video stream without a single picture; give a clip that has some."
+
+
+def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInfo:
+    container = stream.container
+    assert isinstance(container, InputContainer)
+    matrix = display_matrix(frame)
+    orientation = read_orientation(matrix) or Orientation()
+    layout = find_layout(frame.format.name)
+    assert layout is not None, "decode_frames yields viewable formats only"
+    width, height = frame.width, frame.height
+    time_base = stream.time_base or Fraction(1, 1000)
+    start = frame.pts if frame.pts is not None else (stream.start_time or 0)
+    return VideoInfo(
+        path=str(path),
+        container=container.format.name,
+        codec=stream.codec_context.codec.canonical_name,
+        width=height if orientation.transpose else width,
+        height=width if orientation.transpose else height,
+        coded_width=width,
+        coded_height=height,
+        display_matrix=matrix,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        pixel_format=frame.format.name,
+        bit_depth=layout.bits,
+        full_range=is_full_range(frame),
+        color_range=int(frame.color_range),
+        primaries=int(frame.color_primaries),
+        transfer=int(frame.color_trc),
+        matrix=int(frame.colorspace),
+        chroma_location=_chroma_location(container, stream),
+        has_alpha=layout.has_alpha,
+        field_order=_field_order(stream, frame),
+        average_rate=stream.average_rate or stream.guessed_rate,
+        time_base=time_base,
+        frame_count=claimed_count(stream),
+        start=start * time_base,
+        duration=_duration(container, stream),
+        stream_duration=_stream_duration(stream),
+        bit_rate=_bit_rate(container, stream, path),
+        stream_index=stream.index,
+        video_streams=len(video_streams(container)),
+        streams=tuple(_other_streams(container, stream)),
+        chapters=tuple(_chapters(container)),
+        metadata=tuple(container.metadata.items()),
+        mastering_display=_mastering_display(frame),
+        content_light=_content_light(frame),
+        dynamic_hdr=_dynamic_hdr(frame),
+    )
+
+
+def claimed_count(stream: Stream) -> int | None:
+    """How many pictures the header promises, less those that an edit list hides."""
+    if not stream.frames:
+        return None
+    hidden = sum(entry.is_discard for entry in stream.index_entries)
+    return stream.frames - hidden
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine integers of a frame's display matrix, None where it has none."""
+    found = _side_data(frame, SideData.DISPLAYMATRIX)
+    if found is None or len(found) < 36:
+        return None
+    return tuple(int(v) for v in np.frombuffer(found[:36], np.int32))
+
+
+def _side_data(frame: av.VideoFrame, kind: SideData) -> bytes | None:
+    for data in frame.side_data:
+        if data.type == kind:
+            return bytes(data)
+    return None
+
+
+def _stream_duration(stream: VideoStream) -> Fraction | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    said = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
+    if said is None:
+        return None
+    hours, minutes, seconds = said.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    if (said := _stream_duration(stream)) is not None:
+        return said
+    if container.duration is not None:
+        return Fraction(container.duration, av.time_base)
+    return None
+
+
+def _bit_rate(container: InputContainer, stream: VideoStream, path: Path) -> int | None:
+    if stream.codec_context.bit_rate:
+        return stream.codec_context.bit_rate
+    duration = _duration(container, stream)
+    if not duration or duration <= 0:
+        return None
+    others = sum(
+        s.codec_context.bit_rate or 0
+        for s in container.streams.audio
+        if s.codec_context is not None
+    )
+    return max(1, int(path.stat().st_size * 8 / duration) - others)
+
+
+def _field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
+    said = _FIELD_ORDERS.get(int(stream.codec_context.field_order), "unsaid")
+    if frame.interlaced_frame and said in ("unsaid", "progressive"):
+        return "top first"  # what the standards assume of a picture that is only called interlaced
+    return said
+
+
+def _chroma_location(container: InputContainer, stream: VideoStream) -> str:
+    """Read from FFmpeg's own description, the only place where PyAV shows it."""
+    with _LOGGING:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            text = container.dumps_format()
+        finally:
+            av.logging.set_level(level)
+    lines = [
+        line for line in text.splitlines() if re.match(rf"\s*Stream #0:{stream.index}\D", line)
+    ]
+    found = (
+        re.search(r", (left|center|topleft|top|bottomleft|bottom)\)", lines[0]) if lines else None
+    )
+    return found.group(1) if found else "unspecified"
+
+
+def _other_streams(container: InputContainer, chosen: Stream) -> Iterator[StreamInfo]:
+    for stream in container.streams:
+        if stream.index != chosen.index:
+            yield describe_stream(stream)
+
+
+def describe_stream(stream: Stream) -> StreamInfo:
+    """A stream in words."""
+    context = stream.codec_context
+    name = context.codec.canonical_name if context is not None else getattr(stream, "name", None)
+    return StreamInfo(
+        index=stream.index,
+        kind=stream.type,
+        codec=name or "unknown",
+        language=stream.metadata.get("language"),
+        title=stream.metadata.get("title"),
+        dispositions=tuple(d.name or "" for d in Disposition if d in stream.disposition),
+    )
+
+
+def _chapters(container: InputContainer) -> Iterator[Chapter]:
+    for chapter in container.chapters():
+        unit = chapter["time_base"] or Fraction(1)
+        title = chapter["metadata"].get("title")
+        yield Chapter(chapter["start"] * unit, chapter["end"] * unit, title)
+
+
+def _mastering_display(frame: av.VideoFrame) -> str | None:
+    """AVMasteringDisplayMetadata: ten rationals, has_primaries, has_luminance."""
+    found = _side_data(frame, SideData.MASTERING_DISPLAY_METADATA)
+    if found is None:
+        return None
+    *numbers, has_primaries, has_luminance = struct.unpack("=22i", found[:88])
+    values = [n / d if d else 0.0 for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
+    if not (has_primaries and has_luminance):
+        return None
+    rx, ry, gx, gy, bx, by, wx, wy = (round(v * 50000) for v in values[:8])
+    low, high = (round(v * 10000) for v in values[8:])
+    return f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
+
+
+def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
+    found = _side_data(frame, SideData.CONTENT_LIGHT_LEVEL)
+    if found is None:
+        return None
+    most, average = struct.unpack("=2I", found[:8])
+    return most, average
+
+
+def _dynamic_hdr(frame: av.VideoFrame) -> tuple[str, ...]:
+    kinds = {data.type for data in frame.side_data}
+    return tuple(sorted({name for kind, name in _DYNAMIC_HDR.items() if kind in kinds}))

@@ -1,0 +1,307 @@
+"""A clip as pictures: in presentation order, from any picture on, forwards and backwards.
+
+A picture's index counts what FFmpeg presents, edit lists honoured, from 0. Its time is its
+presentation timestamp times the stream's time base. A seek is believed only where the packets'
+timestamps prove it; otherwise the clip is decoded from its beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import av
+from av.container import InputContainer
+
+from cleanplate.errors import InputError, MediaError
+from cleanplate.media.decode import (
+    Damage,
+    Restart,
+    decode_file,
+    decode_frames,
+    find_video,
+    open_container,
+)
+from cleanplate.media.orientation import Orientation, read_orientation
+from cleanplate.media.picture import FrameCopier, Palette, Picture, make_palette
+from cleanplate.media.probe import probe_file
+from cleanplate.types import VideoInfo
+
+BACKWARD_BUDGET = 256 << 20  # bytes of decoded pictures that walking backwards may hold
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Presentation timestamps of a whole stream, read from its packets without decoding."""
+
+    pts: list[int]
+    keys: list[int]
+    """Indexes of the pictures that decoding can start with."""
+
+
+class VideoClip:
+    """A file with a video stream."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info = probe_file(path)
+        self.warnings: list[str] = []
+        self._copier = FrameCopier()
+        self._known_index: _Index | None = None
+        self._index_built = False
+        orientation = read_orientation(self.info.display_matrix)
+        if orientation is None:
+            self._warn(
+                f"{path.name} is turned by an angle that is no multiple of 90 degrees; it is "
+                "processed as stored, and the angle is kept."
+            )
+        self._orientation = orientation or Orientation()
+        if self.info.field_order in ("top first", "bottom first"):
+            self._warn(
+                f"{path.name} is interlaced ({self.info.field_order}); it is processed as woven "
+                "frames, and stays interlaced."
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[Picture]:
+        """The pictures from index ``start`` up to, not including, ``stop``.
+
+        Raises:
+            MediaError: nothing can be decoded, or the size of the picture changes on the way.
+        """
+        if start < 0 or (stop is not None and stop < start):
+            raise InputError(f"There are no pictures from {start} to {stop}; count from 0 upwards.")
+        if stop == start:
+            return
+        frames = self._frames_after_seek(start) if start else None
+        frames = frames or self._frames_from_start(start)
+        palette: Palette | None = None
+        with contextlib.closing(frames):
+            for index, frame in frames:
+                palette = palette or make_palette(frame, self._orientation, self._copier)
+                yield self._picture(index, frame, palette)
+                if stop is not None and index + 1 >= stop:
+                    return
+
+    def _picture(self, index: int, frame: av.VideoFrame, palette: Palette) -> Picture:
+        size = (frame.width, frame.height, frame.format.name)
+        expected = (self.info.coded_width, self.info.coded_height, self.info.pixel_format)
+        time_base = self.info.time_base
+        if size != expected:
+            raise MediaError(
+                f"The picture of {self.path} changes from {expected[0]}x{expected[1]} "
+                f"{expected[2]} to {size[0]}x{size[1]} {size[2]} at frame {index}; "
+                "cut the clip there and process the parts."
+            )
+        duration = frame.duration * time_base if frame.duration else None
+        return Picture(index, frame.pts * time_base, duration, frame, palette)
+
+    def _frames_from_start(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        damage = Damage()
+        clock = _Clock(self.info)
+        index = -1
+        frame = None
+        for index, (_, frame) in enumerate(decode_file(self.path, damage)):
+            clock.set(frame)
+            if frame.is_corrupt:
+                damage.concealed += 1
+                damage.first_concealed = damage.first_concealed or index
+            if index >= start:
+                yield index, frame
+        self._report(index + 1, frame, damage, clock)
+
+    def _report(
+        self, count: int, last: av.VideoFrame | None, damage: Damage, clock: _Clock
+    ) -> None:
+        name, claimed = self.path.name, self.info.frame_count
+        if damage.encrypted:
+            raise MediaError(f"{self.path} is encrypted; give a copy without protection.")
+        if last is None:
+            raise MediaError(f"{self.path} is damaged: no picture of it can be decoded.")
+        end = float(last.pts * self.info.time_base)
+        missing = f", its header promises {claimed}" if claimed and claimed > count else ""
+        if damage.cut or missing:
+            self._warn(
+                f"{name} is cut off or damaged after frame {count - 1} ({end:.2f} s){missing}; "
+                f"the {count} frames that can be decoded are used."
+            )
+        elif claimed and claimed < count:
+            self._warn(
+                f"The header of {name} promises {claimed} frames, but it holds {count}; "
+                "all of them are used."
+            )
+        elif self._ends_early(last):
+            self._warn(
+                f"{name} is cut off after frame {count - 1} ({end:.2f} s), its header promises "
+                f"{float(self.info.duration or 0):.2f} s; the {count} frames there are are used."
+            )
+        if damage.refused:
+            self._warn(f"{name} is damaged: {damage.refused} packets of it cannot be decoded.")
+        if damage.concealed:
+            self._warn(
+                f"{name} is damaged: {damage.concealed} frames, the first of them "
+                f"{damage.first_concealed}, are decoded with errors."
+            )
+        if clock.mended:
+            self._warn(
+                f"{name} holds {clock.mended} frames whose timestamps are missing or do not "
+                "grow; they were given times between their neighbours'."
+            )
+
+    def _ends_early(self, last: av.VideoFrame) -> bool:
+        """Whether a file that counts no frames ends before the length that it claims."""
+        info = self.info
+        if info.frame_count is not None or info.duration is None or info.stream_duration is None:
+            return False
+        rate = info.average_rate or Fraction(24)
+        end = last.pts * info.time_base - info.start
+        return end + max(Fraction(1, 2), 3 / rate) < info.stream_duration
+
+    def _frames_after_seek(self, start: int) -> Iterator[tuple[int, av.VideoFrame]] | None:
+        """From ``start`` on, or None where a seek cannot be trusted to count exactly."""
+        index = self._index()
+        if index is None or start >= len(index.pts):
+            return None
+        before = bisect_right(index.keys, start) - 1
+        if before < 1:
+            return None
+        for key in (before, before - 1):
+            frames = self._seek(index, index.keys[key], start)
+            first = next(frames, None)
+            if first is not None and first.pts == index.pts[start]:
+                return self._counted(start, first, frames)
+            frames.close()
+        return None
+
+    def _counted(
+        self, start: int, first: av.VideoFrame, rest: Iterator[av.VideoFrame]
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Number the frames; where damage stops them, go on from the beginning."""
+        number = start
+        yield number, first
+        del first
+        try:
+            for frame in rest:
+                number += 1
+                yield number, frame
+        except Restart:
+            yield from self._frames_from_start(number + 1)
+            return
+        index = self._index()
+        if index is not None and number + 1 < len(index.pts):
+            yield from self._frames_from_start(number + 1)
+
+    def _seek(self, index: _Index, key: int, start: int) -> Iterator[av.VideoFrame]:
+        with open_container(self.path) as container:
+            stream = find_video(container, self.path)
+            with contextlib.suppress(av.FFmpegError, OSError):
+                container.seek(index.pts[key], stream=stream, backward=True)
+                for frame in decode_frames(container, stream, Damage()):
+                    if frame.pts is not None and frame.pts >= index.pts[start]:
+                        yield frame
+
+    def _index(self) -> _Index | None:
+        if not self._index_built:
+            self._index_built = True
+            with contextlib.suppress(av.FFmpegError, OSError), open_container(self.path) as file:
+                self._known_index = self._build_index(file)
+        return self._known_index
+
+    def _build_index(self, container: InputContainer) -> _Index | None:
+        """None unless every packet is whole, timed, and one picture."""
+        stream = find_video(container, self.path)
+        found = []
+        for packet in container.demux(stream):
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None or packet.is_corrupt:
+                return None
+            found.append((packet.pts, packet.is_keyframe))
+        found.sort()
+        pts = [p for p, _ in found]
+        claimed = self.info.frame_count
+        if len(set(pts)) != len(pts) or (claimed is not None and claimed != len(pts)):
+            return None
+        keys = [number for number, (_, is_key) in enumerate(found) if is_key]
+        return _Index(pts, keys) if keys and keys[0] == 0 else None
+
+    def pictures_backward(
+        self, start: int, stop: int = 0, budget: int = BACKWARD_BUDGET
+    ) -> Iterator[Picture]:
+        """The pictures ``start``, ``start - 1`` and so on to ``stop``, included.
+
+        Args:
+            start: index of the first picture given.
+            stop: index of the last.
+            budget: bytes of decoded pictures held at once (one picture at least). A group of
+                pictures that is longer is decoded several times.
+
+        Raises:
+            MediaError: there is no picture ``start``.
+        """
+        current = start
+        while current >= stop:
+            kept: deque[Picture] = deque()
+            begin = self._begin_backward(current, stop, budget)
+            held = 0
+            for picture in self.pictures(begin, current + 1):
+                kept.append(picture)
+                held += picture.nbytes
+                while held > budget and len(kept) > 1:
+                    held -= kept.popleft().nbytes
+            if not kept or kept[-1].index != current:
+                raise MediaError(f"{self.path} has no frame {current}.")
+            current = kept[0].index - 1
+            picture = None
+            while kept:
+                yield kept.pop()
+
+    def _begin_backward(self, current: int, stop: int, budget: int) -> int:
+        """The first picture to decode on the way back from ``current``."""
+        index = self._index()
+        if index is None:
+            return stop
+        info = self.info
+        size = info.coded_width * info.coded_height * (1 if info.bit_depth == 8 else 2) * 2
+        reach = current - max(1, budget // size) + 1
+        within = [key for key in index.keys if reach <= key <= current]
+        last = bisect_right(index.keys, current) - 1
+        return max(stop, within[0] if within else index.keys[last])
+
+
+class _Clock:
+    """Gives each frame a presentation timestamp, later than the one before."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self.mended = 0
+        rate = info.average_rate or Fraction(24)
+        self._step = max(1, round(1 / (rate * info.time_base)))
+        self._last: int | None = None
+
+    def set(self, frame: av.VideoFrame) -> None:
+        """Keep ``frame.pts`` where it grows; else take its decoding time, else the next step."""
+        pts, last = frame.pts, self._last
+        if pts is None or (last is not None and pts <= last):
+            decoded = frame.dts
+            if decoded is not None and (last is None or decoded > last):
+                pts = decoded
+            else:
+                pts = 0 if last is None else last + self._step
+            self.mended += frame.pts is not None or decoded is None
+            frame.pts = pts
+        self._last = pts
