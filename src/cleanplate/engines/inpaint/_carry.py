@@ -1,0 +1,180 @@
+"""One shot on its way through a window: background carried between its frames, block by block.
+
+Numbers count the shot's frames from 0. Of each frame there are two plates: a small one, on which a
+first, rough fill is found from the flow of smoothly filled pictures; and a full one, whose flow is
+found on the roughly filled pictures, so that the hole itself no longer misleads it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.engines.inpaint._plates import (
+    Plate,
+    connect,
+    follow,
+    make_plate,
+    steadied,
+    synthesise,
+)
+from cleanplate.ops.flow import Preset
+from cleanplate.types import MaskedFrame
+
+SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a quality means."""
+
+    strides: tuple[int, ...]
+    """Frames that one step of a chain spans."""
+    rough_side: int
+    """px: the longest side of the pictures of the rough pass."""
+    flow_side: int
+    """px: the longest side of the pictures that flow is computed on."""
+    rough_band: int = 14
+    """px of the rough picture: see ``complete_flow``."""
+    band: int = 4
+    preset: Preset = "medium"
+
+
+class Carrier:
+    """The state of one shot. ``add`` each frame, then ``finish`` as many as can be."""
+
+    def __init__(self, plan: Plan, reach: int, causal: bool, pool: Executor) -> None:
+        self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
+        self._rough: dict[int, Plate] = {}
+        self._full: dict[int, Plate] = {}
+        self._filled: dict[int, np.ndarray] = {}
+        self._added = 0  # frames that came
+        self._carried = 0  # frames connected to their past
+        self._synthesised = 0
+        self._finished = 0
+
+    def add(self, masked: MaskedFrame) -> None:
+        picture, hole = masked.frame.image, masked.mask != 0
+        number, origin = self._added, np.array(masked.origin, np.float32)
+        full = make_plate(number, picture, hole, origin)
+        rough_picture, rough_hole = _shrunk(picture, hole, self._plan.rough_side)
+        scale = rough_hole.shape[1] / hole.shape[1]
+        self._full[number] = full
+        self._rough[number] = make_plate(number, rough_picture, rough_hole, origin * scale)
+        self._added += 1
+
+    @property
+    def waiting(self) -> int:
+        """Frames added since the last ``finish``."""
+        return self._added - self._carried
+
+    def finish(self, ahead: int, steady_ahead: int) -> list[np.ndarray]:
+        """The filled picture of each frame that can be finished now.
+
+        Args:
+            ahead: frames to leave unsynthesised as a store of background: 0 at the shot's end.
+            steady_ahead: synthesised frames to leave unfinished for steadying: 0 at its end.
+        """
+        new = range(self._carried, self._added)
+        self._fill_roughly(new)
+        self._connect(self._full, new, self._plan.strides, self._plan.band)
+        self._follow_past(self._full, new, self._plan.strides)
+        self._carried = self._added
+
+        ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
+        self._follow_future(self._full, range(ready.start, self._added), self._plan.strides)
+        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full), ready)
+        self._filled.update(zip(ready, pictures, strict=True))
+        self._synthesised = ready.stop
+
+        done = range(self._finished, max(ready.stop - steady_ahead, self._finished))
+        finished = self._steady(done)
+        self._finished = done.stop
+        self._forget()
+        return finished
+
+    def _fill_roughly(self, new: range) -> None:
+        plan, rough = self._plan, self._rough
+        self._connect(rough, new, (1,), plan.rough_band)
+        self._follow_past(rough, new, (1,))
+        self._follow_future(rough, new, (1,))
+        for number, picture in zip(
+            new, self._pool.map(lambda n: synthesise(rough[n], rough), new), strict=True
+        ):
+            full = self._full[number]
+            full.grey, full.grey_hole = _flow_picture(full, picture, plan.flow_side)
+
+    def _connect(
+        self, plates: dict[int, Plate], new: range, strides: tuple[int, ...], band: int
+    ) -> None:
+        pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
+        list(
+            self._pool.map(
+                lambda pair: connect(plates[pair[0]], plates[pair[1]], band, self._plan.preset),
+                pairs,
+            )
+        )
+
+    def _follow_past(self, plates: dict[int, Plate], new: range, strides: tuple[int, ...]) -> None:
+        for stride in strides:
+            for n in new:
+                plates[n].chains[-stride] = follow(plates[n], -stride, plates, n - self._reach, n)
+
+    def _follow_future(
+        self, plates: dict[int, Plate], numbers: range, strides: tuple[int, ...]
+    ) -> None:
+        if self._causal:
+            return
+        for stride in strides:
+            for n in reversed(numbers):
+                plates[n].chains[stride] = follow(plates[n], stride, plates, n, n + self._reach)
+
+    def _steady(self, done: range) -> list[np.ndarray]:
+        filled = self._filled
+        if self._causal:
+            for n in done:
+                filled[n] = steadied(self._full[n], filled, steps=(-1,))
+            return [filled[n] for n in done]
+        current = dict(filled)
+        for sweep in reversed(range(SWEEPS)):
+            wanted = [n for n in range(done.start - sweep, done.stop + sweep) if n in current]
+            latest = self._pool.map(lambda n, c=current: steadied(self._full[n], c), wanted)
+            current |= dict(zip(wanted, latest, strict=True))
+        return [current[n] for n in done]
+
+    def _forget(self) -> None:
+        """Drop what no later frame can ask for."""
+        oldest = self._synthesised - frames_behind(self._reach)
+        for plates in (self._full, self._rough):
+            for n in [n for n in plates if n < oldest]:
+                del plates[n]
+        for n in [n for n in self._filled if n < self._finished - SWEEPS]:
+            del self._filled[n]
+
+
+def frames_behind(reach: int) -> int:
+    """How many synthesised frames stay: sources for ``reach``, neighbours for steadying."""
+    return max(reach, 2 * SWEEPS)
+
+
+def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both so small that no side is longer than ``side``; never enlarged."""
+    height, width = hole.shape
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture, hole
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return small, cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+
+
+def _flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The plate in grey, its hole filled from the ``rough`` picture, no side over ``side`` px."""
+    picture, hole = _shrunk(full.picture, full.hole, side)
+    if hole.any():
+        enlarged = cv2.resize(rough, (hole.shape[1], hole.shape[0]))
+        picture = np.where(hole[..., None], enlarged, picture)
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), hole

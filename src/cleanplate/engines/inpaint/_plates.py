@@ -1,0 +1,173 @@
+"""One frame of a shot at one size, and the steps by which frames lend each other background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from cleanplate.ops.blending import Guess, blend
+from cleanplate.ops.chains import (
+    Chains,
+    Link,
+    Spot,
+    extend,
+    no_chains,
+    read_colours,
+    sample,
+    spot_of,
+)
+from cleanplate.ops.flow import Preset, complete_flow, dense_flow, round_trip, shifted
+from cleanplate.ops.harmonic import harmonic_fill
+from cleanplate.ops.masks import bounding_box, grow
+
+RING = 6  # px around the hole where guesses are compared with the truth
+_AROUND = 8  # px around ring and hole that the blending sees
+_GREY = 128.0  # of a picture of which nothing is known
+_PER_HOP = 3.0  # variance, grey levels squared, that a step of a chain adds
+_PER_DOUBT = 10.0  # the same for a px of doubt
+
+
+@dataclass(slots=True, eq=False)
+class Plate:
+    """One frame at one size, with all that is found out about it."""
+
+    number: int
+    picture: np.ndarray
+    """(H, W, 3) uint8, as it came."""
+    hole: np.ndarray
+    """(H, W) bool."""
+    origin: np.ndarray
+    """(2,) float, (x, y) of the top left pixel in the whole picture, in px of this size."""
+    spot: Spot
+    """Hole and ring."""
+    smooth: np.ndarray
+    """(H, W, 3) uint8: the hole filled smoothly."""
+    grey: np.ndarray
+    """(h, w) uint8: what flow is computed on, maybe smaller."""
+    grey_hole: np.ndarray
+    """(h, w) bool."""
+    links: dict[int, Link] = field(default_factory=dict)
+    """By step: 1 leads to the next frame, -10 to the tenth before."""
+    chains: dict[int, Chains] = field(default_factory=dict)
+    """By step."""
+
+
+def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray) -> Plate:
+    """A plate whose flow is computed on the smooth fill at the picture's own size."""
+    smooth = picture
+    if hole.any():
+        smooth = np.rint(harmonic_fill(picture, hole, empty=_GREY)).astype(np.uint8)
+    area = grow(hole.astype(np.uint8), RING) > 0
+    grey = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
+    return Plate(number, picture, hole, origin, spot_of(area), smooth, grey, hole)
+
+
+def connect(one: Plate, other: Plate, band: int, preset: Preset) -> None:
+    """Find the links between two plates, both ways. ``band``: see ``complete_flow``."""
+    if not (len(one.spot.places) or len(other.spot.places)):
+        return
+    scale = _scale(one)
+    jump = np.rint((one.origin - other.origin) * scale).astype(int)
+    dx, dy = int(jump[0]), int(jump[1])
+    there = dense_flow(one.grey, shifted(other.grey, dx, dy), preset) + jump.astype(np.float32)
+    back = dense_flow(other.grey, shifted(one.grey, -dx, -dy), preset) - jump.astype(np.float32)
+    there = complete_flow(there, one.grey_hole, band)
+    back = complete_flow(back, other.grey_hole, band)
+    step = other.number - one.number
+    one.links[step] = _link(one, there, round_trip(there, back))
+    other.links[-step] = _link(other, back, round_trip(back, there))
+
+
+def _scale(plate: Plate) -> np.ndarray:
+    """(2,) float32: px of the flow's size in one px of the plate's, across and down."""
+    small, full = plate.grey.shape, plate.hole.shape
+    return np.array([small[1] / full[1], small[0] / full[0]], np.float32)
+
+
+def _link(plate: Plate, flow: np.ndarray, doubt: np.ndarray) -> Link:
+    """Read ``flow`` at the plate's spot, in px of the plate."""
+    scale = _scale(plate)
+    places = (plate.spot.places + 0.5) * scale - 0.5
+    return Link(sample(flow, places) / scale, sample(doubt, places) / scale.mean())
+
+
+def follow(plate: Plate, step: int, plates: dict[int, Plate], oldest: int, newest: int) -> Chains:
+    """The chains of ``plate`` in strides of ``step``; those of ``number + step`` exist already."""
+    target = plates.get(plate.number + step)
+    link = plate.links.get(step)
+    if target is None or link is None:
+        return no_chains(len(plate.spot.places))
+    return extend(plate.spot, link, target.number, target.spot, target.chains[step], oldest, newest)
+
+
+def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
+    """The plate's picture, its hole filled from all its chains: (H, W, 3) uint8."""
+    box = bounding_box(plate.spot.numbers >= 0)
+    if box is None:
+        return plate.picture
+    height, width = plate.hole.shape
+    part = (
+        slice(max(box.y0 - _AROUND, 0), min(box.y1 + _AROUND, height)),
+        slice(max(box.x0 - _AROUND, 0), min(box.x1 + _AROUND, width)),
+    )
+    hole, numbers = plate.hole[part], plate.spot.numbers[part]
+    area = numbers >= 0
+    pictures = {number: other.picture for number, other in plates.items()}
+    guesses = []
+    for step, chains in plate.chains.items():
+        colours, seen = read_colours(chains, pictures)
+        if seen.any():
+            against = _PER_HOP * abs(step) ** 0.5 * chains.hops + _PER_DOUBT * chains.doubt
+            guesses.append(_spread_out(area, colours, seen, against))
+    filled = blend(
+        plate.picture[part], hole, area & ~hole, plate.smooth[part].astype(np.float32), guesses
+    )
+    result = plate.picture.copy()
+    result[part][hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
+    return result
+
+
+def _spread_out(
+    area: np.ndarray, colours: np.ndarray, seen: np.ndarray, against: np.ndarray
+) -> Guess:
+    """Values at the N places of a spot as pictures; ``area`` holds N pixels in their order."""
+    guess = Guess(
+        np.zeros((*area.shape, 3), np.float32),
+        np.zeros(area.shape, bool),
+        np.zeros(area.shape, np.float32),
+    )
+    guess.colours[area], guess.seen[area], guess.variance[area] = colours, seen, against
+    return guess
+
+
+def steadied(
+    plate: Plate, filled: dict[int, np.ndarray], steps: tuple[int, ...] = (-1, 1)
+) -> np.ndarray:
+    """The fill of ``plate`` averaged with what its neighbours have at the same places.
+
+    Args:
+        plate: the frame.
+        filled: (H, W, 3) uint8 filled pictures by number: this one and its neighbours.
+        steps: which neighbours.
+    """
+    own = filled[plate.number]
+    ys, xs = np.nonzero(plate.hole)
+    if not len(ys):
+        return own
+    inner = plate.spot.numbers[ys, xs]
+    total, weights = own[ys, xs].astype(np.float32), np.ones(len(ys), np.float32)
+    height, width = plate.hole.shape
+    for step in steps:
+        other, link = filled.get(plate.number + step), plate.links.get(step)
+        if other is None or link is None:
+            continue
+        places = plate.spot.places[inner] + link.flow[inner]
+        inside = np.all((places >= 0) & (places <= (width - 1, height - 1)), axis=1)
+        weight = inside * np.exp(-link.doubt[inner])
+        total += weight[:, None] * sample(other, places)
+        weights += weight
+    result = own.copy()
+    result[ys, xs] = np.rint(total / weights[:, None]).astype(np.uint8)
+    return result

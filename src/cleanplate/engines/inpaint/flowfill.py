@@ -1,0 +1,105 @@
+"""Carries the real background along the optical flow from the frames in which it can be seen.
+
+The flow is completed inside the hole from what surrounds it; chains of places lead along it, both
+ways in time and in several strides, to where no hole covers the background; each chain's colour is
+weighed by the error that the ring around the hole shows it to have; what no frame shows is filled
+smoothly from the frame itself; and the fills are steadied along the flow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import ClassVar
+
+import numpy as np
+
+from cleanplate.engines.inpaint._carry import SWEEPS, Carrier, Plan, frames_behind
+from cleanplate.engines.inpaint._inputs import same_sizes
+from cleanplate.protocols import About, Runtime
+from cleanplate.settings import check, setting
+from cleanplate.types import Frame, MaskedFrame
+
+_THREADS = 2
+_PLANS = {
+    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=216),
+    "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
+    "best": Plan(strides=(1, 3, 8, 16), rough_side=216, flow_side=448),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    quality: str = setting(
+        "standard", "How much work goes into a frame.", choices=("fast", "standard", "best")
+    )
+    window: int = setting(
+        20, "Frames each way in which to look for background.", low=1, high=200, unit="frames"
+    )
+    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Engine:
+    """See the module."""
+
+    about: ClassVar[About] = About(
+        "inpaint", "flowfill", "Real background carried along the motion from frames that show it."
+    )
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.settings = settings
+
+    @property
+    def _block(self) -> int:
+        """Frames that are filled together, so that chains into the future are shared."""
+        return 1 if self.settings.causal else max(self.settings.window // 2, 1)
+
+    @property
+    def lookahead(self) -> int | None:
+        if self.settings.causal:
+            return 0
+        return self.settings.window + self._block + SWEEPS - 1
+
+    @property
+    def lookback(self) -> int | None:
+        """Background from the window; flow there from rough fills, which have a window, too."""
+        return None if self.settings.causal else 2 * self.settings.window + SWEEPS
+
+    @property
+    def window(self) -> int | None:
+        ahead = 0 if self.settings.causal else self.settings.window
+        return frames_behind(self.settings.window) + ahead + self._block
+
+    def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
+                yield from self._fill_shot(shot, pool)
+
+    def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
+        causal, reach = self.settings.causal, self.settings.window
+        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, pool)
+        held: deque[Frame] = deque()
+        for masked in shot:
+            held.append(masked.frame)
+            carrier.add(masked)
+            if carrier.waiting == self._block:
+                ahead, steady = (0, 0) if causal else (reach, SWEEPS)
+                yield from _released(held, carrier.finish(ahead, steady))
+        yield from _released(held, carrier.finish(0, 0))
+
+
+def _released(held: deque[Frame], pictures: Iterable[np.ndarray]) -> Iterator[Frame]:
+    for picture in pictures:
+        frame = held.popleft()
+        if picture is frame.image:
+            yield frame
+        else:
+            picture.flags.writeable = False
+            yield replace(frame, image=picture)

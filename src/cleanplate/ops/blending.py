@@ -1,0 +1,97 @@
+"""Blending several guesses of what is behind a hole, each weighed by the error it must be expected
+to have. The ring of known pixels around the hole is asked: there every guess can be compared with
+the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.ops.harmonic import halve, harmonic_fill
+
+LEAST_VARIANCE = 20.0  # grey levels squared: no guess is better than the noise
+_UNASKED = 400.0  # the error of a guess of which the ring says nothing
+_LEAST_ANSWER = 0.02  # of a full ring, below which a guess counts as not asked
+_RING_BLUR = 1.25  # sigma, in pixels of half size
+_SPREAD_BLUR = 4.0
+_DEEP = 8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guess:
+    """One guess of the pixels in an area."""
+
+    colours: np.ndarray
+    """(H, W, 3) float32."""
+    seen: np.ndarray
+    """(H, W) bool: where there is a guess."""
+    variance: np.ndarray
+    """(H, W) float32, grey levels squared: what is known against it beforehand."""
+
+
+def blend(
+    picture: np.ndarray,
+    hole: np.ndarray,
+    ring: np.ndarray,
+    smooth: np.ndarray,
+    guesses: list[Guess],
+) -> np.ndarray:
+    """Fill ``hole`` from ``guesses`` and the smooth fill, without a seam.
+
+    Each guess is shifted by the smooth offset that makes it meet the ring, and weighed by one over
+    its expected squared error: its error in the ring beyond that offset, and its own ``variance``.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        hole: (H, W) bool.
+        ring: (H, W) bool: known pixels near the hole for which there are guesses, too.
+        smooth: (H, W, 3) float32: the smooth fill of ``hole``.
+        guesses: any number.
+
+    Returns:
+        (H, W, 3) float32; meaningful inside ``hole``.
+    """
+    truth = picture.astype(np.float32)
+    here = halve(ring.astype(np.float32)[..., None])
+    fields = [_ask_ring(truth, ring, here, guess) for guess in guesses]
+    fields.append(_spread_of_surroundings(truth, hole))
+    solved = harmonic_fill(np.concatenate(fields, axis=2), here[..., 0] == 0)
+    height, width = hole.shape
+    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
+    solved = solved.reshape(height, width, -1)
+
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    weights = 1 / (LEAST_VARIANCE + solved[..., -1] * np.minimum(depth / _DEEP, 1))
+    total = weights[..., None] * smooth
+    for i, guess in enumerate(guesses):
+        offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
+        own = np.maximum(square - np.mean(offset**2, axis=2), 0)
+        weight = guess.seen / (LEAST_VARIANCE + own + guess.variance)
+        total += weight[..., None] * (guess.colours + offset)
+        weights += weight
+    return total / weights[..., None]
+
+
+def _ask_ring(truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess) -> np.ndarray:
+    """What ``guess`` misses in the ring, at half size: (h, w, 4), offset and squared error."""
+    asked = (ring & guess.seen).astype(np.float32)[..., None]
+    missed = (truth - guess.colours) * asked
+    square = np.mean(missed**2, axis=2, keepdims=True)
+    sums = halve(np.concatenate([missed, square, asked], axis=2))
+    sums = cv2.GaussianBlur(sums, (0, 0), _RING_BLUR)
+    answered = (sums[..., 4:] > _LEAST_ANSWER) & (here > 0)
+    means = sums[..., :4] / np.maximum(sums[..., 4:], _LEAST_ANSWER)
+    return np.where(answered, means, np.array([0, 0, 0, _UNASKED], np.float32))
+
+
+def _spread_of_surroundings(truth: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Local variance of the known pixels, at half size: (h, w, 1)."""
+    known = (~hole).astype(np.float32)[..., None]
+    parts = np.concatenate([truth * known, truth**2 * known, known], axis=2)
+    sums = cv2.GaussianBlur(halve(parts), (0, 0), _SPREAD_BLUR)
+    means = sums[..., :6] / np.maximum(sums[..., 6:], 1e-6)
+    spread = means[..., 3:] - means[..., :3] ** 2
+    return np.maximum(np.mean(spread, axis=2, keepdims=True), 0)
