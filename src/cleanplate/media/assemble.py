@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
+from typing import Any, cast
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import open_container, reason
-from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK, publish
+from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK
 from cleanplate.media.probe import describe_stream
+from cleanplate.ops.publish import publishing
 from cleanplate.types import StreamInfo, VideoInfo
 
 _MILLISECOND = Fraction(1, 1000)
@@ -90,21 +93,18 @@ def assemble(
     report = AssembleReport(out_path)
     scanned = [_scan(path) for path in pieces]
     pts = _all_pts(scanned)
-    partial = out_path.with_name(f".{out_path.name}.part")
     try:
         with contextlib.ExitStack() as stack:
             source = None
             if source_path is not None and source_path.is_file():
                 source = stack.enter_context(open_container(source_path))
-            _mux(source, scanned, pts, partial, info, choice, (start, end), report)
-        if strict and report.dropped:
-            raise MediaError(report.warnings[0])
-        _verify(partial, pts, info, choice, report)
-        publish(partial, out_path)
-    except (av.FFmpegError, OSError) as error:
+            draft = stack.enter_context(publishing(out_path))
+            _mux(source, scanned, pts, draft, info, choice, (start, end), report)
+            if strict and report.dropped:
+                raise MediaError(report.warnings[0])
+            _verify(draft, pts, info, choice, report)
+    except (FFmpegError, OSError) as error:
         raise MediaError(f"{out_path} cannot be written: {reason(error)}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return report
 
 
@@ -141,7 +141,7 @@ def _mux(
     source: InputContainer | None,
     pieces: Sequence[_Piece],
     pts: list[int],
-    partial: Path,
+    draft: Path,
     info: VideoInfo,
     choice: EncoderChoice,
     span: tuple[Fraction | None, Fraction | None],
@@ -152,7 +152,7 @@ def _mux(
     with (
         av.open(str(pieces[0].path)) as template,
         av.open(
-            str(partial),
+            str(draft),
             "w",
             format=choice.container,
             container_options=_container_options(source, info, choice),
@@ -277,7 +277,7 @@ def _carries(container: str, stream: Stream) -> bool:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
-    except (av.FFmpegError, ValueError, OSError):
+    except (FFmpegError, ValueError, OSError):
         return False
     return True
 
@@ -306,7 +306,7 @@ def _video_packets(
                 if place + 1 < len(pts):
                     packet.duration = pts[place + 1] - pts[place]
                 packet.time_base = time_base
-                packet.stream = stream
+                packet.stream = cast(Any, stream)
                 yield packet.dts * time_base, packet
         done += len(piece.ranks)
 

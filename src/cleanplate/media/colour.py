@@ -77,7 +77,7 @@ def gray_scale(bits: int, full_range: bool) -> tuple[float, float]:
 
 
 def apply_matrix(samples: np.ndarray, matrix: np.ndarray, depth: int) -> np.ndarray:
-    """``samples`` (H, W, 3) uint8 or uint16 through ``to_rgb`` as RGB of ``depth`` bits, 8 or 16."""
+    """``samples`` (H, W, 3) uint8 or uint16 as RGB of ``depth`` bits, 8 or 16, by ``to_rgb``."""
     if depth == 16:
         return cv2.transform(samples.astype(np.uint16), matrix * 257)
     mapped = cv2.transform(samples, matrix)

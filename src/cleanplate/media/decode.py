@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av
-from av.codec.context import CodecContext
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from cleanplate.errors import InputError, MediaError
@@ -46,7 +48,7 @@ def open_container(path: Path) -> InputContainer:
         else:
             name = str(path.resolve())
             container = av.open(name, mode="r", metadata_errors="replace", options=options)
-    except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+    except (FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise MediaError(
             f"{path} is not a video that can be read ({reason(error)}); "
             "give a file that a player plays."
@@ -118,7 +120,7 @@ class Restart(Exception):  # noqa: N818  a signal within this file
 
 def decode_frames(
     container: InputContainer, stream: VideoStream, damage: Damage, *, threads: bool = True
-) -> Iterator[av.VideoFrame]:
+) -> Generator[av.VideoFrame]:
     """The frames of ``stream`` from where ``container`` stands, with pts in its time base.
 
     With ``threads`` the first damage raises ``Restart``; without, damage is noted and passed by.
@@ -128,7 +130,7 @@ def decode_frames(
     for packet in _packets(container, stream, damage, threads):
         try:
             frames = decoder.decode(packet)
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             if isinstance(error, EOFError):
                 continue
             if threads:
@@ -141,11 +143,12 @@ def decode_frames(
             yield frame if name == frame.format.name else frame.reformat(format=name)
 
 
-def _decoder(stream: VideoStream, threads: bool) -> CodecContext:
+def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:
     name = _ALPHA_DECODERS.get(stream.codec_context.name)
-    decoder: CodecContext = stream.codec_context
+    decoder = stream.codec_context
     if name and stream.metadata.get("alpha_mode") == "1":
-        decoder = CodecContext.create(name, "r")  # FFmpeg's own decoder leaves alpha out
+        # FFmpeg's own decoder leaves alpha out.
+        decoder = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
     if not decoder.is_open:
         decoder.thread_type = "AUTO" if threads else "SLICE"
         decoder.thread_count = 0 if threads else 1
@@ -161,7 +164,7 @@ def _packets(
             packet = next(packets)
         except StopIteration:
             return
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             if threads:
                 raise Restart from error
             damage.cut = reason(error)
@@ -173,7 +176,7 @@ def _packets(
         yield packet if packet.size else None
 
 
-def decode_file(path: Path, damage: Damage) -> Iterator[tuple[VideoStream, av.VideoFrame]]:
+def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.VideoFrame]]:
     """All frames of the video in ``path``, from the first, with the stream that they are of.
 
     Quick and threaded until something is damaged; then once more from the start, patiently,

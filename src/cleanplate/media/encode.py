@@ -3,13 +3,12 @@
 A piece is a Matroska file with one video stream that depends on nothing outside it. The encoder
 sees frames at an even rate; the file holds the source's own timestamps, one tick of the source's
 time base as one millisecond, counted from the piece's first picture. So no encoder's or
-container's idea of time can bend them. It is written beside its name and renamed when whole.
+container's idea of time can bend them. It appears under its name when whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +17,7 @@ from pathlib import Path
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
@@ -25,6 +25,7 @@ from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import reason
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
+from cleanplate.ops.publish import publishing
 from cleanplate.types import VideoInfo
 
 TICK = Fraction(1, 1000)  # the unit of Matroska's timestamps
@@ -55,31 +56,16 @@ def encode_piece(
     Raises:
         MediaError: the encoder refuses, or there are no pictures.
     """
-    partial = path.with_name(path.name + ".part")
     try:
-        with contextlib.closing(_Writer(partial, info, choice)) as writer:
+        with (
+            publishing(path) as draft,
+            contextlib.closing(_Writer(draft, info, choice)) as writer,
+        ):
             for picture in pictures:
                 writer.write(picture)
-            made = writer.finish(path)
-        publish(partial, path)
-        return made
-    except (av.FFmpegError, OSError) as error:
+            return writer.finish(path)
+    except (FFmpegError, OSError) as error:
         raise MediaError(f"{choice.encoder} cannot write {path.name}: {reason(error)}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def publish(partial: Path, path: Path) -> None:
-    """Make the finished file ``partial`` appear as ``path``, safe against loss of power."""
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
-    with contextlib.suppress(OSError):  # not every file system can sync a folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class _Writer:

@@ -14,12 +14,13 @@ import cv2
 
 from cleanplate.errors import InputError, MediaError
 from cleanplate.media.decode import IMAGE_SUFFIXES, Damage, decode_file, reason
-from cleanplate.media.encode import publish, to_format
+from cleanplate.media.encode import to_format
 from cleanplate.media.layout import Layout, find_layout
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import FrameCopier, Picture, make_palette
 from cleanplate.media.probe import display_matrix, probe_file
 from cleanplate.media.video import BACKWARD_BUDGET
+from cleanplate.ops.publish import publishing
 from cleanplate.types import VideoInfo
 
 DEFAULT_RATE = Fraction(24)
@@ -169,14 +170,11 @@ def image_path(folder: Path, index: int) -> Path:
 
 
 def _write_image(picture: Picture, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.part")
     fine, data = cv2.imencode(".png", picture.for_png())
     if not fine:
         raise MediaError(f"{path} cannot be encoded as PNG.")
     try:
-        partial.write_bytes(data.tobytes())
-        publish(partial, path)
+        with publishing(path) as draft:
+            draft.write_bytes(data.tobytes())
     except OSError as error:
         raise MediaError(f"{path} cannot be written: {reason(error)}.") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 
 # Packed formats, as the order of their samples in memory; "." is padding, "s" the depth 16.
 _PACKED = {
@@ -180,7 +182,7 @@ def component_views(frame: av.VideoFrame, layout: Layout) -> dict[str, np.ndarra
     return views
 
 
-def _plane_samples(plane: av.video.plane.VideoPlane, dtype: str) -> np.ndarray:
-    samples = np.frombuffer(plane, dtype)
+def _plane_samples(plane: VideoPlane, dtype: str) -> np.ndarray:
+    samples = np.frombuffer(cast(Any, plane), dtype)
     row = plane.line_size // np.dtype(dtype).itemsize
     return samples[: samples.size // row * row].reshape(-1, row)

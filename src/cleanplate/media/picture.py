@@ -130,7 +130,7 @@ class Picture:
         size = (height, width) if turned else (width, height)
         step = max(1, min(plane.shape[1] // (2 * size[0]), plane.shape[0] // (2 * size[1])))
         plane = np.ascontiguousarray(plane[::step, ::step])
-        small = cv2.resize(_native(plane), size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(_native(plane), size, interpolation=cv2.INTER_AREA).astype(np.int32)
         shift = next(c.shift for c in palette.layout.components if c.role == role)
         full = palette.full_range or palette.layout.is_rgb
         scale, offset = gray_scale(palette.layout.bits, full)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import av.logging
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideData
+from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -34,10 +36,10 @@ _FIELD_ORDERS = {
     5: "bottom first",
 }
 _DYNAMIC_HDR = {
-    SideData.DYNAMIC_HDR_PLUS: "HDR10+",
-    SideData.DYNAMIC_HDR_VIVID: "HDR Vivid",
-    SideData.DOVI_METADATA: "Dolby Vision",
-    SideData.DOVI_RPU_BUFFER: "Dolby Vision",
+    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+",
+    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid",
+    SideDataType.DOVI_METADATA: "Dolby Vision",
+    SideDataType.DOVI_RPU_BUFFER: "Dolby Vision",
 }
 
 
@@ -127,14 +129,14 @@ def claimed_count(stream: Stream) -> int | None:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of a frame's display matrix, None where it has none."""
-    found = _side_data(frame, SideData.DISPLAYMATRIX)
+    found = _side_data(frame, SideDataType.DISPLAYMATRIX)
     if found is None or len(found) < 36:
         return None
     return tuple(int(v) for v in np.frombuffer(found[:36], np.int32))
 
 
-def _side_data(frame: av.VideoFrame, kind: SideData) -> bytes | None:
-    for data in frame.side_data:
+def _side_data(frame: av.VideoFrame, kind: SideDataType) -> bytes | None:
+    for data in cast(Iterable[SideData], frame.side_data):
         if data.type == kind:
             return bytes(data)
     return None
@@ -185,7 +187,7 @@ def _chroma_location(container: InputContainer, stream: VideoStream) -> str:
         level = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
         try:
-            text = container.dumps_format()
+            text: str = cast(Any, container).dumps_format()
         finally:
             av.logging.set_level(level)
     lines = [
@@ -226,7 +228,7 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 def _mastering_display(frame: av.VideoFrame) -> str | None:
     """AVMasteringDisplayMetadata: ten rationals, has_primaries, has_luminance."""
-    found = _side_data(frame, SideData.MASTERING_DISPLAY_METADATA)
+    found = _side_data(frame, SideDataType.MASTERING_DISPLAY_METADATA)
     if found is None:
         return None
     *numbers, has_primaries, has_luminance = struct.unpack("=22i", found[:88])
@@ -239,7 +241,7 @@ def _mastering_display(frame: av.VideoFrame) -> str | None:
 
 
 def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
-    found = _side_data(frame, SideData.CONTENT_LIGHT_LEVEL)
+    found = _side_data(frame, SideDataType.CONTENT_LIGHT_LEVEL)
     if found is None:
         return None
     most, average = struct.unpack("=2I", found[:8])
@@ -247,5 +249,5 @@ def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
 
 
 def _dynamic_hdr(frame: av.VideoFrame) -> tuple[str, ...]:
-    kinds = {data.type for data in frame.side_data}
+    kinds = {data.type for data in cast(Iterable[SideData], frame.side_data)}
     return tuple(sorted({name for kind, name in _DYNAMIC_HDR.items() if kind in kinds}))

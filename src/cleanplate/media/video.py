@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Self
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 
 from cleanplate.errors import InputError, MediaError
 from cleanplate.media.decode import (
@@ -42,7 +43,7 @@ class _Index:
 
     pts: list[int]
     keys: list[int]
-    """Indexes of the pictures that decoding can start with."""
+    """Indexes of the pictures that decoding can start with, and 0."""
 
 
 class VideoClip:
@@ -109,9 +110,9 @@ class VideoClip:
                 "cut the clip there and process the parts."
             )
         duration = frame.duration * time_base if frame.duration else None
-        return Picture(index, frame.pts * time_base, duration, frame, palette)
+        return Picture(index, timestamp(frame) * time_base, duration, frame, palette)
 
-    def _frames_from_start(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _frames_from_start(self, start: int) -> Generator[tuple[int, av.VideoFrame]]:
         damage = Damage()
         clock = _Clock(self.info)
         index = -1
@@ -133,7 +134,7 @@ class VideoClip:
             raise MediaError(f"{self.path} is encrypted; give a copy without protection.")
         if last is None:
             raise MediaError(f"{self.path} is damaged: no picture of it can be decoded.")
-        end = float(last.pts * self.info.time_base)
+        end = float(timestamp(last) * self.info.time_base)
         missing = f", its header promises {claimed}" if claimed and claimed > count else ""
         if damage.cut or missing:
             self._warn(
@@ -169,10 +170,10 @@ class VideoClip:
         if info.frame_count is not None or info.duration is None or info.stream_duration is None:
             return False
         rate = info.average_rate or Fraction(24)
-        end = last.pts * info.time_base - info.start
+        end = timestamp(last) * info.time_base - info.start
         return end + max(Fraction(1, 2), 3 / rate) < info.stream_duration
 
-    def _frames_after_seek(self, start: int) -> Iterator[tuple[int, av.VideoFrame]] | None:
+    def _frames_after_seek(self, start: int) -> Generator[tuple[int, av.VideoFrame]] | None:
         """From ``start`` on, or None where a seek cannot be trusted to count exactly."""
         index = self._index()
         if index is None or start >= len(index.pts):
@@ -190,7 +191,7 @@ class VideoClip:
 
     def _counted(
         self, start: int, first: av.VideoFrame, rest: Iterator[av.VideoFrame]
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
+    ) -> Generator[tuple[int, av.VideoFrame]]:
         """Number the frames; where damage stops them, go on from the beginning."""
         number = start
         yield number, first
@@ -206,10 +207,10 @@ class VideoClip:
         if index is not None and number + 1 < len(index.pts):
             yield from self._frames_from_start(number + 1)
 
-    def _seek(self, index: _Index, key: int, start: int) -> Iterator[av.VideoFrame]:
+    def _seek(self, index: _Index, key: int, start: int) -> Generator[av.VideoFrame]:
         with open_container(self.path) as container:
             stream = find_video(container, self.path)
-            with contextlib.suppress(av.FFmpegError, OSError):
+            with contextlib.suppress(FFmpegError, OSError):
                 container.seek(index.pts[key], stream=stream, backward=True)
                 for frame in decode_frames(container, stream, Damage()):
                     if frame.pts is not None and frame.pts >= index.pts[start]:
@@ -218,7 +219,7 @@ class VideoClip:
     def _index(self) -> _Index | None:
         if not self._index_built:
             self._index_built = True
-            with contextlib.suppress(av.FFmpegError, OSError), open_container(self.path) as file:
+            with contextlib.suppress(FFmpegError, OSError), open_container(self.path) as file:
                 self._known_index = self._build_index(file)
         return self._known_index
 
@@ -238,7 +239,7 @@ class VideoClip:
         if len(set(pts)) != len(pts) or (claimed is not None and claimed != len(pts)):
             return None
         keys = [number for number, (_, is_key) in enumerate(found) if is_key]
-        return _Index(pts, keys) if keys and keys[0] == 0 else None
+        return _Index(pts, sorted({0, *keys})) if pts else None
 
     def pictures_backward(
         self, start: int, stop: int = 0, budget: int = BACKWARD_BUDGET
@@ -282,6 +283,12 @@ class VideoClip:
         within = [key for key in index.keys if reach <= key <= current]
         last = bisect_right(index.keys, current) - 1
         return max(stop, within[0] if within else index.keys[last])
+
+
+def timestamp(frame: av.VideoFrame) -> int:
+    """A frame's presentation time in its stream's time base; ``_Clock`` has seen to it."""
+    assert frame.pts is not None
+    return frame.pts
 
 
 class _Clock:
