@@ -1,1 +1,72 @@
-"""cleanplate removes things from video."""
+"""cleanplate removes things from video: point at it, it is followed and painted over.
+
+The names below are loaded when they are first used: importing cleanplate imports nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cleanplate.api import inpaint, remove, segment, track
+    from cleanplate.errors import CleanplateError, InputError, MaskError, MediaError
+    from cleanplate.media.read import open_clip
+    from cleanplate.registry import create, find, names
+    from cleanplate.types import (
+        Box,
+        Brush,
+        Candidates,
+        Frame,
+        MaskedFrame,
+        ObjectState,
+        Point,
+        Prompt,
+        TrackedMask,
+        VideoInfo,
+        Visibility,
+    )
+
+__all__ = [
+    "Box",
+    "Brush",
+    "Candidates",
+    "CleanplateError",
+    "Frame",
+    "InputError",
+    "MaskError",
+    "MaskedFrame",
+    "MediaError",
+    "ObjectState",
+    "Point",
+    "Prompt",
+    "TrackedMask",
+    "VideoInfo",
+    "Visibility",
+    "create",
+    "find",
+    "inpaint",
+    "names",
+    "open_clip",
+    "remove",
+    "segment",
+    "track",
+]
+
+_MODULES = {
+    "api": ("inpaint", "remove", "segment", "track"),
+    "errors": ("CleanplateError", "InputError", "MaskError", "MediaError"),
+    "media.read": ("open_clip",),
+    "registry": ("create", "find", "names"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'cleanplate' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"cleanplate.{_HOMES.get(name, 'types')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

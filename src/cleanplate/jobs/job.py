@@ -5,7 +5,7 @@ survey ──▶ segment ──▶ track ──▶ masks ──▶ inpaint ─�
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -21,27 +21,30 @@ from cleanplate.jobs.measure import Measured, measured
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import Report, Timed, versions
 from cleanplate.jobs.runtime import check_device, resolve
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
+from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 from cleanplate.jobs.work import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
-from cleanplate.media.images import write_images
+from cleanplate.media.read import Clip, open_clip
+from cleanplate.media.codecs import EncoderSettings, choose_encoder
+from cleanplate.media.encode import encode_piece
+from cleanplate.media.images import image_path, write_images
 from cleanplate.media.mask_files import (
     Masks,
     constant_masks,
+    frame_numbers,
     mapped,
     open_masks,
     write_mask_folder,
     write_mask_image,
 )
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
-from cleanplate.media.read import Clip, frame_numbers, open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
-from cleanplate.media.write import EncoderSettings, choose_encoder, encode_piece
 from cleanplate.ops.masks import components, grow
 from cleanplate.ops.moments import parse_moment
-from cleanplate.ops.regions import RegionSettings, plan
+from cleanplate.ops.regions import Margins, plan
 from cleanplate.ops.streams import prefetch
 from cleanplate.pipeline import fill, first_needed
+from cleanplate.protocols import Runtime, Task
 from cleanplate.types import Prompt
 
 PIECE = 250  # frames encoded between two points from which an interrupted job goes on
@@ -60,6 +63,24 @@ class Settings:
     """Settings of single engines: name -> field -> text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an output goes."""
+
+    path: Path
+    as_folder: bool = False
+    """Whether it is a folder of PNGs."""
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """A path as typed: one that ends in ``/`` is a folder."""
+        return cls(Path(text), text.endswith("/"))
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """What is to be done to which clip."""
@@ -67,14 +88,12 @@ class Order:
     command: str
     """``remove``, ``track`` or ``inpaint``."""
     source: Path
-    out: Path
+    out: Target
     prompts: tuple[Prompt, ...] = ()
     masks: Path | None = None
     settings: Settings = field(default_factory=Settings)
-    save_masks: Path | None = None
+    save_masks: Target | None = None
     overwrite: bool = False
-    as_folder: bool = False
-    """Write a folder of PNGs."""
 
 
 def run(order: Order, progress: Progress | None = None) -> Report:
@@ -91,11 +110,14 @@ def run(order: Order, progress: Progress | None = None) -> Report:
 
 def _check(order: Order) -> None:
     check_device(order.settings.engines)
-    if order.out.resolve() == order.source.resolve():
-        raise InputError(f"{order.out} is the source itself; give another name for the output.")
     for out in filter(None, (order.out, order.save_masks)):
-        if out.exists() and not order.overwrite and not _is_resumed_folder(order, out):
-            raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
+        if out.path.resolve() == order.source.resolve():
+            raise InputError(f"{out.path} is the source itself; give the output another name.")
+        begun = out.as_folder and WorkFolder.location(order.out.path).is_dir()
+        if out.path.exists() and not order.overwrite and not begun:
+            raise InputError(
+                f"{out.path} exists; add --overwrite to replace it, or give another name."
+            )
     if order.masks is None and not order.prompts:
         raise InputError(
             "Nothing says what to remove; point at it with --box X0,Y0,X1,Y1 or --point X,Y, or "
@@ -105,15 +127,10 @@ def _check(order: Order) -> None:
         raise InputError("Both prompts and --masks were given; give one of them.")
 
 
-def _is_resumed_folder(order: Order, out: Path) -> bool:
-    return out == order.out and order.as_folder and WorkFolder.location(order.out).is_dir()
-
-
-def engine(task: Any, name: str, settings: Settings) -> Any:
-    """Construct an engine as ``settings`` say."""
-    found = registry.find(task, name)
-    fields = settings.engine_fields.get(name, {})
-    return registry.create(task, name, fields, resolve(found, settings.engines))
+def engine(task: Task, name: str, settings: Settings) -> tuple[Any, Runtime]:
+    """Construct an engine as ``settings`` say, and tell where it computes."""
+    runtime = resolve(registry.find(task, name), settings.engines)
+    return registry.create(task, name, settings.engine_fields.get(name, {}), runtime), runtime
 
 
 class _Job:
@@ -122,20 +139,33 @@ class _Job:
     def __init__(self, order: Order, clip: Clip, progress: Progress) -> None:
         settings = order.settings
         self.order, self.clip, self.settings = order, clip, settings
-        self.report = Report(order.command, str(order.source), str(order.out), asdict(settings))
+        self.report = Report(
+            order.command, str(order.source), str(order.out.path), asdict(settings)
+        )
         self.progress = Timed(progress, self.report)
         # What cannot work is said before the first frame is decoded.
         self.inpainter = None
         if order.command != "track":
-            self.inpainter = engine("inpaint", settings.engines.inpainter, settings)
-            if not order.as_folder:
-                self.choice = choose_encoder(clip.info, order.out, settings.encoder)
-                self.report.encoding = str(self.choice)
+            self.inpainter = self._engine("inpaint", settings.engines.inpainter)
+            if not order.out.as_folder:
+                self.choice = choose_encoder(clip.info, order.out.path, settings.encoder)
+                self.report.encoding = asdict(self.choice)
+                for note in self.choice.notes:
+                    self.progress.note(note)
         self.tracker = None
         if order.masks is None:
-            self.tracker = engine("track", settings.engines.tracker_name, settings)
-        self.work = WorkFolder.open(order.out, self._identity())
+            self.tracker = self._engine("track", settings.engines.tracker_name)
+        self.work = WorkFolder.open(order.out.path, self._identity())
         self.report.resumed = self.work.resumed
+
+    def _engine(self, task: Task, name: str) -> Any:
+        made, runtime = engine(task, name, self.settings)
+        self.report.engines[task] = {
+            "name": name,
+            "settings": asdict(made.settings),
+            "runtime": asdict(runtime),
+        }
+        return made
 
     def _identity(self) -> dict[str, Any]:
         order = self.order
@@ -196,17 +226,17 @@ class _Job:
         """The masks before growth, and whether they are the user's own."""
         info = self.clip.info
         if self.order.masks is not None:
-            numbers = frame_numbers(self.order.source) or range(found.count)
+            numbers = frame_numbers(self.order.source, found.count)
             return open_masks(self.order.masks, numbers, info.width, info.height), True
         wanted = prompting.combined(self.order.prompts, found)
         segmenter = self.settings.engines.segmenter
-        create = partial(engine, "segment", settings=self.settings)
+        create = partial(self._engine, "segment")
         self.progress.start("segment", None)
         keys = prompting.key_masks(self.clip, wanted, segmenter, create)
         self.progress.finish()
         if self._is_still(wanted):
             exact = prompting.is_exact(self.order.prompts, segmenter)
-            return constant_masks(_flattened(keys), found.count, "the prompts"), exact
+            return constant_masks(_overlaid(keys.values()), found.count, "the prompts"), exact
         return self._tracked(keys, found, span), False
 
     def _is_still(self, wanted: dict[int, list[Prompt]]) -> bool:
@@ -229,26 +259,23 @@ class _Job:
             yield from (empty for _ in range(span.stop, found.count))
 
         if not path.exists():
-            times = map(found.time, range(found.count))
-            write_mask_track(path, zip(times, all_masks(), strict=True), _rate(self.clip))
+            times, rate = map(found.time, range(found.count)), self.clip.info.average_rate
+            write_mask_track(path, zip(times, all_masks(), strict=True), rate)
         return Masks("the tracked masks", partial(read_mask_track, path))
 
     def _save_masks(self, masks: Masks, found: Survey, span: tracking.Span) -> None:
         order = self.order
-        wanted = [(order.save_masks, str(order.save_masks).endswith("/"))]
-        if order.command == "track":
-            wanted.append((order.out, order.as_folder))
-        for path, as_folder in wanted:
-            if path is None:
-                continue
+        targets = [order.save_masks, order.out if order.command == "track" else None]
+        for target in filter(None, targets):
             part = islice(masks.read(span.start), span.stop - span.start)
-            if as_folder:
-                write_mask_folder(path, part)
-            elif path.suffix == ".png" and masks.constant is not None:
-                write_mask_image(path, masks.constant)
+            if target.as_folder:
+                write_mask_folder(target.path, part)
+            elif target.path.suffix == ".png" and masks.constant is not None:
+                write_mask_image(target.path, masks.constant)
             else:
                 times = map(found.time, range(span.start, span.stop))
-                write_mask_track(path, zip(times, part, strict=True), _rate(self.clip))
+                rate = self.clip.info.average_rate
+                write_mask_track(target.path, zip(times, part, strict=True), rate)
 
     # --- pass 2 ---
 
@@ -266,7 +293,7 @@ class _Job:
             found.shots,
             info.width,
             info.height,
-            settings.regions,
+            Margins(settings.regions.context, settings.regions.least_context),
             inpainter.lookback,
             inpainter.lookahead,
         )
@@ -288,8 +315,13 @@ class _Job:
             )
             return prefetch(self.progress.over("inpaint", line, total, done))
 
-        if self.order.as_folder:
-            write_images(filled, self.order.out, span.start, span.stop)
+        if self.order.out.as_folder:
+            folder = self.order.out.path
+            missing = next(
+                (i for i in range(span.start, span.stop) if not image_path(folder, i).exists()),
+                span.stop,
+            )
+            write_images(filled(missing), folder)
         else:
             self._encode(filled, found, span)
 
@@ -309,7 +341,7 @@ class _Job:
         written = assemble(
             self.order.source,
             paths,
-            self.order.out,
+            self.order.out.path,
             self.clip.info,
             self.choice,
             start=None if whole else found.time(span.start),
@@ -323,14 +355,7 @@ class _Job:
         report, order = self.report, self.order
         report.frame_count, report.first_frame = span.stop - span.start, span.start
         report.shot_cuts = [int(cut) for cut in found.cuts]
-        for task, one in (("track", self.tracker), ("inpaint", self.inpainter)):
-            if one is not None:
-                report.engines[task] = {
-                    "name": one.about.name,
-                    "settings": asdict(one.settings),
-                    "runtime": asdict(one.runtime),
-                }
-        report.checksums = {"source": checksum(order.source), "output": checksum(order.out)}
+        report.checksums = {"source": checksum(order.source), "output": checksum(order.out.path)}
         self.work.remove()
 
 
@@ -349,13 +374,8 @@ def _end_of(text: str, found: Survey) -> int:
     return next((i for i in range(found.count) if found.time(i) >= wanted), found.count)
 
 
-def _flattened(keys: dict[int, np.ndarray]) -> np.ndarray:
-    masks = list(keys.values())
-    whole = masks[0].copy()
-    for mask in masks[1:]:
-        whole = np.where(mask > 0, mask, whole)
-    return whole
-
-
-def _rate(clip: Clip) -> Any:
-    return clip.info.average_rate or 25
+def _overlaid(masks: Iterable[np.ndarray]) -> np.ndarray:
+    first, *others = masks
+    for mask in others:
+        first = np.where(mask > 0, mask, first)
+    return first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from cleanplate.types import Prompt
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
+    from cleanplate.media.picture import Picture
     from cleanplate.media.survey import Survey
     from cleanplate.protocols import Segmenter
 
@@ -43,12 +44,10 @@ def frame_of(at: int | Fraction, found: Survey) -> int:
 
 def combined(prompts: Iterable[Prompt], found: Survey) -> dict[int, list[Prompt]]:
     """The prompts of each frame, one for each object: all that points at it there together."""
-    frames: dict[int, dict[int, Prompt]] = {}
+    frames: dict[int, list[Prompt]] = {}
     for prompt in prompts:
-        objects = frames.setdefault(frame_of(prompt.at, found), {})
-        known = objects.get(prompt.object_id)
-        objects[prompt.object_id] = prompt if known is None else _together(known, prompt)
-    return {frame: list(objects.values()) for frame, objects in sorted(frames.items())}
+        frames.setdefault(frame_of(prompt.at, found), []).append(prompt)
+    return {frame: combined_objects(given) for frame, given in sorted(frames.items())}
 
 
 def _together(one: Prompt, other: Prompt) -> Prompt:
@@ -79,6 +78,55 @@ def chosen(prompt: Prompt, segmenter: str) -> str | None:
     if prompt.mask is not None and not (prompt.points or prompt.brushes or prompt.box):
         return None
     return BOX if prompt.is_lone_box else OUTLINE
+
+
+def single_frame(clip: Clip, prompts: Sequence[Prompt]) -> tuple[np.ndarray, list[Prompt]]:
+    """The picture that all ``prompts`` point into, (H, W, 3) uint8 RGB, and one prompt an object.
+
+    Raises:
+        InputError: there are none, they point into several frames, or the frame is not there.
+    """
+    moments = {prompt.at for prompt in prompts}
+    if len(moments) != 1:
+        raise InputError(
+            f"The prompts point into {len(moments)} frames; to segment takes one or more prompts, "
+            "all in one frame."
+        )
+    at = moments.pop()
+    if isinstance(at, int):
+        picture = next(clip.pictures(at, at + 1), None)
+        if picture is None:
+            raise InputError(f"Frame {at} is not in the clip.")
+    else:
+        picture = _shown_at(clip, at)
+    return picture.rgb(), combined_objects(prompts)
+
+
+def _shown_at(clip: Clip, time: Fraction) -> Picture:
+    pictures = clip.pictures()
+    shown = first = next(pictures)
+    for picture in pictures:
+        if picture.time - first.time > time:
+            break
+        shown = picture
+    return shown
+
+
+def combined_objects(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """One prompt for each object: all that points at it in one frame together."""
+    objects: dict[int, Prompt] = {}
+    for prompt in prompts:
+        known = objects.get(prompt.object_id)
+        objects[prompt.object_id] = prompt if known is None else _together(known, prompt)
+    return list(objects.values())
+
+
+def flattened(outlines: Mapping[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) uint8 ids from one (H, W) bool outline for each; the higher id is on top."""
+    mask = np.zeros(shape, np.uint8)
+    for object_id in sorted(outlines):
+        mask[outlines[object_id]] = object_id
+    return mask
 
 
 def key_masks(
@@ -113,8 +161,8 @@ def _key_mask(
     segmenter: str,
     create: Callable[[str], Segmenter],
 ) -> np.ndarray:
-    key = np.zeros(image.shape[:2], np.uint8)
-    for prompt in sorted(prompts, key=lambda prompt: prompt.object_id):
+    outlines: dict[int, np.ndarray] = {}
+    for prompt in prompts:
         name = chosen(prompt, segmenter)
         outline = _given(prompt, image) if name is None else _found(prompt, image, create(name))
         if not outline.any():
@@ -122,8 +170,8 @@ def _key_mask(
                 f"Nothing was found for object {prompt.object_id}; point at it again, or draw a "
                 "box around it."
             )
-        key[outline] = prompt.object_id
-    return key
+        outlines[prompt.object_id] = outline
+    return flattened(outlines, image.shape[:2])
 
 
 def _given(prompt: Prompt, image: np.ndarray) -> np.ndarray:

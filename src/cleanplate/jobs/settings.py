@@ -82,3 +82,21 @@ class SpanSettings:
 
     start: str | None = setting(None, "Begin at this frame (@120) or time (4.5s, 0:04.5).")
     end: str | None = setting(None, "Stop before this frame (@120) or time (4.5s, 0:04.5).")
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSettings:
+    """How much of the picture around a mask an engine may look at."""
+
+    context: float = setting(
+        0.75,
+        "Context around the mask on each side, as a part of the root of its box's area.",
+        low=0,
+        high=10,
+    )
+    least_context: int = setting(
+        64, "Least context around the mask on each side.", low=0, high=4096, unit="px"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)

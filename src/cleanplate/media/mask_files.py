@@ -18,6 +18,7 @@ import av.error
 import numpy as np
 
 from cleanplate.errors import InputError, MaskError
+from cleanplate.media.images import find_images
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
 from cleanplate.ops.publish import publishing
 
@@ -140,6 +141,16 @@ def numbered(names: Iterable[str]) -> dict[int, str]:
         f"The numbers in the names {', '.join(sorted(listed)[:3])}, ... do not tell the files "
         "apart; give each file the number of its frame."
     )
+
+
+def frame_numbers(source: Path, count: int) -> Sequence[int]:
+    """The number of each frame of a clip: those in its file names, or 0, 1, 2, ..."""
+    if not source.is_dir():
+        return range(count)
+    names = [file.name for file in find_images(source)]
+    if not all(re.search(r"\d", Path(name).stem) for name in names):
+        return range(count)
+    return list(numbered(names))
 
 
 def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:

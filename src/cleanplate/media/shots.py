@@ -53,10 +53,10 @@ class ShotDetector:
                 self._note(detector.post_process(self._clock()))
         return sorted(cut for cut in self._cuts if 0 < cut < self._count)
 
-    def _clock(self):  # noqa: ANN202  a FrameTimecode, imported only where it is needed
+    def _clock(self):
         from scenedetect import FrameTimecode
 
         return FrameTimecode(self._count, _ANY_RATE)
 
-    def _note(self, cuts) -> None:  # noqa: ANN001
+    def _note(self, cuts) -> None:
         self._cuts.update(cut.frame_num for cut in cuts)

@@ -12,28 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.settings import check, setting
 from cleanplate.types import Box
 
 NONE = -1  # in an array of boxes: the object is not in this frame
 
 
 @dataclass(frozen=True, slots=True)
-class RegionSettings:
-    """How much of the picture around a mask an engine may look at."""
+class Margins:
+    """How much of the picture around a mask an engine may look at, on each side."""
 
-    context: float = setting(
-        0.75,
-        "Context around the mask on each side, as a part of the root of its box's area.",
-        low=0,
-        high=10,
-    )
-    least_context: int = setting(
-        64, "Least context around the mask on each side.", low=0, high=4096, unit="px"
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
+    part: float
+    """As a part of the root of the area of the mask's box."""
+    least: int
+    """In px, whatever the mask's size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +52,7 @@ def plan(
     shots: np.ndarray,
     width: int,
     height: int,
-    settings: RegionSettings,
+    margins: Margins,
     lookback: int | None,
     lookahead: int | None,
 ) -> list[Region]:
@@ -72,7 +63,7 @@ def plan(
             where it is not.
         shots: (N,) shot number of each frame, ascending.
         width, height: of the picture.
-        settings: the context.
+        margins: how much of the picture around a mask the engine may look at.
         lookback, lookahead: frames that the engine may use before and after a masked one; None
             is all of the shot.
     """
@@ -80,39 +71,37 @@ def plan(
     edges = np.flatnonzero(np.diff(shots)) + 1
     for first, last in zip([0, *edges], [*edges, len(shots)], strict=True):
         inside = {i: b[first:last] for i, b in boxes.items() if (b[first:last, 0] != NONE).any()}
-        for group in _groups(inside, settings):
+        for group in _groups(inside, margins):
             union = _union([inside[i] for i in sorted(group)])
             seen = np.flatnonzero(union[:, 0] != NONE)
             start = 0 if lookback is None else max(0, seen[0] - lookback)
             stop = len(union) if lookahead is None else min(len(union), seen[-1] + 1 + lookahead)
-            size, origins = _path(union[start:stop], width, height, settings)
+            size, origins = _path(union[start:stop], width, height, margins)
             regions.append(
                 Region(frozenset(group), int(first + start), int(first + stop), *size, origins)
             )
     return sorted(regions, key=lambda region: region.start)
 
 
-def _margin(size: np.ndarray, settings: RegionSettings) -> int:
+def _margin(size: np.ndarray, margins: Margins) -> int:
     # One width on all sides: a caption is wide and low, and needs as much above as beside it.
-    return max(settings.least_context, round(settings.context * float(np.sqrt(np.prod(size)))))
+    return max(margins.least, round(margins.part * float(np.sqrt(np.prod(size)))))
 
 
-def _groups(boxes: Mapping[int, np.ndarray], settings: RegionSettings) -> list[set[int]]:
+def _groups(boxes: Mapping[int, np.ndarray], margins: Margins) -> list[set[int]]:
     """Objects whose masks come into each other's context belong to one group."""
     groups: list[set[int]] = []
     for object_id in boxes:
-        touching = [
-            g for g in groups if any(_meet(boxes[object_id], boxes[o], settings) for o in g)
-        ]
+        touching = [g for g in groups if any(_meet(boxes[object_id], boxes[o], margins) for o in g)]
         merged = {object_id}.union(*touching)
         groups = [g for g in groups if g not in touching] + [merged]
     return groups
 
 
-def _meet(one: np.ndarray, other: np.ndarray, settings: RegionSettings) -> bool:
+def _meet(one: np.ndarray, other: np.ndarray, margins: Margins) -> bool:
     both = (one[:, 0] != NONE) & (other[:, 0] != NONE)
     a, b = one[both], other[both]
-    reach = np.full((len(a), 2), settings.least_context)
+    reach = np.full((len(a), 2), margins.least)
     near = np.maximum(a[:, :2], b[:, :2]) - np.minimum(a[:, 2:], b[:, 2:]) < reach
     return bool(near.all(axis=1).any())
 
@@ -129,13 +118,13 @@ def _union(boxes: list[np.ndarray]) -> np.ndarray:
 
 
 def _path(
-    boxes: np.ndarray, width: int, height: int, settings: RegionSettings
+    boxes: np.ndarray, width: int, height: int, margins: Margins
 ) -> tuple[tuple[int, int], np.ndarray]:
     """The crop's size and where it lies in each frame."""
     seen = boxes[boxes[:, 0] != NONE]
     largest = (seen[:, 2:] - seen[:, :2]).max(axis=0)
     picture = np.array([width, height])
-    margin = _margin(largest, settings)
+    margin = _margin(largest, margins)
     # Even sizes and places keep chroma samples whole.
     size = np.minimum((largest + 2 * margin + 1) & ~1, picture)
     origins = np.zeros((len(boxes), 2), np.int32)

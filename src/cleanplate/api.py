@@ -1,0 +1,190 @@
+"""What a Python user calls: ``remove``, ``segment``, ``track``, ``inpaint``, from paths to paths.
+
+    import cleanplate
+    logo = cleanplate.Prompt(box=cleanplate.Box(40, 22, 180, 96))
+    cleanplate.remove("clip.mp4", "clean.mp4", logo)
+
+Engines by themselves, on arrays and iterators, come from ``cleanplate.create(task, name)``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from cleanplate.errors import InputError
+from cleanplate.jobs import job, prompting
+from cleanplate.jobs.progress import Progress
+from cleanplate.jobs.report import Report
+from cleanplate.media.read import open_clip
+from cleanplate.media.mask_files import write_mask_image
+from cleanplate.types import Candidates, Prompt
+
+AnyPath = str | PathLike[str]
+
+
+def remove(
+    clip: AnyPath,
+    out: AnyPath,
+    *prompts: Prompt,
+    masks: AnyPath | None = None,
+    save_masks: AnyPath | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> Report:
+    """Remove what the prompts point at: segment, track and inpaint.
+
+    Args:
+        clip: a video, or a folder of images.
+        out: the clean clip; a folder of PNGs when it ends in ``/``.
+        prompts: what to remove. Several for one object complete or correct each other.
+        masks: ready masks in place of prompts: a folder of PNGs, a PNG, a video or an .npz.
+        save_masks: where to keep the masks that were filled: ``.mkv``, or a folder ending in
+            ``/``.
+        overwrite: replace ``out`` and ``save_masks`` if they exist.
+        progress: told about every stage and frame; may raise ``CancelledError`` to stop.
+        engine_settings: settings of single engines, name -> field -> value.
+        settings: any field of ``EngineSettings``, ``MaskSettings``, ``SpanSettings``,
+            ``RegionSettings`` or ``EncoderSettings``: ``static=True``, ``inpainter="telea"``,
+            ``grow=4``, ``lossless=True``, ...
+
+    Returns:
+        What was done, frame by frame.
+
+    Raises:
+        InputError: prompts, masks or settings that do not fit.
+        MediaError: a clip that cannot be read or an output that cannot be written.
+    """
+    order = _order("remove", clip, out, prompts, masks, save_masks, overwrite)
+    return job.run(_with(order, settings, engine_settings), progress)
+
+
+def track(
+    clip: AnyPath,
+    out: AnyPath,
+    *prompts: Prompt,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> Report:
+    """Follow what the prompts point at and write its masks: ``.mkv``, or a folder ending in ``/``.
+
+    Masks are the tracker's own, not grown unless ``grow`` says so. Arguments and errors are those
+    of ``remove``.
+    """
+    order = _order("track", clip, out, prompts, None, None, overwrite)
+    return job.run(_with(order, settings, engine_settings), progress)
+
+
+def inpaint(
+    clip: AnyPath,
+    out: AnyPath,
+    masks: AnyPath,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> Report:
+    """Fill what ``masks`` cover. Arguments and errors are those of ``remove``."""
+    order = _order("inpaint", clip, out, (), masks, None, overwrite)
+    return job.run(_with(order, settings, engine_settings), progress)
+
+
+def segment(
+    clip: AnyPath,
+    *prompts: Prompt,
+    out: AnyPath | None = None,
+    overwrite: bool = False,
+    segmenter: str = prompting.OUTLINE,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> dict[int, Candidates]:
+    """Outline what the prompts point at in one frame.
+
+    Args:
+        clip: a video, an image, or a folder of images.
+        prompts: all in one frame.
+        out: where to write the best masks as a palette PNG, value = object id.
+        overwrite: replace ``out`` if it exists.
+        segmenter: the engine.
+        engine_settings, settings: as for ``remove``.
+
+    Returns:
+        For each object id the candidates, best first.
+
+    Raises:
+        InputError: no prompts, prompts in several frames, or nothing found.
+        MediaError: a clip that cannot be read.
+    """
+    target = None if out is None else Path(out)
+    if target is not None and target.exists() and not overwrite:
+        raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
+    chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
+    with open_clip(Path(clip)) as opened:
+        frame, wanted = prompting.single_frame(opened, prompts)
+        engine, _ = job.engine("segment", segmenter, chosen)
+        encoded = engine.encode(frame)
+        found = {one.object_id: engine.decode(encoded, one) for one in wanted}
+    if target is not None:
+        best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
+        write_mask_image(target, prompting.flattened(best, frame.shape[:2]))
+    return found
+
+
+def _order(
+    command: str,
+    clip: AnyPath,
+    out: AnyPath,
+    prompts: tuple[Prompt, ...],
+    masks: AnyPath | None,
+    save_masks: AnyPath | None,
+    overwrite: bool,
+) -> job.Order:
+    return job.Order(
+        command,
+        Path(clip),
+        job.Target.parse(fspath(out)),
+        prompts,
+        None if masks is None else Path(masks),
+        save_masks=None if save_masks is None else job.Target.parse(fspath(save_masks)),
+        overwrite=overwrite,
+    )
+
+
+def _with(
+    order: job.Order,
+    settings: Mapping[str, Any],
+    engine_settings: Mapping[str, Mapping[str, Any]] | None,
+) -> job.Order:
+    return dataclasses.replace(order, settings=settings_from(settings, engine_settings))
+
+
+def settings_from(
+    values: Mapping[str, Any], engine_settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> job.Settings:
+    """Sort single values into the groups that they belong to.
+
+    Raises:
+        InputError: a name that no group has, or a value out of its range.
+    """
+    left = dict(values)
+    groups: dict[str, Any] = {}
+    for group in dataclasses.fields(job.Settings):
+        if dataclasses.is_dataclass(group.default_factory):
+            names = {f.name for f in dataclasses.fields(group.default_factory)} & left.keys()
+            chosen = {name: left.pop(name) for name in names}
+            groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
+    if left:
+        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
+    fields = {
+        name: {key: str(value) for key, value in chosen.items()}
+        for name, chosen in (engine_settings or {}).items()
+    }
+    return job.Settings(**groups, engine_fields=fields)

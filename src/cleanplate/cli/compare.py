@@ -1,0 +1,48 @@
+"""``cleanplate compare``: look at what was done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cleanplate.cli import work
+
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="The source clip.")]
+After = Annotated[str, typer.Argument(metavar="AFTER", help="The clean clip.")]
+Masks = Annotated[
+    str | None, typer.Option("--masks", metavar="M", help="What was removed; else what changed.")
+]
+Out = Annotated[str, typer.Option("-o", "--out", metavar="SHEET.png|WIPE.mp4")]
+Most = Annotated[int, typer.Option("--frames", metavar="N", help="Frames on the sheet.", min=1)]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(compare)
+
+
+def compare(
+    before: Before,
+    after: After,
+    out: Out,
+    masks: Masks = None,
+    frames: Most = 8,
+    overwrite: work.Overwrite = False,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
+) -> None:
+    """Put the frames side by side, zoomed on the mask, the most suspect first; or wipe over all."""
+    from pathlib import Path
+
+    from cleanplate.errors import InputError
+    from cleanplate.evaluation.compare import write_comparison
+
+    target = Path(out)
+    if target.exists() and not overwrite:
+        raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
+    ranked = write_comparison(
+        Path(before), Path(after), None if masks is None else Path(masks), target, frames
+    )
+    if not quiet:
+        listed = ", ".join(str(one.index) for one in ranked[:frames])
+        typer.echo(f"{out}: look first at frames {listed}", err=True)

@@ -1,0 +1,84 @@
+"""``cleanplate info``: what is in a clip, and what of it will be kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_text
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cleanplate.cli import work
+
+if TYPE_CHECKING:
+    from cleanplate.media.codecs import EncoderChoice
+    from cleanplate.types import VideoInfo
+
+Out = Annotated[
+    str | None,
+    typer.Option("-o", "--out", metavar="OUT", help="For which output; the same kind by default."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(info)
+
+
+def info(
+    clip: work.Clip, out: Out = None, json: work.Json = False, debug: work.Debug = False
+) -> None:
+    """Say what is in a clip, how it would be written, and what of it would be kept."""
+    from pathlib import Path
+
+    from cleanplate.media.read import open_clip
+    from cleanplate.media.codecs import EncoderSettings, choose_encoder
+
+    with open_clip(clip) as opened:
+        found = opened.info
+    target = Path(out) if out else Path(clip).with_suffix(_usual_suffix(found, clip))
+    choice = choose_encoder(found, target, EncoderSettings())
+    if json:
+        both = {"clip": dataclasses.asdict(found), "output": dataclasses.asdict(choice)}
+        print(json_text.dumps(both, indent=1, default=str))
+        return
+    for title, text in rows(found, choice):
+        typer.echo(f"{title:<14} {text}")
+
+
+def _usual_suffix(found: VideoInfo, clip: str) -> str:
+    from pathlib import Path
+
+    suffix = Path(clip).suffix.lower()
+    return suffix if suffix in (".mkv", ".mp4", ".mov", ".webm") else ".mkv"
+
+
+def rows(found: VideoInfo, choice: EncoderChoice) -> list[tuple[str, str]]:
+    """(title, text) lines for a person."""
+    size = f"{found.width}x{found.height}"
+    if found.rotation or found.mirrored:
+        size += f" upright (stored {found.coded_width}x{found.coded_height}, kept so)"
+    rate = "unsaid" if found.average_rate is None else f"{float(found.average_rate):.6g} a second"
+    count = "unsaid" if found.frame_count is None else str(found.frame_count)
+    lines = [
+        ("file", f"{found.path} ({found.container})"),
+        ("picture", f"{size}, {found.codec}, {found.pixel_format}, {found.bit_depth} bits"),
+        ("frames", f"{count} by the header, {rate} ({found.average_rate}); times are kept exactly"),
+        ("pixel aspect", f"{found.sample_aspect_ratio}, kept"),
+        (
+            "colour",
+            f"primaries {found.primaries}, transfer {found.transfer}, matrix {found.matrix}, "
+            f"{'full' if found.full_range else 'limited'} range, kept",
+        ),
+        ("fields", found.field_order),
+    ]
+    if found.mastering_display or found.content_light:
+        lines.append(("HDR", f"{found.mastering_display} {found.content_light}, kept"))
+    for stream in found.streams:
+        words = [stream.codec, stream.language or "", stream.title or "", *stream.dispositions]
+        text = " ".join(word for word in words if word)
+        lines.append((stream.kind, f"{text}, copied"))
+    if found.chapters:
+        lines.append(("chapters", f"{len(found.chapters)}, kept"))
+    lines.append(("written as", choice.summary))
+    lines.extend(("note", note) for note in choice.notes)
+    return lines

@@ -1,0 +1,89 @@
+"""Options made from settings: each field of a settings dataclass is an option of the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from cleanplate.errors import InputError
+
+
+def with_settings(*groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of ``groups``.
+
+    The command is called with ``values``: field name -> value, without those left at None.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())
+        options = [_option(group, field) for group in groups for field in _fields(group)]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            values = {option.name: given.pop(option.name) for option in options}
+            kept = {name: value for name, value in values.items() if value is not None}
+            command(**given, values=kept)
+
+        parameters = [one for one in own if one.name != "values"] + options
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        del run.__wrapped__  # type: ignore[attr-defined]  typer would read its signature
+        return run
+
+    return decorate
+
+
+def _fields(group: type) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(group)
+
+
+def _option(group: type, field: dataclasses.Field[Any]) -> inspect.Parameter:
+    kind = typing.get_type_hints(group)[field.name]
+    flag = "--" + field.name.replace("_", "-")
+    rules = field.metadata
+    choices = rules.get("choices")
+    text = rules["help"]
+    if choices and not all(str(choice) in text for choice in choices):
+        text += f" One of: {', '.join(str(choice) for choice in choices)}."
+    info = typer.Option(
+        flag,
+        help=text,
+        metavar=_metavar(kind, rules.get("unit", "")),
+        show_default=field.default not in (None, False),
+    )
+    annotation = typing.Annotated[kind, info]
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
+    )
+
+
+def _metavar(kind: Any, unit: str) -> str | None:
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if bool in kinds:
+        return None
+    if unit:
+        return unit.upper()
+    return {int: "N", float: "X"}.get(kinds[0], "TEXT")
+
+
+def parse_sets(sets: list[str] | None) -> dict[str, dict[str, str]]:
+    """``ENGINE.FIELD=VALUE`` texts as engine -> field -> value.
+
+    Raises:
+        InputError: a text of another form.
+    """
+    fields: dict[str, dict[str, str]] = {}
+    for text in sets or []:
+        name, equals, value = text.partition("=")
+        engine, dot, field = name.partition(".")
+        if not (equals and dot and engine and field):
+            raise InputError(f"--set {text} is not of the form ENGINE.FIELD=VALUE.")
+        fields.setdefault(engine, {})[field] = value
+    return fields

@@ -1,0 +1,57 @@
+"""``cleanplate track``: follow what is pointed at and write its masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from cleanplate.cli import work
+from cleanplate.cli.options import parse_sets, with_settings
+from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
+
+
+def register(app: typer.Typer) -> None:
+    app.command(cls=PromptCommand)(track)
+
+
+@with_settings(EngineSettings, MaskSettings, SpanSettings)
+def track(
+    ctx: typer.Context,
+    clip: work.Clip,
+    out: work.Out,
+    values: dict[str, Any],
+    box: work.BoxOption = None,
+    point: work.PointOption = None,
+    not_point: work.NotPointOption = None,
+    mask: work.MaskOption = None,
+    object_id: work.ObjectOption = None,
+    sets: work.Set = None,
+    report: work.ReportFile = None,
+    overwrite: work.Overwrite = False,
+    quiet: work.Quiet = False,
+    json: work.Json = False,
+    debug: work.Debug = False,
+) -> None:
+    """Follow what you point at and write the mask track: FILE.mkv, or FOLDER/ of PNGs.
+
+    T is a frame (@120) or a time (@4.5s, @0:04.5); without it, the first frame. The masks are as
+    tight as they were found: add --grow PX for masks that are to be filled.
+    """
+    from cleanplate import api
+
+    prompts, fields = prompts_of(ctx), parse_sets(sets)
+
+    def run(progress: Any) -> Any:
+        return api.track(
+            clip,
+            out,
+            *prompts,
+            overwrite=overwrite,
+            progress=progress,
+            engine_settings=fields,
+            **values,
+        )
+
+    work.show(run, report, quiet, json)

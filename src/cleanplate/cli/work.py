@@ -1,0 +1,68 @@
+"""What remove, track and inpaint share: their common options and how a job is run and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cleanplate.cli import prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cleanplate.jobs.report import Report
+
+Clip = Annotated[
+    str, typer.Argument(metavar="CLIP", help="A video, an image, or a folder of images.")
+]
+Out = Annotated[
+    str,
+    typer.Option("-o", "--out", metavar="OUT", help="The output; OUT/ is a folder of PNGs."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="ENGINE.FIELD=VALUE", help="A setting of an engine; may be repeated."
+    ),
+]
+ReportFile = Annotated[
+    str | None,
+    typer.Option("--report", metavar="FILE.json", help="Write what was done, frame by frame."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+
+BoxOption = Annotated[
+    list[str] | None,
+    typer.Option("--box", metavar="X0,Y0,X1,Y1[@T]", help=prompts.HELP["box"]),
+]
+PointOption = Annotated[
+    list[str] | None, typer.Option("--point", metavar="X,Y[@T]", help=prompts.HELP["point"])
+]
+NotPointOption = Annotated[
+    list[str] | None,
+    typer.Option("--not-point", metavar="X,Y[@T]", help=prompts.HELP["not_point"]),
+]
+MaskOption = Annotated[
+    list[str] | None, typer.Option("--mask", metavar="FILE[@T]", help=prompts.HELP["mask"])
+]
+ObjectOption = Annotated[
+    list[str] | None, typer.Option("--object", metavar="N", help=prompts.HELP["object"])
+]
+
+
+def show(
+    work: Callable[[Any], Report], report_file: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Run ``work`` with a progress display, then conclude and write the report."""
+    from cleanplate.cli.show import Bars, conclude
+
+    with Bars(quiet or as_json) as bars:
+        report = work(bars)
+    if report_file is not None:
+        report.write(Path(report_file))
+    conclude(report, bars, as_json)
