@@ -67,9 +67,9 @@ def segment(
     if json:
         print(json_text.dumps({"output": out, "objects": said}, indent=1))
     elif not quiet:
-        for object_id, one in said.items():
+        for number, one in said.items():
             typer.echo(
-                f"Object {object_id}: {one['pixels']} px, confidence {one['confidence']:.2f}, "
+                f"Object {number}: {one['pixels']} px, confidence {one['confidence']:.2f}, "
                 f"best of {one['candidates']}",
                 err=True,
             )

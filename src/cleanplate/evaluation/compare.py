@@ -71,8 +71,9 @@ def in_step(before: Clip, after: Clip, masks: Masks | None) -> Iterator[Compared
             f"{other.width}x{other.height}; compare clips of one size."
         )
     given = None if masks is None else masks.read(0)
-    pictures = after.pictures()
+    pictures, count = after.pictures(), 0
     for picture in before.pictures():
+        count += 1
         cleaned = next(pictures, None)
         if cleaned is None:
             raise _unequal(one.path, other.path, picture.index)
@@ -80,7 +81,7 @@ def in_step(before: Clip, after: Clip, masks: Masks | None) -> Iterator[Compared
         mask = changed(image, clean) if given is None else next(given)
         yield Compared(picture.index, picture.time, image, clean, mask)
     if next(pictures, None) is not None:
-        raise _unequal(other.path, one.path, picture.index + 1)
+        raise _unequal(other.path, one.path, count)
 
 
 def _unequal(longer: str, shorter: str, count: int) -> InputError:

@@ -246,6 +246,7 @@ class _Job:
 
     def _tracked(self, keys: dict[int, np.ndarray], found: Survey, span: tracking.Span) -> Masks:
         folder, path = self.work.folder("track"), self.work.path / "masks.mkv"
+        assert self.tracker is not None  # there are prompts
         tracking.track(self.clip, keys, span, self.tracker, folder, self.progress)
         empty = np.zeros((self.clip.info.height, self.clip.info.width), np.uint8)
         self.report.frames = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,7 @@ def measured(masks: Masks, count: int, path: Path, progress: Progress) -> Measur
             f"{masks.origin} holds {more}{min(seen, count)} masks and the clip has {count} frames; "
             "give one mask for each frame, or a single PNG for all of them."
         )
+    arrays: dict[str, Any] = {str(object_id): rows for object_id, rows in boxes.items()}
     with publishing(path) as draft, draft.open("wb") as file:
-        np.savez_compressed(file, **{str(i): rows for i, rows in boxes.items()})
+        np.savez_compressed(file, **arrays)
     return Measured(boxes)

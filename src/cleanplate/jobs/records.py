@@ -43,8 +43,9 @@ class Record:
         """(H, W) uint8."""
         mask = np.zeros(self.shape, np.uint8)
         if self.box is not None:
-            packed = np.frombuffer(self.png, np.uint8)
-            mask[Box(*self.box).slices] = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED)
+            part = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert part is not None  # packed by ``pack``
+            mask[Box(*self.box).slices] = part
         return mask
 
 
@@ -56,9 +57,10 @@ def save_piece(path: Path, records: Sequence[Record], state: dict[str, np.ndarra
     ]
     offsets = np.cumsum([0, *(len(r.png) for r in records)])
     data = np.frombuffer(b"".join(r.png for r in records), np.uint8)
-    arrays = {_STATE + name: array for name, array in state.items()}
+    arrays: dict[str, Any] = {_STATE + name: array for name, array in state.items()}
+    arrays |= {"texts": np.array(json.dumps(texts)), "offsets": offsets, "data": data}
     with publishing(path) as draft, draft.open("wb") as file:
-        np.savez(file, texts=np.array(json.dumps(texts)), offsets=offsets, data=data, **arrays)
+        np.savez(file, **arrays)
 
 
 def load_piece(path: Path) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -44,7 +45,7 @@ def _device(wanted: str) -> str:
             f"Device {wanted} needs torch, which is not installed; use --device cpu, or install it "
             "with: pip install 'cleanplate[networks]'."
         )
-    import torch
+    torch: Any = importlib.import_module("torch")
 
     here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if kind == AUTO:

@@ -284,7 +284,8 @@ def write_mask_image(path: Path, mask: np.ndarray) -> None:
         stream = container.add_stream("png", rate=1)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
         frame = av.VideoFrame.from_ndarray(
-            (np.ascontiguousarray(mask), _argb(DAVIS_PALETTE)), format="pal8"
+            (np.ascontiguousarray(mask), _argb(DAVIS_PALETTE)),  # type: ignore[arg-type]
+            format="pal8",
         )
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
