@@ -6,58 +6,90 @@ its own, and the caller offers them all.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from cleanplate.engines.segment import _outline, _walker
 from cleanplate.engines.segment._look import Encoded
 
-SCALES = (8.0, 18.0, 40.0, 80.0)  # cost of the way from a click that still belongs to it
+SCALES = (6.0, 11.0, 20.0, 40.0)  # cost of the way from a click that still belongs to it
 REACH = 1.6  # of the scale
+DISC_CLICKS = 3  # with more, GrabCut from discs, which knows no places, wanders off
+DISC_DOUBT = 0.05  # of its confidence is lost with each click after the first
 DISC = 0.12  # of the picture's short side: a first guess of a thing's size
 BAND = 0.06  # of the square root of the area: how far GrabCut may move an outline
 
+Held = np.ndarray  # (h, w) float32: 1 the object, 0 not the object, NaN open
 
-def guesses(encoded: Encoded, held: np.ndarray) -> list[np.ndarray]:
-    """Outlines that agree with ``held``, one a scale and one that GrabCut grows from discs.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guess:
+    """One outline."""
+
+    mask: np.ndarray
+    """(h, w) bool."""
+    doubt: float = 0.0
+    """To be taken from its confidence."""
+
+
+def guesses(encoded: Encoded, events: list[Held], held: Held) -> list[Guess]:
+    """Outlines that agree with all that was pointed at: one a scale, and one grown from discs.
 
     Args:
         encoded: the picture.
-        held: (h, w) float32: 1 the object, 0 not the object, NaN open; some of it 1.
+        events: what each stroke or click holds, in the order in which they were given.
+        held: all together, and what a box leaves out.
 
     Returns:
-        (h, w) bool masks; some may be empty.
+        guesses, some of whose masks may be empty.
     """
-    fixed = patch_values(encoded, held)
-    priors = np.stack([_prior(encoded, fixed, scale) for scale in SCALES], axis=1)
+    fixed = _fixed(encoded, events)
+    ours = _walker.distances(encoded.graph, np.flatnonzero(fixed == 1))
+    theirs = _walker.distances(encoded.graph, np.flatnonzero(fixed == 0))
+    priors = np.stack([_prior(ours, theirs, scale) for scale in SCALES], axis=1)
     likely = _walker.spread(encoded.graph, priors, fixed)
-    masks = [_finish(encoded, likely[:, i], held) for i in range(len(SCALES))]
-    return [*masks, _from_discs(encoded, held)]
+    masks = [Guess(_finish(encoded, p[encoded.labels] > 0.5, held)) for p in likely.T]
+    if len(events) <= DISC_CLICKS:
+        masks.append(Guess(_from_discs(encoded, held), DISC_DOUBT * (len(events) - 1)))
+    return masks
 
 
-def correct(encoded: Encoded, mask: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """``mask`` ((h, w) bool), mended where ``held`` says otherwise."""
-    fixed = patch_values(encoded, held)
+def correct(encoded: Encoded, mask: np.ndarray, events: list[Held], held: Held) -> np.ndarray:
+    """``mask`` ((h, w) bool), mended around the clicks and strokes."""
     patches = encoded.graph.patches
     prior = np.bincount(patches.labels.ravel(), mask.ravel(), patches.count) / patches.areas
+    for event in events:
+        value = float(np.nanmax(event))
+        touched = np.flatnonzero(patch_values(encoded, event) == value)
+        near = _nearness(_walker.distances(encoded.graph, touched), SCALES[1])
+        prior = prior + near * (value - prior)
+    likely = _walker.spread(encoded.graph, prior[:, None], _fixed(encoded, events), rounds=0)
+    return _finish(encoded, likely[:, 0][encoded.labels] > 0.5, held)
+
+
+def _fixed(encoded: Encoded, events: list[Held]) -> np.ndarray:
+    fixed = np.full(encoded.graph.patches.count, np.nan)
+    for event in events:
+        values = patch_values(encoded, event)
+        fixed = np.where(np.isnan(values), fixed, values)
+    return fixed
+
+
+def patch_values(encoded: Encoded, held: Held) -> np.ndarray:
+    """(n,) what one event holds of each patch: 1, 0, or NaN.
+
+    A patch is held when a quarter of it is; of a click, which is smaller, the patch that has
+    the largest part, so that a click beside a border holds nothing on the other side.
+    """
+    patches = encoded.graph.patches
+    fixed = np.full(patches.count, np.nan)
     for value in (1.0, 0.0):
-        sources = np.flatnonzero(fixed == value)
-        if len(sources):
-            near = _nearness(_walker.distances(encoded.graph, sources), SCALES[1])
-            prior = prior + near * (value - prior)
-    likely = _walker.spread(encoded.graph, prior[:, None], fixed, rounds=0)
-    return _finish(encoded, likely[:, 0], held)
-
-
-def patch_values(encoded: Encoded, held: np.ndarray) -> np.ndarray:
-    """(n,) what ``held`` says of each patch: 1, 0, or NaN where it says nothing or both."""
-    labels = encoded.labels.ravel()
-    count = encoded.graph.patches.count
-    ours = np.bincount(labels, held.ravel() == 1, count)
-    others = np.bincount(labels, held.ravel() == 0, count)
-    fixed = np.full(count, np.nan)
-    fixed[ours > others] = 1
-    fixed[others > ours] = 0
+        covered = np.bincount(patches.labels.ravel(), held.ravel() == value, patches.count)
+        if covered.any():
+            enough = np.minimum(0.25 * patches.areas, covered.max())
+            fixed[covered >= enough] = value
     return fixed
 
 
@@ -65,25 +97,20 @@ def _nearness(distance: np.ndarray, scale: float) -> np.ndarray:
     return np.exp(-((distance / (REACH * scale)) ** 2))
 
 
-def _prior(encoded: Encoded, fixed: np.ndarray, scale: float) -> np.ndarray:
-    ours = _walker.distances(encoded.graph, np.flatnonzero(fixed == 1))
-    prior = _nearness(ours, scale)
-    others = np.flatnonzero(fixed == 0)
-    if len(others):
-        theirs = _walker.distances(encoded.graph, others)
-        prior = prior / (1 + np.exp(np.clip((ours - theirs) / (0.3 * scale), -30, 30)))
-    return prior
+def _prior(ours: np.ndarray, theirs: np.ndarray, scale: float) -> np.ndarray:
+    ahead = np.clip((ours - np.minimum(theirs, 1e6)) / (0.3 * scale), -30, 30)
+    against = 1 / (1 + np.exp(ahead))
+    return _nearness(ours, scale) * against
 
 
-def _finish(encoded: Encoded, likely: np.ndarray, held: np.ndarray) -> np.ndarray:
-    mask = likely[encoded.labels] > 0.5
+def _finish(encoded: Encoded, mask: np.ndarray, held: Held) -> np.ndarray:
     mask = with_clicks(mask, held)
     width = max(2.0, BAND * np.sqrt(mask.sum()))
     mask = _outline.cut_band(encoded.view.image, mask, width, held)
     return with_clicks(mask, held)
 
 
-def _from_discs(encoded: Encoded, held: np.ndarray) -> np.ndarray:
+def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
     radius = DISC * min(held.shape)
     discs = cv2.dilate((held == 1).astype(np.uint8), _outline.disc(radius))
     trimap = np.where(discs > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -91,7 +118,7 @@ def _from_discs(encoded: Encoded, held: np.ndarray) -> np.ndarray:
     return with_clicks(_outline.run(encoded.view.image, trimap, 3), held)
 
 
-def with_clicks(mask: np.ndarray, held: np.ndarray) -> np.ndarray:
+def with_clicks(mask: np.ndarray, held: Held) -> np.ndarray:
     """The parts of ``mask`` that hold a positive click, with all that ``held`` says."""
     mask = (mask | (held == 1)) & ~(held == 0)
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)

@@ -9,9 +9,9 @@ import numpy as np
 
 from cleanplate.engines.segment import _outline
 from cleanplate.engines.segment._prompts import draw_strokes
-from cleanplate.types import Box, Prompt
+from cleanplate.types import Box, Point, Prompt
 
-CLICK = 2.0  # px of the view, radius of what a click holds
+CLICK = 2  # px of the view, radius of what a click holds
 BAND = 2  # px of the view that an outline may move by when it is enlarged
 
 
@@ -35,22 +35,31 @@ class View:
 
     def hold(self, prompt: Prompt, box: Box | None) -> np.ndarray:
         """(h, w) float32: 1 under positive clicks and strokes, 0 under negative ones and outside
-        of ``box``, NaN elsewhere."""
-        size = self.image.shape[:2]
-        held = np.full(size, np.nan, np.float32)
+        of ``box``, NaN elsewhere. Where two meet, the later one holds."""
+        held = np.full(self.image.shape[:2], np.nan, np.float32)
         if box is not None:
             held[...] = 0
             held[self.within(box)] = np.nan
-        for positive in (True, False):
-            strokes = [b for b in prompt.brushes if b.positive is positive]
-            drawn = draw_strokes(strokes, size, self.scale, (self.crop.x0, self.crop.y0))
-            held[drawn] = positive
-        for point in prompt.points:
-            x, y = (point.x - self.crop.x0) * self.scale, (point.y - self.crop.y0) * self.scale
-            disc = np.zeros(size, np.uint8)
-            cv2.circle(disc, (int(x), int(y)), round(CLICK), 1, -1)
-            held[disc > 0] = point.positive
+        for event in self.events(prompt):
+            held = np.where(np.isnan(event), held, event)
         return held
+
+    def events(self, prompt: Prompt) -> list[np.ndarray]:
+        """What each stroke, then each click of ``prompt`` holds: (h, w) float32, 1, 0 or NaN."""
+        origin = (self.crop.x0, self.crop.y0)
+        size = self.image.shape[:2]
+        drawn = [
+            (draw_strokes([stroke], size, self.scale, origin), stroke.positive)
+            for stroke in prompt.brushes
+        ]
+        drawn += [(self._click(point), point.positive) for point in prompt.points]
+        return [np.where(d, np.float32(p), np.float32(np.nan)) for d, p in drawn]
+
+    def _click(self, point: Point) -> np.ndarray:
+        x, y = (point.x - self.crop.x0) * self.scale, (point.y - self.crop.y0) * self.scale
+        canvas = np.zeros(self.image.shape[:2], np.uint8)
+        cv2.circle(canvas, (int(x), int(y)), CLICK, 1, -1)
+        return canvas > 0
 
     def within(self, box: Box) -> tuple[slice, slice]:
         """The pixels of the view that ``box`` of the picture covers; at least one each way."""

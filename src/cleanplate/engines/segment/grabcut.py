@@ -22,7 +22,7 @@ from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Prompt
 
-ROOM = 1.0  # of the box's size on each side, as a sample of the background
+ROOM = 4.0  # of the box's size on each side, as a sample of the background
 LEAST = 0.05  # of the box's area: less is a cut that has collapsed
 SLIGHT = 0.03  # of the square root of the area: how far a given mask is mended
 
@@ -70,28 +70,31 @@ class Engine:
         rough = prompt.mask.astype(bool) if prompt.mask is not None else None
         if rough is not None and self.settings.exact_mask:
             return Candidates(rough[None], np.ones(1, np.float32))
-        held = encoded.view.hold(prompt, box)
-        masks = []
+        held, events = encoded.view.hold(prompt, box), encoded.view.events(prompt)
+        masks, doubts = [], []
         if rough is not None and rough.any():
-            masks = [_from_mask(encoded, rough, held)]
+            masks = [_from_mask(encoded, rough, events, held)]
         elif (held == 1).any():
-            found = _clicks.guesses(encoded, held)
-            masks = [encoded.view.enlarge(mask, encoded.image) for mask in found]
+            found = _clicks.guesses(encoded, events, held)
+            masks = [encoded.view.enlarge(guess.mask, encoded.image) for guess in found]
+            doubts = [guess.doubt for guess in found]
         elif box is None:
             raise InputError("The prompt holds nothing that is meant; add a point on the object.")
         if box is not None:
             masks += _from_box(encoded, prompt, box, self.settings.size)
-        return _rank(encoded, masks)
+        return _rank(encoded, masks, doubts)
 
 
-def _from_mask(encoded: Encoded, rough: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _from_mask(
+    encoded: Encoded, rough: np.ndarray, events: list[np.ndarray], held: np.ndarray
+) -> np.ndarray:
     """A mask that is about right: clicks mend it, and its outline moves a little."""
     view = encoded.view
     small = view.reduce(rough)
     if not small.any():  # too small for the view: nothing to be mended there
         return rough
-    if not np.isnan(held).all():
-        small = _clicks.correct(encoded, small, held)
+    if events:
+        small = _clicks.correct(encoded, small, events, held)
     else:
         width = float(np.clip(SLIGHT * np.sqrt(small.sum()), 1, 6))
         small = _outline.cut_band(view.image, small, width, held)
@@ -104,7 +107,7 @@ def _from_box(encoded: Encoded, prompt: Prompt, box: Box, side: int) -> list[np.
     held = view.hold(prompt, box)
     trimap = np.full(held.shape, cv2.GC_PR_FGD, np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
-    found = view.enlarge(_outline.run(view.image, trimap, 5), encoded.image)
+    found = view.enlarge(_outline.run(view.image, trimap, 3), encoded.image)
     whole = np.zeros_like(found)
     whole[box.slices] = True
     found &= whole
@@ -116,10 +119,13 @@ def _surround(box: Box, size: tuple[int, int]) -> Box:
     return clip_box(Box(box.x0 - right, box.y0 - down, box.x1 + right, box.y1 + down), size)
 
 
-def _rank(encoded: Encoded, masks: list[np.ndarray]) -> Candidates:
+def _rank(encoded: Encoded, masks: list[np.ndarray], doubts: list[float]) -> Candidates:
+    """The masks by confidence, less the doubt of the first ones."""
     scores = [
         confidence(encoded.lab, encoded.steepness, encoded.view.reduce(mask)) for mask in masks
     ]
+    for number, doubt in enumerate(doubts):
+        scores[number] = max(0.0, scores[number] - doubt)
     order = distinct(masks, scores)
     return Candidates(
         np.stack([masks[i] for i in order]), np.array([scores[i] for i in order], np.float32)
