@@ -115,7 +115,7 @@ def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
     discs = cv2.dilate((held == 1).astype(np.uint8), _outline.disc(radius))
     trimap = np.where(discs > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
-    return with_clicks(_outline.run(encoded.view.image, trimap, 3), held)
+    return with_clicks(_outline.run(encoded.view.image, trimap, 2), held)
 
 
 def with_clicks(mask: np.ndarray, held: Held) -> np.ndarray:

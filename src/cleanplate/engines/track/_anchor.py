@@ -15,6 +15,7 @@ from cleanplate.ops import planes
 from cleanplate.ops.planes import Motion
 
 ITERATIONS = 12
+SAMPLE = 3000  # residuals from which their spread is told
 STILL = 0.02  # px, a step of the corners that ends the search
 
 
@@ -24,18 +25,23 @@ def refine(
     template: Template,
     extent: np.ndarray,
     largest: Motion,
-) -> np.ndarray:
+) -> dict[Motion, np.ndarray]:
     """``pose`` moved so that the plane in ``picture`` looks like ``template``.
 
-    Coarse to fine with a similarity, then up to the motion ``largest`` at the finest layer. A
-    stage that runs away is undone.
+    Coarse to fine with a similarity, then with freer motions up to ``largest`` at the finest
+    layer. A stage that runs away is undone.
+
+    Returns:
+        the pose reached with each motion.
     """
     for layer in reversed(template.layers):
         pose = _stage(picture, pose, layer, extent, Motion.SIMILARITY)
+    poses = {Motion.SIMILARITY: pose}
     for motion in (Motion.AFFINE, Motion.HOMOGRAPHY):
         if motion <= largest:
             pose = _stage(picture, pose, template.layers[0], extent, motion)
-    return pose
+            poses[motion] = pose
+    return poses
 
 
 def _stage(
@@ -56,26 +62,26 @@ def _align(
 ) -> np.ndarray:
     if len(layer.index) < 2 * motion:
         return pose
-    basis = _basis(layer.basis, motion)
+    # The parameters are solved for times the gain: then the design never changes.
+    ones = np.ones_like(layer.values)
+    design = np.column_stack([_basis(layer.basis, motion), layer.values, ones])
     rim = corners(extent)
     quad = planes.apply(pose, rim)
     step = float(np.sqrt(planes.area(quad) / (layer.size[0] * layer.size[1])))
-    gain, offset = 0.0, 0.0
+    light = None
     for _ in range(ITERATIONS):
         values, within = _sample(picture, pose, layer, step)
         if within.sum() < 2 * motion:
             return pose
-        if gain == 0.0:
-            gain, offset = _light(values[within], layer.values[within])
+        gain, offset = light or _light(values[within], layer.values[within])
         residual = values - (gain * layer.values + offset)
-        spread = 1.4826 * float(np.median(np.abs(residual[within]))) + 1
+        # A few thousand residuals tell the spread as well as all of them.
+        some = np.abs(residual[within][:: 1 + len(residual) // SAMPLE])
+        spread = 1.4826 * float(np.median(some)) + 1
         weights = within / (1 + (residual / (2 * spread)) ** 2) ** 2
-        design = np.concatenate(
-            [gain * basis, layer.values[:, None], np.ones_like(values)[:, None]], axis=1
-        )
         change = _solve(design, weights.astype(np.float32), values)
-        gain, offset = max(float(change[-2]), 0.05), float(change[-1])
-        warp = _warp(change[:-2], motion)
+        light = max(float(change[-2]), 0.05), float(change[-1])
+        warp = _warp(change[:-2] / light[0], motion)
         if abs(np.linalg.det(warp)) < 1e-6:
             return pose
         pose = planes.unit(pose @ np.linalg.inv(warp))

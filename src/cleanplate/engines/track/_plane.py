@@ -173,19 +173,18 @@ class Plane:
     def _anchored(self, picture: Picture, pose: np.ndarray, inliers: int = 0) -> Guess:
         """``pose``, or better what becomes of it by alignment with the nearest stored view."""
         key = self._key(pose)
-        guesses = [Guess(pose, compare(picture, pose, key, self.extent), inliers)]
+        best = Guess(pose, compare(picture, pose, key, self.extent), inliers)
         largest = self._largest(pose)
-        motions = [largest]
-        if largest is Motion.AFFINE:
-            motions.append(Motion.HOMOGRAPHY)
-        for motion in motions:
-            refined = refine(picture, pose, key, self.extent, motion)
+        freest = Motion.SIMILARITY if largest is Motion.SIMILARITY else Motion.HOMOGRAPHY
+        for motion, refined in refine(picture, pose, key, self.extent, freest).items():
+            if motion < largest:
+                continue
             likeness = compare(picture, refined, key, self.extent)
             # A free homography of a small thing must earn its two more parameters.
             price = 0.02 if motion > largest else 0.0
-            if likeness.score > max(g.score for g in guesses) + price:
-                guesses.append(Guess(refined, likeness, inliers))
-        return guesses[-1]
+            if likeness.score > best.score + price:
+                best = Guess(refined, likeness, inliers)
+        return best
 
     def _remember(self, picture: Picture, likeness: Likeness) -> None:
         """Store a view at a new scale, only when it was verified against the ones there are."""
