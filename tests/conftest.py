@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scene import write_scene
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -17,3 +19,9 @@ def clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"NO FOOTAGE: {folder} is no folder; set CLEANPLATE_CLIPS to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def scene_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 40 frames, 192x128, 30000/1001, with sound, in which a sign moves."""
+    return write_scene(tmp_path_factory.mktemp("scene") / "scene.mp4", 40)

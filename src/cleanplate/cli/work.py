@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cleanplate.cli import prompts
+from cleanplate.errors import CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,10 @@ def show(
     from cleanplate.cli.show import Bars, conclude
 
     with Bars(quiet or as_json) as bars:
-        report = work(bars)
+        try:
+            report = work(bars)
+        except KeyboardInterrupt as stop:
+            raise CancelledError("stopped with Ctrl-C") from stop
     if report_file is not None:
         report.write(Path(report_file))
     conclude(report, bars, as_json)

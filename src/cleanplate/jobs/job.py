@@ -24,7 +24,6 @@ from cleanplate.jobs.runtime import check_device, resolve
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 from cleanplate.jobs.work import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
-from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.codecs import EncoderSettings, choose_encoder
 from cleanplate.media.encode import encode_piece
 from cleanplate.media.images import image_path, write_images
@@ -38,6 +37,7 @@ from cleanplate.media.mask_files import (
     write_mask_image,
 )
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
+from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.ops.masks import components, grow
 from cleanplate.ops.moments import parse_moment
@@ -185,7 +185,8 @@ class _Job:
         found = self._survey()
         span = self._span(found)
         masks, exact = self._masks(found, span)
-        grown_by = self.settings.masks.grown_by(self.clip.info.height, exact)
+        as_found = exact or order.command == "track"
+        grown_by = self.settings.masks.grown_by(self.clip.info.height, as_found)
         masks = mapped(masks, partial(grow, pixels=grown_by))
         size = measured(masks, found.count, self.work.path / "boxes.npz", self.progress)
         self._save_masks(masks, found, span)

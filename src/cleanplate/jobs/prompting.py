@@ -14,8 +14,8 @@ from cleanplate.jobs.settings import AUTO
 from cleanplate.types import Prompt
 
 if TYPE_CHECKING:
-    from cleanplate.media.read import Clip
     from cleanplate.media.picture import Picture
+    from cleanplate.media.read import Clip
     from cleanplate.media.survey import Survey
     from cleanplate.protocols import Segmenter
 

@@ -13,7 +13,7 @@ from typing import Any
 from cleanplate.jobs.progress import Progress
 from cleanplate.ops.publish import write_text
 
-_LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av", "scenedetect-headless")
+_LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 
 
 def versions() -> dict[str, str]:

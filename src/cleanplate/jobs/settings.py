@@ -47,8 +47,8 @@ class MaskSettings:
 
     grow: int | None = setting(
         None,
-        "Grow every mask; by default outlines that cleanplate found or followed grow by 1/180 of "
-        "the height (at least 3), and a mask or still box that you gave stays as it is.",
+        "Grow every mask; by default what cleanplate outlined or followed grows by 1/180 of the "
+        "height (at least 3) before it is filled, and masks and still boxes that you gave do not.",
         low=0,
         high=500,
         unit="px",

@@ -18,24 +18,27 @@ from cleanplate.errors import MaskError
 from cleanplate.ops.publish import publishing
 
 _TIME_BASE = Fraction(1, 1000)  # Matroska's own
+_ANY_RATE = Fraction(25)  # for players that ask; times are exact
 
 
 def write_mask_track(
-    path: Path, masks: Iterable[tuple[Fraction, np.ndarray]], rate: Fraction
+    path: Path, masks: Iterable[tuple[Fraction, np.ndarray]], rate: Fraction | None
 ) -> int:
     """Write a mask track and rename it into place when it is whole.
 
     Args:
         path: ends in ``.mkv``.
         masks: (time in seconds, (H, W) uint8 mask), in order.
-        rate: average frames a second, for players that ask.
+        rate: average frames a second, if known; the times say when a frame is shown.
 
     Returns:
         How many masks were written.
     """
     count, latest = 0, -1
     with publishing(path) as target, av.open(str(target), "w", format="matroska") as container:
-        stream = container.add_stream("ffv1", rate=rate, options={"level": "3", "g": "1"})
+        stream = container.add_stream(
+            "ffv1", rate=rate or _ANY_RATE, options={"level": "3", "g": "1"}
+        )
         stream.pix_fmt = "gray"
         stream.codec_context.time_base = _TIME_BASE
         for time, mask in masks:

@@ -1,0 +1,71 @@
+"""What starts must start fast, and import only what it needs."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cleanplate.cli.docs import text
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("cleanplate")
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(args, capture_output=True, text=True, check=False, timeout=60)
+
+
+def fastest(*args: str) -> float:
+    """Seconds of the fastest of five runs: the machine may be busy with something else."""
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert run(*args).returncode == 0
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def test_importing_cleanplate_imports_neither_torch_nor_av_nor_cv2_nor_numpy() -> None:
+    heavy = "('torch', 'av', 'cv2', 'numpy')"
+    code = f"import cleanplate, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert run(sys.executable, "-c", code).stdout.strip() == "[]"
+
+
+def test_importing_cleanplate_takes_under_a_tenth_of_a_second() -> None:
+    empty = fastest(sys.executable, "-c", "pass")
+    assert fastest(sys.executable, "-c", "import cleanplate") - empty < 0.1
+
+
+def test_help_comes_within_half_a_second() -> None:
+    assert fastest(str(PROGRAM), "--help") < 0.5
+
+
+def test_every_public_name_can_be_imported() -> None:
+    code = "import cleanplate; print(all(hasattr(cleanplate, n) for n in cleanplate.__all__))"
+    assert run(sys.executable, "-c", code).stdout.strip() == "True"
+
+
+def test_the_page_of_commands_is_current() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert page == text(), "run scripts/write-cli-docs"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["remove"], 2, ""),
+        (["fly"], 2, ""),
+        (["info", "no-such-file.mp4"], 2, "no-such-file.mp4"),
+        (["info", str(ROOT / "pyproject.toml")], 1, "pyproject.toml"),
+        (["engines"], 0, ""),
+    ],
+)
+def test_exit_codes_tell_what_was_typed_from_what_went_wrong(
+    args: list[str], code: int, words: str
+) -> None:
+    done = run(str(PROGRAM), *args)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
