@@ -52,7 +52,7 @@ def follow(
     after = np.ascontiguousarray(picture.level(number)[window])
     to_crop = planes.translation(-origin[0], -origin[1]) @ np.diag([1 / step, 1 / step, 1.0])
     allowed = cv2.warpPerspective(
-        mask, to_crop @ pose @ np.linalg.inv(to_plane), (before.shape[1], before.shape[0])
+        mask, to_crop @ pose @ to_plane, (before.shape[1], before.shape[0])
     )
     starts = _corners(before, allowed, planes.area(quad) / step**2)
     if starts is None:
