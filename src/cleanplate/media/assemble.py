@@ -25,7 +25,7 @@ from cleanplate.errors import MediaError
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import open_container, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK
-from cleanplate.media.probe import describe_stream
+from cleanplate.media.probe import describe_stream, probe_file
 from cleanplate.ops.publish import publishing
 from cleanplate.types import StreamInfo, VideoInfo
 
@@ -103,6 +103,7 @@ def assemble(
             if strict and report.dropped:
                 raise MediaError(report.warnings[0])
             _verify(draft, pts, info, choice, report)
+            _compare(draft, info, report)
     except (FFmpegError, OSError) as error:
         raise MediaError(f"{out_path} cannot be written: {reason(error)}.") from error
     return report
@@ -250,11 +251,9 @@ def _add_video(
     if info.display_matrix is not None:
         new.set_display_matrix(info.display_matrix)
     new.codec_context.sample_aspect_ratio = info.sample_aspect_ratio
+    new.codec_context.pix_fmt = choice.pixel_format  # probing a piece does not see VP9's alpha
     if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
         new.codec_context.codec_tag = "hvc1"  # the one tag that every player takes
-    alpha_mode = made.metadata.get("alpha_mode")
-    if alpha_mode:
-        new.metadata["alpha_mode"] = alpha_mode
     if old is not None:
         kept = {k: v for k, v in old.metadata.items() if not k.startswith(_STALE_VIDEO)}
         new.metadata.update(kept)
@@ -291,8 +290,10 @@ def _video_packets(
 ) -> Iterator[tuple[Fraction, av.Packet]]:
     """The pieces' packets with the source's times: (decoding time in seconds, packet)."""
     depth = max(max(n - rank for n, rank in enumerate(piece.ranks)) for piece in pieces)
-    step = pts[1] - pts[0] if len(pts) > 1 else 1
     time_base = info.time_base
+    end = pts[-1] + _last_duration(pts, info)
+    rest = end - pts[max(0, len(pts) - 1 - depth)]  # that decoding times have left at the end
+    step = max(1, rest // (depth + 1))
     moved = round(shift / time_base)
     done = 0
     for piece in pieces:
@@ -303,12 +304,27 @@ def _video_packets(
                 late = done + number - depth
                 packet.pts = pts[place] + moved
                 packet.dts = (pts[late] if late >= 0 else pts[0] + late * step) + moved
-                if place + 1 < len(pts):
-                    packet.duration = pts[place + 1] - pts[place]
+                packet.duration = (pts[place + 1] if place + 1 < len(pts) else end) - pts[place]
+                if done + number + 1 == len(pts):
+                    packet.duration = max(1, rest - depth * step)  # both clocks end together
                 packet.time_base = time_base
                 packet.stream = cast(Any, stream)
                 yield packet.dts * time_base, packet
         done += len(piece.ranks)
+
+
+def _last_duration(pts: list[int], info: VideoInfo) -> int:
+    """How long the last picture is shown: to the end that the header states, if it can be."""
+    gap = pts[-1] - pts[-2] if len(pts) > 1 else round(1 / (_rate(info) * info.time_base))
+    if info.stream_duration is not None:
+        said = round((info.start + info.stream_duration) / info.time_base) - pts[-1]
+        if 0 < said <= 2 * gap:
+            return said
+    return max(1, gap)
+
+
+def _rate(info: VideoInfo) -> Fraction:
+    return info.average_rate or Fraction(24)
 
 
 def _other_packets(
@@ -398,6 +414,36 @@ def _verify(
         )
     report.frames = len(found)
     report.first_time, report.last_time = found[0], found[-1]
+
+
+_COMPARED = {
+    "sample_aspect_ratio": "pixel aspect ratio",
+    "display_matrix": "rotation",
+    "primaries": "colour primaries",
+    "transfer": "transfer function",
+    "matrix": "colour matrix",
+    "mastering_display": "mastering display data",
+    "content_light": "content light levels",
+}
+
+
+def _compare(path: Path, info: VideoInfo, report: AssembleReport) -> None:
+    """Name what the result does not say as the source does."""
+    made = probe_file(path)
+    lost = [
+        words
+        for name, words in _COMPARED.items()
+        if getattr(made, name) != getattr(info, name)
+        and not (name == "matrix" and 0 in (made.matrix, info.matrix))
+    ]
+    if made.chroma_location != info.chroma_location and info.chroma_location != "unspecified":
+        lost.append("chroma location")
+    if info.color_range and made.full_range != info.full_range:
+        lost.append("colour range")
+    if lost:
+        report.warnings.append(
+            f"{report.path.suffix} with {made.codec} does not carry the source's {', '.join(lost)}."
+        )
 
 
 def _shift_of(found: list[Fraction], expected: list[Fraction]) -> Fraction:

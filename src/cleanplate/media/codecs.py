@@ -46,7 +46,7 @@ _ENCODERS = {
     "libvpx-vp9": _Encoder("vp9", 16, 63, "4", lossless=True),
     "libvpx": _Encoder("vp8", 6, 63, "4"),
     "libsvtav1": _Encoder("av1", 16, 63, "8"),
-    "prores_ks": _Encoder("prores", 4, 31),
+    "prores_ks": _Encoder("prores", 0, 0),
     "mpeg4": _Encoder("mpeg4", 2, 31),
     "ffv1": _Encoder("ffv1", 0, 0, lossless=True),
 }
@@ -132,7 +132,7 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
         name = _default(info, container, notes)
     layout = find_layout(info.pixel_format)
     assert layout is not None, "a probed clip has a viewable format"
-    pixel_format, exact = _pixel_format(name, layout)
+    pixel_format, exact = _pixel_format(name, info)
     if settings.lossless and not (_ENCODERS[name].lossless and exact):
         raise InputError(
             f"{name} cannot keep {info.pixel_format} without loss; "
@@ -202,7 +202,7 @@ def _default(info: VideoInfo, container: str, notes: list[str]) -> str:
         candidates += ["libvpx-vp9", "prores_ks", "ffv1"]
     candidates += _FALLBACKS
     fitting = [n for n in candidates if _ENCODERS[n].codec in _CARRIES[container]]
-    best = min(fitting, key=lambda n: _loss(n, layout))
+    best = min(fitting, key=lambda n: _loss(n, info))
     if best != family:
         why = (
             f"no encoder for {info.codec} is bundled or wanted"
@@ -218,7 +218,7 @@ def _lossless(info: VideoInfo, container: str, out_path: Path) -> str:
     assert layout is not None
     for name in _LOSSLESS_ORDER:
         encoder = _ENCODERS[name]
-        if encoder.codec in _CARRIES[container] and _pixel_format(name, layout)[1]:
+        if encoder.codec in _CARRIES[container] and _pixel_format(name, info)[1]:
             return name
     raise InputError(
         f"{out_path.suffix} cannot hold {info.pixel_format} without loss; write a .mkv instead."
@@ -230,20 +230,42 @@ def _formats(encoder: str) -> tuple[str, ...]:
     formats = av.Codec(encoder, "w").video_formats
     if not formats:
         raise MediaError(f"The bundled FFmpeg has no encoder {encoder}; choose another --codec.")
-    return tuple(f.name for f in formats)
+    return tuple(f.name for f in formats if f.name not in _UNUSABLE.get(encoder, ()))
 
 
-def _pixel_format(encoder: str, layout: Layout) -> tuple[str, bool]:
-    """The encoder's format nearest to ``layout``, and whether it holds the same samples."""
-    formats = _formats(encoder)
+# Formats that an encoder lists and then refuses.
+_UNUSABLE = {
+    "libx265": {"yuva420p", "yuva420p10le"},
+    "libvpx-vp9": {"yuva422p", "yuva444p", "gbrap"},
+}
+_EVEN_ONLY = {"libx264", "libx265"}
+
+
+def _pixel_format(encoder: str, info: VideoInfo) -> tuple[str, bool]:
+    """The encoder's format nearest to the source's, and whether it holds the same samples."""
+    layout = find_layout(info.pixel_format)
+    assert layout is not None
+    formats = [name for name in _formats(encoder) if _fits(encoder, name, info)]
     if layout.name in formats:
         return layout.name, True
     best = min(formats, key=lambda name: (_distance(name, layout), formats.index(name)))
     return best, _distance(best, layout) == 0
 
 
-def _loss(encoder: str, layout: Layout) -> int:
-    return _distance(_pixel_format(encoder, layout)[0], layout)
+def _fits(encoder: str, name: str, info: VideoInfo) -> bool:
+    """Whether the encoder takes the picture's size in that format: some want whole blocks."""
+    layout = find_layout(name)
+    if encoder not in _EVEN_ONLY or layout is None:
+        return True
+    return not (
+        info.coded_width % (1 << layout.x_shift) or info.coded_height % (1 << layout.y_shift)
+    )
+
+
+def _loss(encoder: str, info: VideoInfo) -> int:
+    layout = find_layout(info.pixel_format)
+    assert layout is not None
+    return _distance(_pixel_format(encoder, info)[0], layout)
 
 
 def _distance(name: str, layout: Layout) -> int:
@@ -268,13 +290,30 @@ def _distance(name: str, layout: Layout) -> int:
 
 def _quality(name: str, info: VideoInfo, settings: EncoderSettings) -> tuple[int, str | None]:
     encoder = _ENCODERS[name]
-    if settings.quality is not None and settings.quality > encoder.worst:
+    asked = settings.quality
+    if asked is not None and asked > encoder.worst:
         raise InputError(
-            f"Quality {settings.quality} is not on the scale of {name}; "
-            f"give 0 (best) to {encoder.worst}."
+            f"Quality {asked} is not on the scale of {name}; give 0 (best) to {encoder.worst}."
+            if encoder.worst
+            else f"{name} has no scale of quality; leave --quality out."
         )
-    quality = settings.quality if settings.quality is not None else encoder.quality
+    quality = asked if asked is not None else encoder.quality + _thrift(info, encoder)
     return quality, settings.preset or encoder.preset
+
+
+def _thrift(info: VideoInfo, encoder: _Encoder) -> int:
+    """Steps of quality to leave where the source itself has few bits a pixel.
+
+    A source of few bits is smooth: it survives a coarser step at the same PSNR, and a fine one
+    would only spend bits on its artefacts.
+    """
+    if info.bit_rate is None or not info.average_rate or not encoder.worst:
+        return 0
+    bits = info.bit_rate / float(info.average_rate * info.coded_width * info.coded_height)
+    return sum(bits < limit for limit in _FEW_BITS)
+
+
+_FEW_BITS = (0.5, 0.3, 0.25, 0.1, 0.09)  # bits a pixel below which one step of quality is left
 
 
 def _options(

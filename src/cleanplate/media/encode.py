@@ -9,6 +9,7 @@ container's idea of time can bend them. It appears under its name when whole.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -162,7 +163,9 @@ class _Writer:
         context.color_trc = info.transfer
         context.colorspace = info.matrix
         context.thread_count = 0
-        if choice.encoder in ("prores_ks", "mpeg4"):
+        if choice.encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # it writes to the terminal by itself
+        if choice.encoder == "mpeg4":
             context.qscale = True
             context.global_quality = (choice.quality or 1) * 118  # FF_QP2LAMBDA
         if info.field_order in ("top first", "bottom first"):

@@ -163,12 +163,12 @@ def make_palette(
 
 
 def is_full_range(frame: av.VideoFrame) -> bool:
-    """Whether black is 0: tagged so, a yuvj format, or grey that says nothing."""
+    """Whether black is 0: tagged so, RGB, a yuvj format, or grey that says nothing."""
     unsaid = int(frame.color_range) == 0
     name = frame.format.name
     return (
         int(frame.color_range) == 2
-        or name.startswith("yuvj")
+        or name.startswith(("yuvj", "rgb", "bgr", "gbr", "argb", "abgr", "0"))
         or (unsaid and name.startswith(("gray", "ya")))
     )
 

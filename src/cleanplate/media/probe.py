@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
-import threading
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import av
-import av.logging
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
@@ -26,7 +26,16 @@ from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import is_full_range
 from cleanplate.types import Chapter, StreamInfo, VideoInfo
 
-_LOGGING = threading.Lock()
+# Matroska's ChromaSitingHorz and ChromaSitingVert, and what their values mean together.
+_SITING = (b"\x55\xb7", b"\x55\xb8")
+_CHROMA_LOCATIONS = {
+    (1, 2): "left",
+    (2, 2): "center",
+    (1, 1): "topleft",
+    (2, 1): "top",
+    (1, 3): "bottomleft",
+    (2, 3): "bottom",
+}
 _FIELD_ORDERS = {
     0: "unsaid",
     1: "progressive",
@@ -98,7 +107,7 @@ def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInf
         primaries=int(frame.color_primaries),
         transfer=int(frame.color_trc),
         matrix=int(frame.colorspace),
-        chroma_location=_chroma_location(container, stream),
+        chroma_location=_chroma_location(stream),
         has_alpha=layout.has_alpha,
         field_order=_field_order(stream, frame),
         average_rate=stream.average_rate or stream.guessed_rate,
@@ -181,22 +190,21 @@ def _field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     return said
 
 
-def _chroma_location(container: InputContainer, stream: VideoStream) -> str:
-    """Read from FFmpeg's own description, the only place where PyAV shows it."""
-    with _LOGGING:
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.INFO)
-        try:
-            text: str = cast(Any, container).dumps_format()
-        finally:
-            av.logging.set_level(level)
-    lines = [
-        line for line in text.splitlines() if re.match(rf"\s*Stream #0:{stream.index}\D", line)
-    ]
-    found = (
-        re.search(r", (left|center|topleft|top|bottomleft|bottom)\)", lines[0]) if lines else None
-    )
-    return found.group(1) if found else "unspecified"
+def _chroma_location(stream: VideoStream) -> str:
+    """Where chroma lies; PyAV does not show it, a Matroska header written for the stream does.
+
+    (FFmpeg's own description would, but through its log, which may deadlock with its threads.)
+    """
+    header = io.BytesIO()
+    try:
+        with av.open(header, "w", format="matroska") as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return "unspecified"
+    found = [re.search(re.escape(tag) + b"\x81(.)", header.getvalue(), re.S) for tag in _SITING]
+    across, down = (match.group(1)[0] if match else 0 for match in found)
+    return _CHROMA_LOCATIONS.get((across, down), "unspecified")
 
 
 def _other_streams(container: InputContainer, chosen: Stream) -> Iterator[StreamInfo]:
