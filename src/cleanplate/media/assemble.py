@@ -34,6 +34,7 @@ _MILLISECOND = Fraction(1, 1000)
 _STALE = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
 _STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "encoder", "alpha_mode")
 _MOST_TICKS = 1 << 31
+_LONGEST_LAST = 2  # seconds that a last picture is believed to be shown
 
 
 @dataclass(slots=True)
@@ -316,10 +317,10 @@ def _video_packets(
 def _last_duration(pts: list[int], info: VideoInfo) -> int:
     """How long the last picture is shown: to the end that the header states, if it can be."""
     gap = pts[-1] - pts[-2] if len(pts) > 1 else round(1 / (_rate(info) * info.time_base))
-    if info.stream_duration is not None:
-        said = round((info.start + info.stream_duration) / info.time_base) - pts[-1]
-        if 0 < said <= 2 * gap:
-            return said
+    if info.stream_duration is not None and info.frame_count in (None, len(pts)):
+        said = (info.start + info.stream_duration) / info.time_base - pts[-1]
+        if 0 < said * info.time_base <= _LONGEST_LAST:
+            return max(1, round(said))
     return max(1, gap)
 
 

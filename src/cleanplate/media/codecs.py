@@ -257,9 +257,8 @@ def _fits(encoder: str, name: str, info: VideoInfo) -> bool:
     layout = find_layout(name)
     if encoder not in _EVEN_ONLY or layout is None:
         return True
-    return not (
-        info.coded_width % (1 << layout.x_shift) or info.coded_height % (1 << layout.y_shift)
-    )
+    across, down = 1 << layout.x_shift, 1 << layout.y_shift
+    return info.coded_width % across == 0 and info.coded_height % down == 0
 
 
 def _loss(encoder: str, info: VideoInfo) -> int:

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.codecs import EncoderChoice
+from cleanplate.media.colour import UNSAID, effective_matrix
 from cleanplate.media.decode import reason
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
@@ -158,10 +159,9 @@ class _Writer:
         context.pix_fmt = choice.pixel_format
         context.time_base = self._encoder_time_base()
         context.sample_aspect_ratio = info.sample_aspect_ratio
-        context.color_range = info.color_range
+        context.color_range, context.colorspace = written_color(info, choice.pixel_format)
         context.color_primaries = info.primaries
         context.color_trc = info.transfer
-        context.colorspace = info.matrix
         context.thread_count = 0
         if choice.encoder == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # it writes to the terminal by itself
@@ -179,6 +179,46 @@ def nominal_rate(info: VideoInfo) -> Fraction:
     return min(max(rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
 
 
+def written_color(info: VideoInfo, pixel_format: str) -> tuple[int, int]:
+    """Range and matrix codes of the result: the source's, unless RGB becomes luma and chroma."""
+    old, new = find_layout(info.pixel_format), find_layout(pixel_format)
+    if old is None or new is None or old.is_rgb == new.is_rgb:
+        return info.color_range, info.matrix
+    return (2, 0) if new.is_rgb else (1, effective_matrix(UNSAID, info.coded_height))
+
+
+def _convert(frame: av.VideoFrame, name: str, info: VideoInfo) -> av.VideoFrame:
+    """To a format that holds the samples less well; the choice's notes say so."""
+    color_range, matrix = written_color(info, name)
+    range_before = "JPEG" if info.full_range else "MPEG"
+    range_after = {1: "MPEG", 2: "JPEG"}.get(color_range, range_before)
+    before, after = (
+        _SWSCALE_MATRIX[effective_matrix(code, info.coded_height)] for code in (info.matrix, matrix)
+    )
+    converted = frame.reformat(
+        format=name,
+        src_colorspace=before,
+        dst_colorspace=after,
+        src_color_range=range_before,
+        dst_color_range=range_after,
+        interpolation="BICUBIC",
+    )
+    converted.color_range, converted.colorspace = color_range, matrix
+    return converted
+
+
+_SWSCALE_MATRIX = {
+    1: "ITU709",
+    4: "FCC",
+    5: "ITU601",
+    6: "ITU601",
+    7: "SMPTE240M",
+    8: "ITU709",
+    9: "BT2020",
+    10: "BT2020",
+}
+
+
 def to_format(frame: av.VideoFrame, name: str, info: VideoInfo) -> av.VideoFrame:
     """``frame`` in the pixel format ``name``: sample by sample where both hold the same."""
     if frame.format.name == name:
@@ -192,7 +232,7 @@ def to_format(frame: av.VideoFrame, name: str, info: VideoInfo) -> av.VideoFrame
         == {(c.role, c.x_shift, c.y_shift) for c in new.components}
     )
     if not same:
-        return frame.reformat(format=name)
+        return _convert(frame, name, info)
     assert old is not None
     assert new is not None
     made = av.VideoFrame(frame.width, frame.height, name)
