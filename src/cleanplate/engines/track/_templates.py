@@ -17,7 +17,7 @@ from cleanplate.ops import planes
 LONG_SIDE = 192  # px, of a template at most
 SHORT_SIDE = 64  # px, of a template at least, if twofold enlargement reaches it
 STRIDES = (1, 2, 4)
-BLUR = 0.8  # px, of both sides before they are compared
+BLUR = 0.5  # px, of both sides before they are compared
 PIXELS = 14000  # compared at most in one layer: those with most gradient
 FEATURE_SIDE = 480  # px, long side of the view in which features are found
 
