@@ -95,7 +95,12 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(H, W) uint8: 1 where two pictures differ by more than compression explains."""
     difference = cv2.absdiff(before, after).max(axis=2)
     solid = (cv2.blur(difference, (5, 5)) > _CHANGED).astype(np.uint8)
-    return cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    # Specks are an encoder's noise on busy pictures; what was removed is larger.
+    large = [i for i in range(1, count) if areas[i] >= 0.1 * areas[1:].max()]
+    return np.isin(labels, large).astype(np.uint8)
 
 
 def suspicions(frames: Iterator[Compared]) -> list[Suspicion]:
