@@ -167,4 +167,6 @@ def packets_of(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:
     """Time and content of every packet of the streams of ``kind``, in the file's order."""
     with av.open(str(path)) as container:
         wanted = [s for s in container.streams if s.type == kind]
+        if not wanted:
+            return []
         return [((p.pts or 0) * p.time_base, bytes(p)) for p in container.demux(wanted) if p.size]

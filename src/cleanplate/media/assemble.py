@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from cleanplate.errors import MediaError
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import open_container, reason
-from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK
+from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK, written_color
 from cleanplate.media.probe import describe_stream, probe_file
 from cleanplate.ops.publish import publishing
 from cleanplate.types import StreamInfo, VideoInfo
@@ -104,7 +104,7 @@ def assemble(
             if strict and report.dropped:
                 raise MediaError(report.warnings[0])
             _verify(draft, pts, info, choice, report)
-            _compare(draft, info, report)
+            _compare(draft, info, choice, report)
     except (FFmpegError, OSError) as error:
         raise MediaError(f"{out_path} cannot be written: {reason(error)}.") from error
     return report
@@ -224,6 +224,8 @@ def _add_streams(
     for old in source.streams if source is not None else ():
         if old.index == info.stream_index:
             added[old.index] = _add_video(out, old, template, info, choice)
+        elif _is_written_anew(old, info):
+            continue
         elif (new := _add_copy(out, old, choice)) is not None:
             added[old.index] = new
             report.copied.append(describe_stream(old))
@@ -269,6 +271,14 @@ def _add_copy(out: OutputContainer, old: Stream, choice: EncoderChoice) -> Strea
     new.metadata.update({k: v for k, v in old.metadata.items() if k != "DURATION"})
     new.disposition = old.disposition
     return new
+
+
+def _is_written_anew(stream: Stream, info: VideoInfo) -> bool:
+    """Tracks that QuickTime files keep for chapters and timecode: muxers make them from tags."""
+    if stream.type != "data" or not info.container.startswith("mov"):
+        return False
+    is_chapters = getattr(stream, "name", None) == "bin_data" and bool(info.chapters)
+    return is_chapters or "timecode" in stream.metadata
 
 
 def _carries(container: str, stream: Stream) -> bool:
@@ -417,29 +427,30 @@ def _verify(
     report.first_time, report.last_time = found[0], found[-1]
 
 
+_UNSAID = (None, 0, 2, "unspecified")
 _COMPARED = {
     "sample_aspect_ratio": "pixel aspect ratio",
     "display_matrix": "rotation",
     "primaries": "colour primaries",
     "transfer": "transfer function",
-    "matrix": "colour matrix",
+    "chroma_location": "chroma location",
     "mastering_display": "mastering display data",
     "content_light": "content light levels",
 }
 
 
-def _compare(path: Path, info: VideoInfo, report: AssembleReport) -> None:
-    """Name what the result does not say as the source does."""
+def _compare(path: Path, info: VideoInfo, choice: EncoderChoice, report: AssembleReport) -> None:
+    """Name what the source says and the result does not."""
     made = probe_file(path)
     lost = [
         words
         for name, words in _COMPARED.items()
-        if getattr(made, name) != getattr(info, name)
-        and not (name == "matrix" and 0 in (made.matrix, info.matrix))
+        if getattr(info, name) not in _UNSAID and getattr(made, name) != getattr(info, name)
     ]
-    if made.chroma_location != info.chroma_location and info.chroma_location != "unspecified":
-        lost.append("chroma location")
-    if info.color_range and made.full_range != info.full_range:
+    color_range, matrix = written_color(info, choice.pixel_format)
+    if matrix not in _UNSAID and made.matrix != matrix:
+        lost.append("colour matrix")
+    if color_range and made.full_range != (color_range == 2):
         lost.append("colour range")
     if lost:
         report.warnings.append(

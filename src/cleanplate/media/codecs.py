@@ -132,7 +132,7 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
         name = _default(info, container, notes)
     layout = find_layout(info.pixel_format)
     assert layout is not None, "a probed clip has a viewable format"
-    pixel_format, exact = _pixel_format(name, info)
+    pixel_format, exact = _pixel_format(name, info, container)
     if settings.lossless and not (_ENCODERS[name].lossless and exact):
         raise InputError(
             f"{name} cannot keep {info.pixel_format} without loss; "
@@ -202,7 +202,7 @@ def _default(info: VideoInfo, container: str, notes: list[str]) -> str:
         candidates += ["libvpx-vp9", "prores_ks", "ffv1"]
     candidates += _FALLBACKS
     fitting = [n for n in candidates if _ENCODERS[n].codec in _CARRIES[container]]
-    best = min(fitting, key=lambda n: _loss(n, info))
+    best = min(fitting, key=lambda n: _loss(n, info, container))
     if best != family:
         why = (
             f"no encoder for {info.codec} is bundled or wanted"
@@ -218,7 +218,7 @@ def _lossless(info: VideoInfo, container: str, out_path: Path) -> str:
     assert layout is not None
     for name in _LOSSLESS_ORDER:
         encoder = _ENCODERS[name]
-        if encoder.codec in _CARRIES[container] and _pixel_format(name, info)[1]:
+        if encoder.codec in _CARRIES[container] and _pixel_format(name, info, container)[1]:
             return name
     raise InputError(
         f"{out_path.suffix} cannot hold {info.pixel_format} without loss; write a .mkv instead."
@@ -241,30 +241,32 @@ _UNUSABLE = {
 _EVEN_ONLY = {"libx264", "libx265"}
 
 
-def _pixel_format(encoder: str, info: VideoInfo) -> tuple[str, bool]:
+def _pixel_format(encoder: str, info: VideoInfo, container: str) -> tuple[str, bool]:
     """The encoder's format nearest to the source's, and whether it holds the same samples."""
     layout = find_layout(info.pixel_format)
     assert layout is not None
-    formats = [name for name in _formats(encoder) if _fits(encoder, name, info)]
+    formats = [name for name in _formats(encoder) if _fits(encoder, name, info, container)]
     if layout.name in formats:
         return layout.name, True
     best = min(formats, key=lambda name: (_distance(name, layout), formats.index(name)))
     return best, _distance(best, layout) == 0
 
 
-def _fits(encoder: str, name: str, info: VideoInfo) -> bool:
+def _fits(encoder: str, name: str, info: VideoInfo, container: str) -> bool:
     """Whether the encoder takes the picture's size in that format: some want whole blocks."""
     layout = find_layout(name)
+    if encoder == "libvpx-vp9" and container == "mp4" and layout is not None and layout.has_alpha:
+        return False  # its transparency lies beside the packets, where only Matroska has room
     if encoder not in _EVEN_ONLY or layout is None:
         return True
     across, down = 1 << layout.x_shift, 1 << layout.y_shift
     return info.coded_width % across == 0 and info.coded_height % down == 0
 
 
-def _loss(encoder: str, info: VideoInfo) -> int:
+def _loss(encoder: str, info: VideoInfo, container: str) -> int:
     layout = find_layout(info.pixel_format)
     assert layout is not None
-    return _distance(_pixel_format(encoder, info)[0], layout)
+    return _distance(_pixel_format(encoder, info, container)[0], layout)
 
 
 def _distance(name: str, layout: Layout) -> int:
@@ -339,7 +341,7 @@ def _options(
             options |= {"row-mt": "1"} | ({"lossless": "1"} if lossless else {})
         options |= {} if lossless else {"crf": str(quality)}
         if name == "libvpx":
-            options["b"] = "200M"
+            options |= {"b": "200M", "qmin": "0"}
     elif name == "libsvtav1":
         options |= {"preset": preset or "8", "crf": str(quality)}
         options |= _private("svtav1-params", _hdr(info, "mastering-display", "content-light"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def open_container(path: Path) -> InputContainer:
     options = {"protocol_whitelist": "file"}
     try:
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            container = av.open(path.open("rb"), mode="r", metadata_errors="replace")
+            container = av.open(io.BytesIO(path.read_bytes()), mode="r", metadata_errors="replace")
         else:
             name = str(path.resolve())
             container = av.open(name, mode="r", metadata_errors="replace", options=options)
