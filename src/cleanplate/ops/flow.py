@@ -12,39 +12,53 @@ import cv2
 import numpy as np
 
 from cleanplate.ops.harmonic import harmonic_fill
-from cleanplate.ops.masks import grow
 
 _LEAST = 16  # px: DIS works on patches of 8 px at several sizes; less is padded
-_PRESETS = {
-    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
-Preset = Literal["ultrafast", "fast", "medium"]
+_COARSE = 4  # times smaller: the size at which a common displacement is found
+Precision = Literal["coarse", "fine", "finest"]
 
 
-def dense_flow(first: np.ndarray, second: np.ndarray, preset: Preset = "medium") -> np.ndarray:
+def dense_flow(first: np.ndarray, second: np.ndarray, precision: Precision = "fine") -> np.ndarray:
     """Flow from ``first`` to ``second``, (H, W) uint8 grey pictures of one size.
 
-    Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
+    Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. ``fine`` is
+    OpenCV's medium preset, searched down to half size; ``finest`` goes on to full size and takes
+    four times as long; ``coarse`` is the ultrafast preset.
     """
     height, width = first.shape
     down, right = max(_LEAST - height, 0), max(_LEAST - width, 0)
-    if down or right:
-        first, second = (
-            cv2.copyMakeBorder(p, 0, down, 0, right, cv2.BORDER_REPLICATE) for p in (first, second)
-        )
-    search = cv2.DISOpticalFlow.create(_PRESETS[preset])
-    flow = search.calc(first, second, None)  # pyright: ignore[reportArgumentType]
+    first, second = (
+        cv2.copyMakeBorder(p, 0, down, 0, right, cv2.BORDER_REPLICATE) for p in (first, second)
+    )
+    preset = "ULTRAFAST" if precision == "coarse" else "MEDIUM"
+    search = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset}"))
+    if precision == "finest":
+        search.setFinestScale(0)
+    flow = search.calc(first, second, None)  # pyright: ignore
     return flow[:height, :width]
 
 
-def complete_flow(flow: np.ndarray, hole: np.ndarray, band: int) -> np.ndarray:
-    """Throw ``flow`` away in ``hole`` and ``band`` px around it, and fill it in smoothly.
+def common_shift(first: np.ndarray, second: np.ndarray, near: np.ndarray) -> tuple[int, int]:
+    """The whole-pixel (dx, dy) by which most of ``near`` (bool) moves from first to second."""
+    height, width = first.shape
+    size = (max(width // _COARSE, 1), max(height // _COARSE, 1))
+    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (first, second)]
+    where = cv2.resize(near.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    if not where.any():
+        return 0, 0
+    dx, dy = np.median(dense_flow(small[0], small[1], "coarse")[where], axis=0) * _COARSE
+    return round(float(dx)), round(float(dy))
 
-    The hole spoils what the search finds well beyond its rim. Where nothing is left, 0.
-    """
-    return harmonic_fill(flow, grow(hole.astype(np.uint8), band) > 0)
+
+def complete_flow(flow: np.ndarray, untrusted: np.ndarray) -> np.ndarray:
+    """``flow`` with ``untrusted`` (bool) pixels filled in smoothly; 0 where nothing is trusted."""
+    return harmonic_fill(flow, untrusted)
+
+
+def landing(flow: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The pixels that ``flow`` leads into ``area`` (bool) of the second picture: (H, W) bool."""
+    places = flow + pixel_grid(*area.shape)
+    return cv2.remap(area.astype(np.uint8), places[..., 0], places[..., 1], cv2.INTER_NEAREST) > 0
 
 
 def round_trip(there: np.ndarray, back: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from cleanplate.engines.inpaint._plates import (
     steadied,
     synthesise,
 )
-from cleanplate.ops.flow import Preset
+from cleanplate.ops.flow import Precision
 from cleanplate.types import MaskedFrame
 
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way
@@ -40,7 +40,7 @@ class Plan:
     rough_band: int = 14
     """px of the rough picture: see ``complete_flow``."""
     band: int = 4
-    preset: Preset = "medium"
+    precision: Precision = "finest"
 
 
 class Carrier:
@@ -80,7 +80,7 @@ class Carrier:
         """
         new = range(self._carried, self._added)
         self._fill_roughly(new)
-        self._connect(self._full, new, self._plan.strides, self._plan.band)
+        self._connect(self._full, new, self._plan.strides, self._plan.band, self._plan.precision)
         self._follow_past(self._full, new, self._plan.strides)
         self._carried = self._added
 
@@ -98,7 +98,7 @@ class Carrier:
 
     def _fill_roughly(self, new: range) -> None:
         plan, rough = self._plan, self._rough
-        self._connect(rough, new, (1,), plan.rough_band)
+        self._connect(rough, new, (1,), plan.rough_band, "fine")
         self._follow_past(rough, new, (1,))
         self._follow_future(rough, new, (1,))
         for number, picture in zip(
@@ -108,12 +108,17 @@ class Carrier:
             full.grey, full.grey_hole = _flow_picture(full, picture, plan.flow_side)
 
     def _connect(
-        self, plates: dict[int, Plate], new: range, strides: tuple[int, ...], band: int
+        self,
+        plates: dict[int, Plate],
+        new: range,
+        strides: tuple[int, ...],
+        band: int,
+        precision: Precision,
     ) -> None:
         pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
         list(
             self._pool.map(
-                lambda pair: connect(plates[pair[0]], plates[pair[1]], band, self._plan.preset),
+                lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision),
                 pairs,
             )
         )

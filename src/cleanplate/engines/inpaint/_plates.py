@@ -18,11 +18,20 @@ from cleanplate.ops.chains import (
     sample,
     spot_of,
 )
-from cleanplate.ops.flow import Preset, complete_flow, dense_flow, round_trip, shifted
+from cleanplate.ops.flow import (
+    Precision,
+    common_shift,
+    complete_flow,
+    dense_flow,
+    landing,
+    round_trip,
+    shifted,
+)
 from cleanplate.ops.harmonic import harmonic_fill
 from cleanplate.ops.masks import bounding_box, grow
 
 RING = 6  # px around the hole where guesses are compared with the truth
+_CONTEXT = 44  # px around a hole, at the flow's size, in which flow is looked for
 _AROUND = 8  # px around ring and hole that the blending sees
 _GREY = 128.0  # of a picture of which nothing is known
 _PER_HOP = 3.0  # variance, grey levels squared, that a step of a chain adds
@@ -64,20 +73,46 @@ def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.nd
     return Plate(number, picture, hole, origin, spot_of(area), smooth, grey, hole)
 
 
-def connect(one: Plate, other: Plate, band: int, preset: Preset) -> None:
-    """Find the links between two plates, both ways. ``band``: see ``complete_flow``."""
+def connect(one: Plate, other: Plate, band: int, precision: Precision) -> None:
+    """Find the links between two plates, both ways.
+
+    The flow is looked for around the holes only, and from where the surroundings as a whole went.
+    What is found within ``band`` px of either hole is thrown away: a hole misleads the search
+    well beyond its rim.
+    """
     if not (len(one.spot.places) or len(other.spot.places)):
         return
     scale = _scale(one)
     jump = np.rint((one.origin - other.origin) * scale).astype(int)
-    dx, dy = int(jump[0]), int(jump[1])
-    there = dense_flow(one.grey, shifted(other.grey, dx, dy), preset) + jump.astype(np.float32)
-    back = dense_flow(other.grey, shifted(one.grey, -dx, -dy), preset) - jump.astype(np.float32)
-    there = complete_flow(there, one.grey_hole, band)
-    back = complete_flow(back, other.grey_hole, band)
-    step = other.number - one.number
-    one.links[step] = _link(one, there, round_trip(there, back))
-    other.links[-step] = _link(other, back, round_trip(back, there))
+    near = _near(one.grey_hole) | shifted(_near(other.grey_hole), *jump)
+    total = jump + common_shift(one.grey, shifted(other.grey, *jump), near)
+    near = _near(one.grey_hole) | shifted(_near(other.grey_hole), *total)
+    box = bounding_box(near)
+    assert box is not None  # one of the two has a hole
+    grey, other_grey = one.grey[box.slices], shifted(other.grey, *total)[box.slices]
+    spoilt, other_spoilt = (
+        grow(hole.astype(np.uint8), band)[box.slices] > 0
+        for hole in (one.grey_hole, shifted(other.grey_hole, *total))
+    )
+    there, back = dense_flow(grey, other_grey, precision), dense_flow(other_grey, grey, precision)
+    completed = complete_flow(there, spoilt | landing(there, other_spoilt))
+    completed_back = complete_flow(back, other_spoilt | landing(back, spoilt))
+    step, corner = other.number - one.number, np.array([box.x0, box.y0], np.float32)
+    one.links[step] = _link(one, completed, round_trip(completed, completed_back), corner, total)
+    other.links[-step] = _link(
+        other, completed_back, round_trip(completed_back, completed), corner + total, -total
+    )
+
+
+def _near(hole: np.ndarray) -> np.ndarray:
+    """The box around ``hole`` in which its surroundings are looked at, as (H, W) bool."""
+    near = np.zeros_like(hole)
+    box = bounding_box(hole)
+    if box is not None:
+        near[max(box.y0 - _CONTEXT, 0) : box.y1 + _CONTEXT] = True
+        near[:, : max(box.x0 - _CONTEXT, 0)] = False
+        near[:, box.x1 + _CONTEXT :] = False
+    return near
 
 
 def _scale(plate: Plate) -> np.ndarray:
@@ -86,11 +121,14 @@ def _scale(plate: Plate) -> np.ndarray:
     return np.array([small[1] / full[1], small[0] / full[0]], np.float32)
 
 
-def _link(plate: Plate, flow: np.ndarray, doubt: np.ndarray) -> Link:
-    """Read ``flow`` at the plate's spot, in px of the plate."""
+def _link(
+    plate: Plate, flow: np.ndarray, doubt: np.ndarray, corner: np.ndarray, shift: np.ndarray
+) -> Link:
+    """Read ``flow``, which begins at ``corner`` and adds to ``shift``, at the plate's spot."""
     scale = _scale(plate)
-    places = (plate.spot.places + 0.5) * scale - 0.5
-    return Link(sample(flow, places) / scale, sample(doubt, places) / scale.mean())
+    places = (plate.spot.places + 0.5) * scale - 0.5 - corner
+    whole = sample(flow, places) + shift.astype(np.float32)
+    return Link(whole / scale, sample(doubt, places) / scale.mean())
 
 
 def follow(plate: Plate, step: int, plates: dict[int, Plate], oldest: int, newest: int) -> Chains:

@@ -25,7 +25,7 @@ from cleanplate.types import Frame, MaskedFrame
 
 _THREADS = 2
 _PLANS = {
-    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=216),
+    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=448, precision="fine"),
     "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
     "best": Plan(strides=(1, 3, 8, 16), rough_side=216, flow_side=448),
 }
