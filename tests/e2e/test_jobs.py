@@ -148,6 +148,20 @@ def test_a_part_of_the_clip_can_be_worked_on(scene_clip: Path, tmp_path: Path) -
     assert report.frame_count == len(pictures(out)) == 20
 
 
+def test_a_picture_can_be_cleaned_into_a_picture(tmp_path: Path) -> None:
+    (image, _), mask = next(scene.frames(1)), scene.sign_masks(1)[0]
+    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    api.remove(tmp_path / "a.png", tmp_path / "b.png", SIGN, static=True)
+    clean = cv2.imread(str(tmp_path / "b.png"))[..., ::-1]
+    np.testing.assert_array_equal(clean[mask == 0], image[mask == 0])
+    assert np.abs(clean[mask > 0].astype(int) - image[mask > 0]).mean() > 5
+
+
+def test_a_clip_cannot_become_one_picture(scene_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="single picture"):
+        api.remove(scene_clip, tmp_path / "b.png", SIGN)
+
+
 def test_a_still_mask_needs_no_tracking(scene_clip: Path, tmp_path: Path) -> None:
     report = api.remove(scene_clip, tmp_path / "c.mp4", SIGN, static=True, inpainter="telea")
     assert report.frames == []
@@ -314,6 +328,8 @@ def test_the_source_is_never_the_output(scene_clip: Path) -> None:
         (Prompt(mask=np.ones((5, 5), bool)), {}, "5x5 and the clip is 192x128"),
         (SIGN, {"inpainter": "magic"}, "there are: flowfill"),
         (SIGN, {"device": "cuda"}, "cuda"),
+        (SIGN, {"engine_settings": {"magic": {"x": 1}}}, "no engine 'magic'"),
+        (SIGN, {"engine_settings": {"flowfill": {"x": 1}}}, "no setting 'x'"),
         (SIGN, {"depth": 3}, "no setting depth"),
         (SIGN, {"start": "@30", "end": "@20"}, "empty"),
     ],

@@ -77,6 +77,11 @@ class Target:
         return cls(Path(text), text.endswith("/"))
 
     @property
+    def as_image(self) -> bool:
+        """Whether it is a single picture."""
+        return not self.as_folder and self.path.suffix.lower() == ".png"
+
+    @property
     def name(self) -> str:
         return self.path.name
 
@@ -118,6 +123,7 @@ def _check(order: Order) -> None:
             raise InputError(
                 f"{out.path} exists; add --overwrite to replace it, or give another name."
             )
+    _check_engine_fields(order.settings)
     if order.masks is None and not order.prompts:
         raise InputError(
             "Nothing says what to remove; point at it with --box X0,Y0,X1,Y1 or --point X,Y, or "
@@ -125,6 +131,14 @@ def _check(order: Order) -> None:
         )
     if order.masks is not None and order.prompts:
         raise InputError("Both prompts and --masks were given; give one of them.")
+
+
+def _check_engine_fields(settings: Settings) -> None:
+    known = {name for task in registry.TASKS for name in registry.names(task)}
+    for name in settings.engine_fields:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise InputError(f"There is no engine {name!r} to set; there are: {listed}.")
 
 
 def engine(task: Task, name: str, settings: Settings) -> tuple[Any, Runtime]:
@@ -147,7 +161,12 @@ class _Job:
         self.inpainter = None
         if order.command != "track":
             self.inpainter = self._engine("inpaint", settings.engines.inpainter)
-            if not order.out.as_folder:
+            if order.out.as_image and clip.info.frame_count != 1:
+                raise InputError(
+                    f"{order.out.path} is a single picture and the clip is not; give "
+                    f"{order.out.path}/ for a folder of pictures, or a .mp4 or .mkv."
+                )
+            if not (order.out.as_folder or order.out.as_image):
                 self.choice = choose_encoder(clip.info, order.out.path, settings.encoder)
                 self.report.encoding = asdict(self.choice)
                 for note in self.choice.notes:
@@ -317,7 +336,11 @@ class _Job:
             )
             return prefetch(self.progress.over("inpaint", line, total, done))
 
-        if self.order.out.as_folder:
+        if self.order.out.as_image:
+            (picture,) = write_images(filled(0), self.work.folder("pieces"))
+            self.order.out.path.parent.mkdir(parents=True, exist_ok=True)
+            picture.replace(self.order.out.path)
+        elif self.order.out.as_folder:
             folder = self.order.out.path
             missing = next(
                 (i for i in range(span.start, span.stop) if not image_path(folder, i).exists()),
