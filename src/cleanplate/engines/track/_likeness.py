@@ -17,6 +17,7 @@ from cleanplate.engines.track._templates import Template, corners, pixel_to_plan
 from cleanplate.ops import planes
 
 BLUR = 1.2  # px, of both sides
+LEAST_TEXTURE = 0.02  # of the area: less says nothing
 NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -51,13 +52,21 @@ def compare(picture: Picture, pose: np.ndarray, template: Template, extent: np.n
     weight = (within & template.inside).astype(np.float32)
     correlation, texture = _correlate(template.images[0], patch, weight)
     judged = correlation[texture]
-    # A few pixels of texture in a flat patch say nothing.
-    if len(judged) < max(16, 0.02 * weight.sum()):
+    if len(judged) < max(16, LEAST_TEXTURE * weight.sum()):
         return Likeness(0.0, 0.0, 0.0, inside, blank)
     visible, middle = float((judged > 0.5).mean()), float(np.median(judged))
     best = float(np.median(judged[judged >= middle]))
     score = 0.35 * middle + 0.35 * best + 0.30 * visible
     return Likeness(score, visible, middle, inside, np.where(texture, correlation, blank))
+
+
+def texture_share(template: Template) -> float:
+    """0..1: how much of the template has texture to judge by, its very rim left out."""
+    stored, weight = template.images[0], template.inside.astype(np.float32)
+    rim = max(2, round(0.05 * min(stored.shape)))
+    weight[:rim] = weight[-rim:] = weight[:, :rim] = weight[:, -rim:] = 0
+    _, texture = _correlate(stored, stored, weight)
+    return float(texture.sum()) / max(float(weight.sum()), 1.0)
 
 
 def _correlate(

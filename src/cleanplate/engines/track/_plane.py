@@ -9,7 +9,7 @@ import numpy as np
 
 from cleanplate.engines.track import _points, _search, _templates
 from cleanplate.engines.track._anchor import refine
-from cleanplate.engines.track._likeness import Likeness, compare
+from cleanplate.engines.track._likeness import Likeness, compare, texture_share
 from cleanplate.engines.track._pictures import Features, Picture
 from cleanplate.engines.track._sight import Sight
 from cleanplate.engines.track._templates import Template
@@ -18,6 +18,8 @@ from cleanplate.ops.planes import Motion
 from cleanplate.types import ObjectState
 
 CONTENT = 0.80  # score of a first guess that ends the search for better ones
+PLAIN = 0.05  # share of texture below which a margin is looked at
+MARGIN = 0.1  # of the object's size
 KEYS = 8  # stored views at most
 KEY_SCALE = 1.25  # apart
 COAST = 0.85  # of the velocity is kept in each frame in which nothing is seen
@@ -39,13 +41,29 @@ class Guess:
 class Plane:
     """One object. Everything here is changed by ``step`` alone."""
 
-    def __init__(self, object_id: int, mask: np.ndarray, corner: np.ndarray, quad: np.ndarray):
-        """``mask``: (h, w) uint8 0 or 255, the object; ``corner``: (x, y) of its first pixel;
-        ``quad``: (4, 2) its corners in the first frame, at pixel edges."""
+    def __init__(
+        self,
+        object_id: int,
+        mask: np.ndarray,
+        corner: np.ndarray,
+        quad: np.ndarray,
+        margin: float = 0.0,
+    ) -> None:
+        """
+        Args:
+            object_id: 1..255.
+            mask: (h, w) uint8 0 or 255, the object.
+            corner: (x, y) of the mask's first pixel in the first frame.
+            quad: (4, 2) the object's corners in the first frame, at pixel edges.
+            margin: how much of the object's size around it is looked at too.
+        """
         self.object_id, self.mask, self.corner, self.quad = object_id, mask, corner, quad
+        self.margin = margin
         sides = np.array(planes.sides(quad))
         self.extent = sides / sides.max()
-        self.first_pose = planes.between(_templates.corners(self.extent), quad - 0.5)
+        centre = quad.mean(axis=0)
+        looked_at = centre + (1 + 2 * margin) * (quad - centre) - 0.5
+        self.first_pose = planes.between(_templates.corners(self.extent), looked_at)
         self.pose = self.trusted = self.first_pose
         self.velocity = np.zeros(2)
         self.keys: list[Template] = []
@@ -59,8 +77,12 @@ class Plane:
         ys, xs = np.nonzero(whole)
         x, y = int(xs.min()), int(ys.min())
         mask = np.where(whole[y : ys.max() + 1, x : xs.max() + 1], 255, 0).astype(np.uint8)
-        plane = cls(object_id, mask, np.array([x, y]), quad)
-        plane.keys = [_templates.take(picture, plane.pose, plane.extent, plane._surface())]
+        # A plain thing can be followed by its outline alone: then a margin belongs to the view.
+        for margin in (0.0, MARGIN):
+            plane = cls(object_id, mask, np.array([x, y]), quad, margin)
+            plane.keys = [_templates.take(picture, plane.pose, plane.extent, plane._surface())]
+            if texture_share(plane.keys[0]) >= PLAIN:
+                return plane
         return plane
 
     def step(self, previous: Picture, picture: Picture, cut: bool) -> None:
@@ -87,7 +109,7 @@ class Plane:
 
     def report(self) -> ObjectState:
         """What the tracker says of the object in the frame of the last step."""
-        corners = planes.apply(self.pose, _templates.corners(self.extent)) + 0.5
+        corners = planes.apply(self._motion(), self.quad - 0.5) + 0.5
         confidence = float(np.clip(self.sight.confidence, 0, 1))
         return ObjectState(
             self.object_id, confidence, self.sight.visibility, corners.astype(np.float32)
@@ -96,8 +118,8 @@ class Plane:
     @property
     def drawn_area(self) -> float:
         """px^2, of the object in the frame of the last step."""
-        motion = planes.area(planes.apply(self.pose, _templates.corners(self.extent)))
-        return motion / planes.area(self.quad) * float((self.mask > 0).sum())
+        now = planes.area(planes.apply(self._motion(), self.quad - 0.5))
+        return now / planes.area(self.quad) * float((self.mask > 0).sum())
 
     def draw(self, canvas: np.ndarray, leave_out: bool) -> None:
         """Write the object's mask into ``canvas`` ((H, W) uint8), less the parts in front of it
@@ -112,8 +134,7 @@ class Plane:
         if min(width, height) < 1:
             return
         to_window = planes.translation(-low[0], -low[1])
-        motion = self.pose @ np.linalg.inv(self.first_pose)
-        from_mask = to_window @ motion @ planes.translation(*self.corner)
+        from_mask = to_window @ self._motion() @ planes.translation(*self.corner)
         drawn = cv2.warpPerspective(self.mask, from_mask, (width, height)) > 127
         if leave_out:
             seen = cv2.warpPerspective(
@@ -197,8 +218,9 @@ class Plane:
             self.keys.append(_templates.take(picture, self.pose, self.extent, self._surface()))
 
     def _largest(self, pose: np.ndarray) -> Motion:
-        """Small things cannot hold a free homography: it skews and breathes."""
-        side = self._side(pose)
+        """Small things, now or in the stored view, cannot hold a free homography: it skews and
+        breathes."""
+        side = min(self._side(pose), self._key(pose).side)
         if side < 28:
             return Motion.SIMILARITY
         return Motion.AFFINE if side < 60 else Motion.HOMOGRAPHY
@@ -212,6 +234,10 @@ class Plane:
 
     def _centre(self, pose: np.ndarray) -> np.ndarray:
         return planes.apply(pose, np.zeros((1, 2)))[0]
+
+    def _motion(self) -> np.ndarray:
+        """From pixel centres of the first frame to those of the last one seen."""
+        return planes.unit(self.pose @ np.linalg.inv(self.first_pose))
 
     def _is_near(self, picture: Picture) -> bool:
         x, y = self._centre(self.pose)
@@ -231,7 +257,7 @@ class Plane:
         surface = cv2.warpPerspective(
             self.mask, mapping, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         )
-        if (surface > 127).mean() > 0.85:
+        if self.margin or (surface > 127).mean() > 0.85:
             return np.full_like(surface, 255)
         return cv2.dilate(surface, np.ones((7, 7), np.uint8))
 
@@ -250,6 +276,7 @@ class Plane:
             "mask": self.mask,
             "corner": self.corner,
             "quad": self.quad,
+            "margin": np.float64(self.margin),
             "pose": self.pose,
             "trusted": self.trusted,
             "velocity": self.velocity,
@@ -270,7 +297,9 @@ class Plane:
     @classmethod
     def restore(cls, object_id: int, state: dict[str, np.ndarray]) -> Plane:
         """The object that ``state`` was made of."""
-        plane = cls(object_id, state["mask"], state["corner"], state["quad"])
+        plane = cls(
+            object_id, state["mask"], state["corner"], state["quad"], float(state["margin"])
+        )
         plane.pose, plane.trusted = state["pose"], state["trusted"]
         plane.velocity, plane.correlation = state["velocity"], state["correlation"]
         plane.sight = Sight.restore(below(state, "sight."))
