@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.codecs import EncoderChoice
-from cleanplate.media.decode import open_container, reason
+from cleanplate.media.decode import open_container, read_packets, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK, written_color
 from cleanplate.media.probe import describe_stream, probe_file
 from cleanplate.ops.publish import publishing
@@ -33,6 +33,7 @@ _MILLISECOND = Fraction(1, 1000)
 # Written anew by the muxer, or true of the old pictures only.
 _STALE = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
 _STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "encoder", "alpha_mode")
+_NO_TEXT = b"\0\0"
 _MOST_TICKS = 1 << 31
 _LONGEST_LAST = 2  # seconds that a last picture is believed to be shown
 
@@ -166,6 +167,7 @@ def _mux(
         others = iter(())
         if source is not None:
             others = _other_packets(source, streams, info, report.shift, (first, span[1]))
+            others = _up_to_damage(others, report)
         _interleave(out, video, others)
 
 
@@ -352,10 +354,16 @@ def _other_packets(
     for stream in source.streams:
         if stream not in wanted:
             stream.discard = Discard.all
-    for packet in source.demux(wanted):
+    for packet in read_packets(source, wanted):
         if not packet.size:
             continue
         stream = packet.stream
+        if (
+            packet.size == 2
+            and bytes(packet) == _NO_TEXT
+            and describe_stream(stream).codec == "mov_text"
+        ):
+            continue  # the pause between two texts; the muxer makes it from their durations
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = Fraction(0) if time is None else time * packet.time_base
         cover = bool(stream.disposition & Disposition.attached_pic)
@@ -369,6 +377,18 @@ def _other_packets(
             continue
         packet.stream = streams[stream.index]
         yield seconds + shift, packet
+
+
+def _up_to_damage(
+    packets: Iterator[tuple[Fraction, av.Packet]], report: AssembleReport
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    """What can be read of the source's other streams, as of its pictures."""
+    try:
+        yield from packets
+    except FFmpegError as error:
+        report.warnings.append(
+            f"The other streams of the source are cut off where it is damaged ({reason(error)})."
+        )
 
 
 def _interleave(

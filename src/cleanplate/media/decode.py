@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -12,7 +12,7 @@ from typing import cast
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -159,22 +159,33 @@ def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:
 def _packets(
     container: InputContainer, stream: VideoStream, damage: Damage, threads: bool
 ) -> Iterator[av.Packet | None]:
-    packets = container.demux(stream)
+    packets = read_packets(container, [stream])
     while True:
         try:
             packet = next(packets)
         except StopIteration:
-            return
+            break
         except (FFmpegError, OSError) as error:
             if threads:
                 raise Restart from error
             damage.cut = reason(error)
-            yield None
-            return
+            break
         if packet.size and packet.has_sidedata("encryption_info"):
             damage.encrypted = True
             return
-        yield packet if packet.size else None
+        if packet.size:
+            yield packet
+    yield None
+
+
+def read_packets(
+    container: InputContainer, streams: Sequence[Stream]
+) -> Generator[av.Packet[Stream]]:
+    """The packets of ``streams`` in the file's order."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        return  # how PyAV ends a file in which streams appeared that were not there at first
 
 
 def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.VideoFrame]]:

@@ -28,6 +28,7 @@ from cleanplate.media.decode import (
     decode_frames,
     find_video,
     open_container,
+    read_packets,
 )
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import FrameCopier, Palette, Picture, make_palette
@@ -227,7 +228,7 @@ class VideoClip:
         """None unless every packet is whole, timed, and one picture."""
         stream = find_video(container, self.path)
         found = []
-        for packet in container.demux(stream):
+        for packet in read_packets(container, [stream]):
             if not packet.size or packet.is_discard:
                 continue
             if packet.pts is None or packet.is_corrupt:
