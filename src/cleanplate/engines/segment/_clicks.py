@@ -66,7 +66,7 @@ def correct(encoded: Encoded, mask: np.ndarray, events: list[Held], held: Held) 
         near = _nearness(_walker.distances(encoded.graph, touched), SCALES[1])
         prior = prior + near * (value - prior)
     likely = _walker.spread(encoded.graph, prior[:, None], _fixed(encoded, events), rounds=0)
-    return _finish(encoded, likely[:, 0][encoded.labels] > 0.5, held)
+    return _finish(encoded, likely[:, 0][encoded.labels] > 0.5, held, mask)
 
 
 def _fixed(encoded: Encoded, events: list[Held]) -> np.ndarray:
@@ -103,11 +103,13 @@ def _prior(ours: np.ndarray, theirs: np.ndarray, scale: float) -> np.ndarray:
     return _nearness(ours, scale) * against
 
 
-def _finish(encoded: Encoded, mask: np.ndarray, held: Held) -> np.ndarray:
-    mask = with_clicks(mask, held)
+def _finish(
+    encoded: Encoded, mask: np.ndarray, held: Held, kept: np.ndarray | None = None
+) -> np.ndarray:
+    mask = with_clicks(mask, held, kept)
     width = max(2.0, BAND * np.sqrt(mask.sum()))
     mask = _outline.cut_band(encoded.view.image, mask, width, held)
-    return with_clicks(mask, held)
+    return with_clicks(mask, held, kept)
 
 
 def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
@@ -118,9 +120,10 @@ def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
     return with_clicks(_outline.run(encoded.view.image, trimap, 2), held)
 
 
-def with_clicks(mask: np.ndarray, held: Held) -> np.ndarray:
-    """The parts of ``mask`` that hold a positive click, with all that ``held`` says."""
+def with_clicks(mask: np.ndarray, held: Held, kept: np.ndarray | None = None) -> np.ndarray:
+    """All that ``held`` says, and the parts of ``mask`` that touch it or, if given, ``kept``."""
     mask = (mask | (held == 1)) & ~(held == 0)
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    wanted = np.unique(parts[(held == 1) & mask])
+    meant = (held == 1) if kept is None else (held == 1) | kept
+    wanted = np.unique(parts[meant & mask])
     return np.isin(parts, wanted[wanted > 0])

@@ -1,0 +1,105 @@
+"""How exactly and how fast planes are followed on real clips.
+
+    python bench/track.py [CLIPS]
+
+Exactness: corners read by hand on ten frames; the first checked quadrilateral is carried by the
+tracker's motion and compared with the other nine. Forwards and backwards.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from cleanplate import registry
+from cleanplate.media.read import open_clip
+from cleanplate.ops import planes
+from cleanplate.types import Frame
+
+EXACT = {"logo": 0, "MG4car": 1}
+SPEED = {
+    "MG4car": [(376, 287, 452, 310)],
+    "tennis": [(20, 60, 250, 120)],
+    "logo": [(1346, 504, 1582, 590)],
+    "cups": [(600, 40, 900, 240)],
+}
+
+
+def frames(folder: Path) -> list[Frame]:
+    source = folder / "frames" if (folder / "frames").is_dir() else folder / "video.mp4"
+    with open_clip(source) as clip:
+        pictures = enumerate(clip.pictures())
+        return [Frame(n, Fraction(n, 25), picture.rgb()) for n, picture in pictures]
+
+
+def track(clip: list[Frame], boxes: list[tuple[int, int, int, int]]):
+    """The states of the first object in each frame but the first, and the milliseconds of each."""
+    mask = np.zeros(clip[0].image.shape[:2], np.uint8)
+    for number, (x0, y0, x1, y1) in enumerate(boxes, 1):
+        mask[y0:y1, x0:x1] = number
+    tracking = registry.create("track", "planar").start(clip[0], mask)
+    states, times = [], []
+    for frame in clip[1:]:
+        start = time.perf_counter()
+        states.append(tracking.step(frame).objects[0])
+        times.append(1000 * (time.perf_counter() - start))
+    return states, times
+
+
+def exactness(clips: Path) -> None:
+    for name, number in EXACT.items():
+        folder = clips / name
+        clip = frames(folder)
+        truth = json.loads((folder / "corners.json").read_text())
+        read = {int(frame): np.array(corners) for frame, corners in truth.items()}
+        box = json.loads((folder / "prompt.json").read_text())["objects"][number]["box"]
+        report(name, clip, box, read)
+        # Backwards from the last frame that was read, from the upright box around its corners.
+        last = max(read)
+        low, high = np.floor(read[last].min(axis=0)), np.ceil(read[last].max(axis=0))
+        there = {last - frame: corners for frame, corners in read.items()}
+        report(f"{name} backwards", clip[last::-1], [*low.astype(int), *high.astype(int)], there)
+
+
+def report(name: str, clip: list[Frame], box: list[int], read: dict[int, np.ndarray]) -> None:
+    x0, y0, x1, y1 = box
+    states, times = track(clip, [(x0, y0, x1, y1)])
+    start = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+    corners = [start, *(np.asarray(state.corners, np.float64) for state in states)]
+    first, *others = sorted(read)
+    overlaps, errors = [], []
+    for other in others:
+        motion = planes.between(corners[first], corners[other])
+        carried = planes.apply(motion, read[first])
+        overlaps.append(planes.quad_iou(carried, read[other]))
+        errors.append(np.linalg.norm(carried - read[other], axis=1).mean())
+    seen = Counter(state.visibility.value for state in states)
+    print(
+        f"{name:17} {len(clip)} frames: mean IoU {np.mean(overlaps):.3f}, least "
+        f"{min(overlaps):.3f}, corners {np.mean(errors):.2f} px off, {dict(seen)}, "
+        f"{np.median(times):.1f} ms a frame"
+    )
+
+
+def speed(clips: Path) -> None:
+    for name, boxes in SPEED.items():
+        clip = frames(clips / name)[:60]
+        height, width = clip[0].image.shape[:2]
+        _, times = track(clip, boxes)
+        print(
+            f"{name:8} {width}x{height}: median {np.median(times):.1f} ms, "
+            f"95th percentile {np.percentile(times, 95):.1f} ms an object and frame"
+        )
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent.parent
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here.parent / "shared" / "clips"
+    exactness(folder)
+    speed(folder)
