@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from cleanplate.errors import InputError
-from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.mask_files import Masks, frame_numbers, open_masks
 from cleanplate.media.new_clip import write_clip
+from cleanplate.media.read import Clip, open_clip
 from cleanplate.ops.masks import bounding_box, clipped
 from cleanplate.ops.publish import publishing
 from cleanplate.types import Box
