@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,35 @@ def test_a_stream_that_the_container_cannot_carry_is_named(tmp_path: Path) -> No
     assert not (tmp_path / "strict.mp4").exists()
 
 
+def add_cover(out: av.container.OutputContainer) -> av.VideoStream:
+    cover = out.add_stream("png", rate=1)
+    cover.width, cover.height, cover.pix_fmt = 16, 16, "rgb24"
+    cover.disposition = av.stream.Disposition.attached_pic
+    return cover
+
+
+def write_cover(out: av.container.OutputContainer, cover: av.VideoStream) -> None:
+    frame = make_frame(0, 16, 16, "rgb24")
+    frame.pts = 0
+    out.mux(cover.encode(frame))
+    out.mux(cover.encode(None))
+
+
+def test_a_cover_picture_is_kept_from_container_to_container(tmp_path: Path) -> None:
+    source = make_video(
+        tmp_path / "in.mp4", before=add_cover, packets=write_cover, audio=1.0, count=5
+    )
+    steps = [source, tmp_path / "one.mkv", tmp_path / "two.mkv", tmp_path / "three.mp4"]
+    for old, new in itertools.pairwise(steps):
+        assert remake(old, new).dropped == []
+    covers = []
+    for path in steps:
+        with av.open(str(path)) as container:
+            found = [s for s in container.streams.video if "attached_pic" in s.disposition.name]
+            covers += [bytes(p) for p in container.demux(found[0]) if p.size]
+    assert covers == covers[:1] * 4
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 def test_a_timecode_is_kept(tmp_path: Path, ending: str) -> None:
     source = make_video(tmp_path / "in.mov", count=5, stream_metadata={"timecode": "01:02:03:04"})
@@ -242,13 +272,21 @@ def test_a_turned_picture_stays_stored_and_turned_as_it_was(
         ("libx264", "yuv422p", (2, 6, 6, 6)),
         ("libx264", "yuv444p10le", (1, 9, 14, 9)),
         ("libx265", "yuv420p10le", (1, 9, 16, 9)),
+        ("libsvtav1", "yuv420p10le", (1, 9, 16, 9)),
     ],
 )
 def test_tags_of_colour_and_shape_are_kept(
     tmp_path: Path, codec: str, pixel_format: str, color: tuple[int, ...], ending: str
 ) -> None:
     names = ("color_range", "color_primaries", "color_trc", "colorspace")
+    if codec == "libsvtav1" and ending == "mov":
+        pytest.skip("QuickTime has no AV1")
     options = {"chroma_sample_location": "topleft"}
+    if codec == "libsvtav1":
+        options["svtav1-params"] = (
+            "content-light=1000,400:mastering-display="
+            "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.0001)"
+        )
     if codec == "libx265":
         options["x265-params"] = (
             "log-level=none:max-cll=1000,400:master-display="

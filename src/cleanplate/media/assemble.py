@@ -228,6 +228,9 @@ def _add_streams(
             added[old.index] = _add_video(out, old, template, info, choice)
         elif _is_written_anew(old, info):
             continue
+        elif choice.container == "matroska" and old.disposition & Disposition.attached_pic:
+            _attach_cover(out, old)
+            report.copied.append(describe_stream(old))
         elif (new := _add_copy(out, old, choice)) is not None:
             added[old.index] = new
             report.copied.append(describe_stream(old))
@@ -273,6 +276,20 @@ def _add_copy(out: OutputContainer, old: Stream, choice: EncoderChoice) -> Strea
     new.metadata.update({k: v for k, v in old.metadata.items() if k != "DURATION"})
     new.disposition = old.disposition
     return new
+
+
+_COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+
+
+def _attach_cover(out: OutputContainer, old: Stream) -> None:
+    """Matroska keeps a cover picture as an attachment, which is written with the header."""
+    codec = old.codec_context.name
+    name, kind = _COVERS.get(codec, (f"cover.{codec}", f"image/{codec}"))
+    with open_container(Path(old.container.name)) as again:
+        packet = next(read_packets(again, [again.streams[old.index]]))
+    tags = old.metadata
+    new = out.add_attachment(tags.get("filename", name), tags.get("mimetype", kind), bytes(packet))
+    new.metadata.update({k: v for k, v in tags.items() if k not in ("filename", "mimetype")})
 
 
 def _is_written_anew(stream: Stream, info: VideoInfo) -> bool:

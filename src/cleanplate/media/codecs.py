@@ -1,7 +1,23 @@
-"""Which encoder writes the result, in which pixel format, how well: decided once, in words."""
+"""Which encoder writes the result, in which pixel format, how well: decided once, in words.
+
+The default is the source's own family of codecs, where an encoder is bundled and the container
+takes it; else the encoder that holds the source's samples best. Without loss:
+
+====================================================  ==================  =====================
+source's samples                                      encoder             containers
+====================================================  ==================  =====================
+8 and 10 bits: 4:2:0, 4:2:2, 4:4:4, grey              libx264, qp 0       .mp4 .mov .mkv
+8 bits RGB                                            libx264rgb, qp 0    .mp4 .mov .mkv
+12 bits: 4:2:0, 4:2:2, 4:4:4, grey; 10, 12 bits RGB   libx265, lossless   .mp4 .mov .mkv
+8 bits: 4:2:0 with transparency, 4:4:0, odd sizes;    libvpx-vp9,         .webm .mkv, and .mp4
+and anything of 8 bits in .webm                       lossless            but for transparency
+the rest: 16 bits, other transparency, 4:1:1, 4:1:0   ffv1                .mkv
+====================================================  ==================  =====================
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -345,6 +361,8 @@ def _options(
     elif name == "libsvtav1":
         options |= {"preset": preset or "8", "crf": str(quality)}
         options |= _private("svtav1-params", _hdr(info, "mastering-display", "content-light"))
+        if info.mastering_display:
+            options["svtav1-params"] = _in_units(options["svtav1-params"])
     elif name == "prores_ks":
         deep = find_layout(info.pixel_format)
         rich = deep is not None and (deep.has_alpha or deep.is_rgb or not deep.x_shift)
@@ -361,6 +379,16 @@ def _hdr(info: VideoInfo, mastering: str, light: str) -> dict[str, str]:
     if info.content_light:
         found[light] = f"{info.content_light[0]},{info.content_light[1]}"
     return found
+
+
+def _in_units(params: str) -> str:
+    """Mastering data as SVT-AV1 reads it: chromaticities and candelas, not x265's integers."""
+
+    def scaled(found: re.Match[str]) -> str:
+        unit = 10000 if found[1] == "L" else 50000
+        return f"{found[1]}({int(found[2]) / unit:g},{int(found[3]) / unit:g})"
+
+    return re.sub(r"(G|B|R|WP|L)\((\d+),(\d+)\)", scaled, params)
 
 
 def _private(option: str, params: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""A folder of PNGs: upright, by index, as deep as the source, whole or not at all."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from media_make import make_video, samples
+
+from cleanplate.media.images import image_path, write_images
+from cleanplate.media.read import open_clip
+
+
+@pytest.fixture
+def clip_path(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "in.mp4", count=5)
+
+
+def test_each_picture_is_written_under_its_index(clip_path: Path, tmp_path: Path) -> None:
+    clip = open_clip(clip_path)
+    written = write_images(clip.pictures(2), tmp_path / "out")
+    assert [p.name for p in written] == ["000002.png", "000003.png", "000004.png"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [p.name for p in written]
+    image = cv2.imread(str(written[0]), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(image[..., ::-1], next(clip.pictures(2)).rgb())
+
+
+def test_finished_images_are_left_alone_on_request(clip_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    clip = open_clip(clip_path)
+    write_images(clip.pictures(0, 2), folder)
+    image_path(folder, 1).write_bytes(b"mine")
+    write_images(clip.pictures(), folder, overwrite=False)
+    assert image_path(folder, 1).read_bytes() == b"mine"
+    assert len(list(folder.iterdir())) == 5
+    write_images(clip.pictures(), folder)
+    assert image_path(folder, 1).read_bytes() != b"mine"
+
+
+def test_a_turned_clip_is_written_upright(tmp_path: Path) -> None:
+    quarter = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    clip = open_clip(make_video(tmp_path / "in.mp4", count=1, matrix=quarter))
+    (path,) = write_images(clip.pictures(), tmp_path / "out")
+    assert cv2.imread(str(path)).shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "gbrp16le", "gray16le"])
+def test_deep_sources_become_deep_images(tmp_path: Path, pixel_format: str) -> None:
+    clip = open_clip(
+        make_video(tmp_path / "in.mkv", codec="ffv1", pixel_format=pixel_format, count=1)
+    )
+    (path,) = write_images(clip.pictures(), tmp_path / "out")
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert image.dtype == np.uint16
+    picture = next(clip.pictures())
+    if pixel_format == "gbrp16le":
+        planes = samples(picture)
+        assert np.array_equal(image, np.dstack([planes["b"], planes["g"], planes["r"]]))
+    elif pixel_format == "gray16le":
+        assert np.array_equal(image, samples(picture)["y"])
+    else:
+        assert np.abs(image[..., ::-1] / 257 - picture.rgb()).max() <= 1
+        assert len(np.unique(image)) > 300
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_images_come_out_of_images_unchanged(tmp_path: Path, channels: int, kind: type) -> None:
+    (tmp_path / "in").mkdir()
+    dice = np.random.default_rng(channels)
+    images = dice.integers(0, np.iinfo(kind).max, (2, 21, 33, channels), kind)
+    for number, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), image)
+    clip = open_clip(tmp_path / "in", rate=Fraction(10))
+    assert clip.info.has_alpha == (channels == 4)
+    for image, path in zip(images, write_images(clip.pictures(), tmp_path / "out"), strict=True):
+        found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(found.reshape(image.shape), image)
