@@ -31,7 +31,7 @@ def hole_masks(
     back at the picture's borders. At 432x240; other sizes in proportion to the picture's side.
 
     Args:
-        share: how much of the picture the hole covers, within a seventh of it.
+        share: how much of the picture the hole covers; a figure in stride a quarter more or less.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     area = share * width * height
@@ -56,8 +56,9 @@ def _blob(random: np.random.Generator, width: int, height: int, area: float) -> 
 def _walker(
     random: np.random.Generator, width: int, height: int, area: float
 ) -> Iterator[np.ndarray]:
-    whole = _drawn([part * 100 + 200 for part in _figure(0.0)], 400, 400)
-    unit = np.sqrt(area / whole.sum()) * 100  # px: the figure is about two units tall
+    turns = 2 * np.pi * np.arange(_PERIOD) / _PERIOD
+    covered = [_drawn([p * 100 + 200 for p in _figure(turn)], 400, 400).sum() for turn in turns]
+    unit = np.sqrt(area / np.mean(covered)) * 100  # px: the figure is about two units tall
     pace = np.array([3, 1]) * np.sqrt(width * height / (432 * 240))
     margin = unit * np.array([0.7, 1.15])
     room = np.maximum(np.array([width, height]) - 2 * margin, 1)

@@ -15,7 +15,7 @@ from cleanplate.ops.harmonic import harmonic_fill
 
 _LEAST = 16  # px: DIS works on patches of 8 px at several sizes; less is padded
 _COARSE = 4  # times smaller: the size at which a common displacement is found
-Precision = Literal["coarse", "fine", "finest"]
+Precision = Literal["fine", "finest"]
 
 
 def dense_flow(first: np.ndarray, second: np.ndarray, precision: Precision = "fine") -> np.ndarray:
@@ -23,15 +23,14 @@ def dense_flow(first: np.ndarray, second: np.ndarray, precision: Precision = "fi
 
     Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. ``fine`` is
     OpenCV's medium preset, searched down to half size; ``finest`` goes on to full size and takes
-    four times as long; ``coarse`` is the ultrafast preset.
+    four times as long.
     """
     height, width = first.shape
     down, right = max(_LEAST - height, 0), max(_LEAST - width, 0)
     first, second = (
         cv2.copyMakeBorder(p, 0, down, 0, right, cv2.BORDER_REPLICATE) for p in (first, second)
     )
-    preset = "ULTRAFAST" if precision == "coarse" else "MEDIUM"
-    search = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset}"))
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if precision == "finest":
         search.setFinestScale(0)
     flow = search.calc(first, second, None)  # pyright: ignore
@@ -46,7 +45,7 @@ def common_shift(first: np.ndarray, second: np.ndarray, near: np.ndarray) -> tup
     where = cv2.resize(near.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     if not where.any():
         return 0, 0
-    dx, dy = np.median(dense_flow(small[0], small[1], "coarse")[where], axis=0) * _COARSE
+    dx, dy = np.median(dense_flow(small[0], small[1])[where], axis=0) * _COARSE
     return round(float(dx)), round(float(dy))
 
 

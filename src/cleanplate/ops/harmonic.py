@@ -4,7 +4,7 @@ Solved from coarse to fine: the known pixels are averaged down until the hole is
 way back each size starts from the coarser solution and is relaxed with the nine-point Laplacian,
 whose plain Jacobi sweeps damp every short wave (Trottenberg, Oosterlee, Schueller, "Multigrid",
 section 5.1.1, full multigrid without the correction cycles: a fill needs to be smooth and right
-to about a grey level, not to machine precision). The cost is linear in the pixels.
+to a few hundredths of the rim's range, not to machine precision). The cost is linear in the pixels.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Plan:
     """px: the longest side of the pictures that flow is computed on."""
     rough_band: int = 14
     """px of the rough picture: see ``complete_flow``."""
-    band: int = 4
+    band: int = 5
     precision: Precision = "finest"
 
 

@@ -32,6 +32,7 @@ from cleanplate.ops.masks import bounding_box, grow
 
 RING = 6  # px around the hole where guesses are compared with the truth
 _CONTEXT = 44  # px around a hole, at the flow's size, in which flow is looked for
+_LOST = 1.0  # px of a round trip beyond which a flow is not believed
 _AROUND = 8  # px around ring and hole that the blending sees
 _GREY = 128.0  # of a picture of which nothing is known
 _PER_HOP = 3.0  # variance, grey levels squared, that a step of a chain adds
@@ -77,8 +78,8 @@ def connect(one: Plate, other: Plate, band: int, precision: Precision) -> None:
     """Find the links between two plates, both ways.
 
     The flow is looked for around the holes only, and from where the surroundings as a whole went.
-    What is found within ``band`` px of either hole is thrown away: a hole misleads the search
-    well beyond its rim.
+    What is found within ``band`` px of either hole is thrown away, since a hole misleads the
+    search well beyond its rim, and so is what does not lead back to where it came from.
     """
     if not (len(one.spot.places) or len(other.spot.places)):
         return
@@ -95,8 +96,9 @@ def connect(one: Plate, other: Plate, band: int, precision: Precision) -> None:
         for hole in (one.grey_hole, shifted(other.grey_hole, *total))
     )
     there, back = dense_flow(grey, other_grey, precision), dense_flow(other_grey, grey, precision)
-    completed = complete_flow(there, spoilt | landing(there, other_spoilt))
-    completed_back = complete_flow(back, other_spoilt | landing(back, spoilt))
+    lost, other_lost = round_trip(there, back) > _LOST, round_trip(back, there) > _LOST
+    completed = complete_flow(there, spoilt | landing(there, other_spoilt) | lost)
+    completed_back = complete_flow(back, other_spoilt | landing(back, spoilt) | other_lost)
     step, corner = other.number - one.number, np.array([box.x0, box.y0], np.float32)
     one.links[step] = _link(one, completed, round_trip(completed, completed_back), corner, total)
     other.links[-step] = _link(

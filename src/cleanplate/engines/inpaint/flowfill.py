@@ -19,6 +19,7 @@ import numpy as np
 
 from cleanplate.engines.inpaint._carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint._inputs import same_sizes
+from cleanplate.ops.grain import with_grain
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
@@ -41,6 +42,8 @@ class Settings:
     )
     causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
 
+    grain: bool = setting(False, "Give the fill the grain of the picture around it.")
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -55,6 +58,7 @@ class Engine:
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self.settings = settings
+        self._seed = runtime.seed
 
     @property
     def _block(self) -> int:
@@ -85,21 +89,26 @@ class Engine:
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
         carrier = Carrier(_PLANS[self.settings.quality], reach, causal, pool)
-        held: deque[Frame] = deque()
+        held: deque[MaskedFrame] = deque()
         for masked in shot:
-            held.append(masked.frame)
+            held.append(masked)
             carrier.add(masked)
             if carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
-                yield from _released(held, carrier.finish(ahead, steady))
-        yield from _released(held, carrier.finish(0, 0))
+                yield from self._released(held, carrier.finish(ahead, steady))
+        yield from self._released(held, carrier.finish(0, 0))
 
-
-def _released(held: deque[Frame], pictures: Iterable[np.ndarray]) -> Iterator[Frame]:
-    for picture in pictures:
-        frame = held.popleft()
-        if picture is frame.image:
-            yield frame
-        else:
+    def _released(
+        self, held: deque[MaskedFrame], pictures: Iterable[np.ndarray]
+    ) -> Iterator[Frame]:
+        """The oldest of the ``held`` frames, with these ``pictures``."""
+        for picture in pictures:
+            frame, mask = held[0].frame, held.popleft().mask
+            if picture is frame.image:
+                yield frame
+                continue
+            if self.settings.grain:
+                random = np.random.default_rng((self._seed, frame.index))
+                picture = with_grain(picture, mask != 0, random)
             picture.flags.writeable = False
             yield replace(frame, image=picture)
