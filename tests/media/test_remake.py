@@ -223,10 +223,12 @@ def test_a_timecode_is_kept(tmp_path: Path, ending: str) -> None:
     assert tags["timecode"] == "01:02:03:04"
 
 
-def test_a_second_video_stream_is_copied_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("default", [0, 1])
+def test_a_second_video_stream_is_copied_as_it_is(tmp_path: Path, default: int) -> None:
     def add_second(out: av.container.OutputContainer) -> av.VideoStream:
         second = out.add_stream("libx264", rate=24)
         second.width, second.height, second.pix_fmt = 32, 32, "yuv420p"
+        out.streams.video[default].disposition = av.stream.Disposition.default
         return second
 
     def write_second(out: av.container.OutputContainer, stream: av.VideoStream) -> None:
@@ -238,10 +240,13 @@ def test_a_second_video_stream_is_copied_as_it_is(tmp_path: Path) -> None:
 
     source = make_video(tmp_path / "in.mkv", before=add_second, packets=write_second)
     report = remake(source, tmp_path / "out.mkv", change=fill)
-    assert open_clip(source).info.video_streams == 2
-    assert [s.kind for s in report.copied] == ["video"]
+    for path in (source, tmp_path / "out.mkv"):
+        info = open_clip(path).info
+        assert (info.video_streams, info.stream_index) == (2, default)
+        assert (info.width, info.height) == ((64, 48), (32, 32))[default]
+    assert [(s.kind, s.index) for s in report.copied] == [("video", 1 - default)]
     with av.open(str(source)) as a, av.open(str(tmp_path / "out.mkv")) as b:
-        old, new = ([bytes(p) for p in c.demux(c.streams[1]) if p.size] for c in (a, b))
+        old, new = ([bytes(p) for p in c.demux(c.streams[1 - default]) if p.size] for c in (a, b))
     assert new == old
 
 
@@ -316,7 +321,7 @@ def test_tags_of_colour_and_shape_are_kept(
 def test_a_tag_that_the_result_cannot_hold_is_named(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", aspect=Fraction(16, 11), count=3)
     report = remake(source, tmp_path / "out.webm")
-    assert any("pixel aspect ratio" in warning for warning in report.warnings)
+    assert any("sample aspect ratio" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize("field_order", [2, 3])

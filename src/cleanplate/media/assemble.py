@@ -7,9 +7,8 @@ the reorder depth: they grow without a gap over the joins, whatever the encoder'
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -18,39 +17,24 @@ from typing import Any, cast
 import av
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import Discard, Disposition, Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
+from cleanplate.media.beside import add_copy, attach_cover, is_written_anew, other_packets
 from cleanplate.media.codecs import EncoderChoice
-from cleanplate.media.decode import open_container, read_packets, reason
-from cleanplate.media.encode import FIRST_PTS, MARGIN, TICK, written_color
-from cleanplate.media.probe import describe_stream, probe_file
+from cleanplate.media.decode import open_container, reason
+from cleanplate.media.encode import FIRST_PTS, MARGIN
+from cleanplate.media.probe import describe_stream
+from cleanplate.media.verify import AssembleReport, compare_tags, verify_times
 from cleanplate.ops.publish import publishing
-from cleanplate.types import StreamInfo, VideoInfo
+from cleanplate.types import VideoInfo
 
-_MILLISECOND = Fraction(1, 1000)
 # Written anew by the muxer, or true of the old pictures only.
 _STALE = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
 _STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "encoder", "alpha_mode")
-_NO_TEXT = b"\0\0"
 _MOST_TICKS = 1 << 31
 _LONGEST_LAST = 2  # seconds that a last picture is believed to be shown
-
-
-@dataclass(slots=True)
-class AssembleReport:
-    """What is in the result."""
-
-    path: Path
-    frames: int = 0
-    first_time: Fraction = Fraction(0)
-    last_time: Fraction = Fraction(0)
-    shift: Fraction = Fraction(0)
-    """Seconds by which all times moved: because of ``start``, or of a container's limits."""
-    copied: list[StreamInfo] = field(default_factory=list)
-    dropped: list[StreamInfo] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +88,8 @@ def assemble(
             _mux(source, scanned, pts, draft, info, choice, (start, end), report)
             if strict and report.dropped:
                 raise MediaError(report.warnings[0])
-            _verify(draft, pts, info, choice, report)
-            _compare(draft, info, choice, report)
+            verify_times(draft, pts, info, choice, report)
+            compare_tags(draft, info, choice, report)
     except (FFmpegError, OSError) as error:
         raise MediaError(f"{out_path} cannot be written: {reason(error)}.") from error
     return report
@@ -166,7 +150,7 @@ def _mux(
         video = _video_packets(pieces, pts, info, report.shift, streams[info.stream_index])
         others = iter(())
         if source is not None:
-            others = _other_packets(source, streams, info, report.shift, (first, span[1]))
+            others = other_packets(source, streams, info, report.shift, (first, span[1]))
             others = _up_to_damage(others, report)
         _interleave(out, video, others)
 
@@ -226,12 +210,12 @@ def _add_streams(
     for old in source.streams if source is not None else ():
         if old.index == info.stream_index:
             added[old.index] = _add_video(out, old, template, info, choice)
-        elif _is_written_anew(old, info):
+        elif is_written_anew(old, info):
             continue
         elif choice.container == "matroska" and old.disposition & Disposition.attached_pic:
-            _attach_cover(out, old)
+            attach_cover(out, old)
             report.copied.append(describe_stream(old))
-        elif (new := _add_copy(out, old, choice)) is not None:
+        elif (new := add_copy(out, old, choice)) is not None:
             added[old.index] = new
             report.copied.append(describe_stream(old))
         else:
@@ -267,48 +251,6 @@ def _add_video(
         new.metadata.update(kept)
         new.disposition = old.disposition
     return new
-
-
-def _add_copy(out: OutputContainer, old: Stream, choice: EncoderChoice) -> Stream | None:
-    if not _carries(choice.container, old):
-        return None
-    new = out.add_stream_from_template(old, opaque=True)
-    new.metadata.update({k: v for k, v in old.metadata.items() if k != "DURATION"})
-    new.disposition = old.disposition
-    return new
-
-
-_COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
-
-
-def _attach_cover(out: OutputContainer, old: Stream) -> None:
-    """Matroska keeps a cover picture as an attachment, which is written with the header."""
-    codec = old.codec_context.name
-    name, kind = _COVERS.get(codec, (f"cover.{codec}", f"image/{codec}"))
-    with open_container(Path(old.container.name)) as again:
-        packet = next(read_packets(again, [again.streams[old.index]]))
-    tags = old.metadata
-    new = out.add_attachment(tags.get("filename", name), tags.get("mimetype", kind), bytes(packet))
-    new.metadata.update({k: v for k, v in tags.items() if k not in ("filename", "mimetype")})
-
-
-def _is_written_anew(stream: Stream, info: VideoInfo) -> bool:
-    """Tracks that QuickTime files keep for chapters and timecode: muxers make them from tags."""
-    if stream.type != "data" or not info.container.startswith("mov"):
-        return False
-    is_chapters = getattr(stream, "name", None) == "bin_data" and bool(info.chapters)
-    return is_chapters or "timecode" in stream.metadata
-
-
-def _carries(container: str, stream: Stream) -> bool:
-    """Whether the format takes the stream, found out by writing a header with it alone."""
-    try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(stream, opaque=True)
-            trial.start_encoding()
-    except (FFmpegError, ValueError, OSError):
-        return False
-    return True
 
 
 def _video_packets(
@@ -357,45 +299,6 @@ def _rate(info: VideoInfo) -> Fraction:
     return info.average_rate or Fraction(24)
 
 
-def _other_packets(
-    source: InputContainer,
-    streams: dict[int, Stream],
-    info: VideoInfo,
-    shift: Fraction,
-    span: tuple[Fraction, Fraction | None],
-) -> Iterator[tuple[Fraction, av.Packet]]:
-    """The source's packets of all other streams, whole and untouched but for ``shift``."""
-    wanted = [s for s in source.streams if s.index in streams and s.index != info.stream_index]
-    if not wanted:
-        return
-    for stream in source.streams:
-        if stream not in wanted:
-            stream.discard = Discard.all
-    for packet in read_packets(source, wanted):
-        if not packet.size:
-            continue
-        stream = packet.stream
-        if (
-            packet.size == 2
-            and bytes(packet) == _NO_TEXT
-            and describe_stream(stream).codec == "mov_text"
-        ):
-            continue  # the pause between two texts; the muxer makes it from their durations
-        time = packet.pts if packet.pts is not None else packet.dts
-        seconds = Fraction(0) if time is None else time * packet.time_base
-        cover = bool(stream.disposition & Disposition.attached_pic)
-        if not cover and shift:
-            if seconds < span[0]:
-                continue
-            moved = round(shift / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts + moved
-            packet.dts = None if packet.dts is None else packet.dts + moved
-        if not cover and span[1] is not None and seconds >= span[1]:
-            continue
-        packet.stream = streams[stream.index]
-        yield seconds + shift, packet
-
-
 def _up_to_damage(
     packets: Iterator[tuple[Fraction, av.Packet]], report: AssembleReport
 ) -> Iterator[tuple[Fraction, av.Packet]]:
@@ -423,79 +326,3 @@ def _interleave(
     while other is not None:
         out.mux_one(other[1])
         other = next(others, None)
-
-
-def _verify(
-    path: Path, pts: list[int], info: VideoInfo, choice: EncoderChoice, report: AssembleReport
-) -> None:
-    """Raise unless the file holds every picture at its time."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        time_base = stream.time_base or TICK
-        found = sorted(
-            packet.pts * time_base
-            for packet in container.demux(stream)
-            if packet.size and packet.pts is not None and not packet.is_discard
-        )
-    expected = [p * info.time_base + report.shift for p in pts]
-    if len(found) != len(expected):
-        raise MediaError(
-            f"{report.path.name} would hold {len(found)} frames instead of {len(expected)}; "
-            "it was not written. Try another container."
-        )
-    offset = Fraction(0)
-    allowed = Fraction(0)
-    if choice.container in ("matroska", "webm"):
-        allowed = _MILLISECOND / 2
-        offset = _shift_of(found, expected)
-    worst = max(abs(a - offset - b) for a, b in zip(found, expected, strict=True))
-    if worst > allowed:
-        raise MediaError(
-            f"{report.path.name} would hold frames {float(worst):.6f} s away from their times; "
-            "it was not written. Try another container."
-        )
-    if offset:
-        report.shift += offset
-        report.warnings.append(
-            f"All streams start {float(offset):.3f} s later: {report.path.suffix} holds no times "
-            "before 0, which the source has."
-        )
-    report.frames = len(found)
-    report.first_time, report.last_time = found[0], found[-1]
-
-
-_UNSAID = (None, 0, 2, "unspecified")
-_COMPARED = {
-    "sample_aspect_ratio": "pixel aspect ratio",
-    "display_matrix": "rotation",
-    "primaries": "colour primaries",
-    "transfer": "transfer function",
-    "chroma_location": "chroma location",
-    "mastering_display": "mastering display data",
-    "content_light": "content light levels",
-}
-
-
-def _compare(path: Path, info: VideoInfo, choice: EncoderChoice, report: AssembleReport) -> None:
-    """Name what the source says and the result does not."""
-    made = probe_file(path)
-    lost = [
-        words
-        for name, words in _COMPARED.items()
-        if getattr(info, name) not in _UNSAID and getattr(made, name) != getattr(info, name)
-    ]
-    color_range, matrix = written_color(info, choice.pixel_format)
-    if matrix not in _UNSAID and made.matrix != matrix:
-        lost.append("colour matrix")
-    if color_range and made.full_range != (color_range == 2):
-        lost.append("colour range")
-    if lost:
-        report.warnings.append(
-            f"{report.path.suffix} with {made.codec} does not carry the source's {', '.join(lost)}."
-        )
-
-
-def _shift_of(found: list[Fraction], expected: list[Fraction]) -> Fraction:
-    """Whole milliseconds by which Matroska moved all streams to have none before 0."""
-    apart = found[0] - expected[0]
-    return Fraction(round(apart * 1000), 1000) if abs(apart) > _MILLISECOND / 2 else Fraction(0)
