@@ -13,8 +13,8 @@ BINS = 8  # a channel, of the histograms that are compared
 def confidence(lab: np.ndarray, steepness: np.ndarray, mask: np.ndarray) -> float:
     """How much ``mask`` looks like one whole thing, 0..1.
 
-    An outline on edges, other colours within than just without, a plain shape, and little of it
-    cut off by the picture's border.
+    An outline on edges, other colours within than just without, and little of it cut off by the
+    picture's border.
 
     Args:
         lab: (H, W, 3) float32 CIE Lab, L in 0..100.
@@ -36,11 +36,9 @@ def confidence(lab: np.ndarray, steepness: np.ndarray, mask: np.ndarray) -> floa
     apart = _separation(lab[box.slices], here > 0, ring)
     outlines, _ = cv2.findContours(here, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
-    compact = min(1.0, 4 * np.pi * area / max(length, 1.0) ** 2)
     sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     cut_off = sum(int(side.sum()) for side in sides) / max(length, 1.0)
-    score = 0.40 * edge + 0.45 * apart + 0.15 * compact - 0.5 * cut_off
-    return float(np.clip(score, 0, 1))
+    return float(np.clip(0.7 * edge + 0.3 * apart - 0.8 * cut_off, 0, 1))
 
 
 def _separation(lab: np.ndarray, ours: np.ndarray, ring: np.ndarray) -> float:

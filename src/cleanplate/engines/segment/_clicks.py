@@ -17,7 +17,7 @@ from cleanplate.engines.segment._look import Encoded
 SCALES = (6.0, 11.0, 20.0, 40.0)  # cost of the way from a click that still belongs to it
 REACH = 1.6  # of the scale
 DISC_CLICKS = 3  # with more, GrabCut from discs, which knows no places, wanders off
-DISC_DOUBT = 0.05  # of its confidence is lost with each click after the first
+DISC_DOUBT = 0.02  # of its confidence is lost with each click after the first
 DISC = 0.12  # of the picture's short side: a first guess of a thing's size
 BAND = 0.06  # of the square root of the area: how far GrabCut may move an outline
 
@@ -113,11 +113,19 @@ def _finish(
 
 
 def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
+    image = encoded.view.image
     radius = DISC * min(held.shape)
     discs = cv2.dilate((held == 1).astype(np.uint8), _outline.disc(radius))
     trimap = np.where(discs > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
-    return with_clicks(_outline.run(encoded.view.image, trimap, 2), held)
+    # The whole picture is cut at half the size, which is four times as quick.
+    height, width = (max(1, side // 2) for side in held.shape)
+    half = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(trimap, (width, height), interpolation=cv2.INTER_NEAREST)
+    found = _outline.run(half, coarse, 3).astype(np.float32)
+    mask = cv2.resize(found, held.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    mask = with_clicks(mask, held)
+    return with_clicks(_outline.cut_band(image, mask, 3, held, 1), held)
 
 
 def with_clicks(mask: np.ndarray, held: Held, kept: np.ndarray | None = None) -> np.ndarray:

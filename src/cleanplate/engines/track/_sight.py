@@ -17,6 +17,7 @@ import numpy as np
 from cleanplate.engines.track._likeness import Likeness
 from cleanplate.types import Visibility
 
+POOR = 0.45  # score below which it may be better to look elsewhere
 PATIENCE = 15  # frames hidden before an object is given up where it was
 EAGER = 10  # frames in which a missing object is searched without a pause
 PAUSE = 3  # frames from one search to the next after that
@@ -32,6 +33,8 @@ class Sight:
     """0..1, share of the object that looked as stored when it was last seen."""
     missing: int = 0
     """Frames since it was last seen."""
+    poor: int = 0
+    """Frames in a row in which it was seen, but badly."""
     candidate: np.ndarray | None = None
     """A pose (3, 3) that looked right once after the object was lost; believed if it holds."""
 
@@ -51,7 +54,7 @@ class Sight:
         """Whether the whole picture is worth searching, at ``score`` for the best guess so far
         with the share ``inside`` of it in the picture."""
         if self.sees:
-            return score < 0.45
+            return score < POOR and self.poor % PAUSE == 0
         return score < 0.62 and (self.missing < EAGER or self.missing % PAUSE == 0)
 
     def judge(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> None:
@@ -63,6 +66,7 @@ class Sight:
             whole = share > 0.75
             self.visibility = Visibility.VISIBLE if whole else Visibility.PARTLY_HIDDEN
             self.confidence, self.visible, self.missing = likeness.score, likeness.visible, 0
+            self.poor = self.poor + 1 if likeness.score < POOR else 0
             self.candidate = None
             return
         self.missing += 1
@@ -89,13 +93,13 @@ class Sight:
         candidate = np.zeros((0, 3)) if self.candidate is None else self.candidate
         return {
             "visibility": np.array(list(Visibility).index(self.visibility)),
-            "numbers": np.array([self.confidence, self.visible, self.missing], np.float64),
+            "numbers": np.array([self.confidence, self.visible, self.missing, self.poor]),
             "candidate": candidate,
         }
 
     @classmethod
     def restore(cls, state: dict[str, np.ndarray]) -> Sight:
-        confidence, visible, missing = (float(n) for n in state["numbers"])
+        confidence, visible, missing, poor = (float(n) for n in state["numbers"])
         candidate = state["candidate"] if len(state["candidate"]) else None
         visibility = list(Visibility)[int(state["visibility"])]
-        return cls(visibility, confidence, visible, int(missing), candidate)
+        return cls(visibility, confidence, visible, int(missing), int(poor), candidate)
