@@ -56,9 +56,9 @@ def test_a_place_that_leaves_the_picture_is_seen_nowhere() -> None:
 
 def test_colours_are_read_in_the_frame_where_the_chain_ends() -> None:
     pictures = {n: np.full((3, 20, 3), 10 * n, np.uint8) for n in range(11)}
-    colours, seen = read_colours(followed(10, 1.0), pictures)
+    colours, seen = read_colours(followed(10, 1.0), pictures, {n: n / 2 for n in range(11)})
     assert seen.all()
-    assert colours[:, 0].tolist() == [40, 30, 20, 10]
+    assert colours[:, 0].tolist() == [80, 45, 20, 5]
 
 
 def test_samples_are_read_at_any_number_of_places() -> None:

@@ -108,12 +108,15 @@ def extend(
     )
 
 
-def read_colours(chains: Chains, pictures: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def read_colours(
+    chains: Chains, pictures: dict[int, np.ndarray], gains: dict[int, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """The colours at the chains' ends.
 
     Args:
         chains: N chains.
         pictures: (H, W, 3) uint8 by frame number; every frame that a chain ends in.
+        gains: what to multiply each of them with.
 
     Returns:
         colours (N, 3) float32, 0 where there is none, and seen (N,) bool.
@@ -125,7 +128,9 @@ def read_colours(chains: Chains, pictures: dict[int, np.ndarray]) -> tuple[np.nd
     for frame, start, end in zip(frames, starts, ends, strict=True):
         if frame != NOWHERE:
             which = order[start:end]
-            colours[which] = sample(pictures[int(frame)], chains.place[which], cv2.INTER_CUBIC)
+            ends_at = chains.place[which]
+            read = sample(pictures[int(frame)], ends_at, cv2.INTER_CUBIC)
+            colours[which] = read * np.float32(gains[int(frame)])
     return colours, chains.frame != NOWHERE
 
 

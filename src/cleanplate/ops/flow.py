@@ -14,6 +14,8 @@ import numpy as np
 from cleanplate.ops.harmonic import harmonic_fill
 
 _LEAST = 16  # px: DIS works on patches of 8 px at several sizes; less is padded
+_LIT = 12  # grey levels below which a ratio says nothing
+_STEADY = 0.02
 _COARSE = 4  # times smaller: the size at which a common displacement is found
 Precision = Literal["fine", "finest"]
 
@@ -89,3 +91,20 @@ def shifted(picture: np.ndarray, dx: int, dy: int) -> np.ndarray:
     rows = np.clip(np.arange(height) + dy, 0, height - 1)
     columns = np.clip(np.arange(width) + dx, 0, width - 1)
     return np.ascontiguousarray(picture[rows[:, None], columns])
+
+
+def brightening(
+    first: np.ndarray, second: np.ndarray, flow: np.ndarray, trusted: np.ndarray
+) -> float:
+    """By what factor ``second`` is brighter than ``first`` at the same things.
+
+    The median over the ``trusted`` (bool) pixels that are not black; 1 within 2 %, so that noise
+    does not add up over a shot.
+    """
+    places = flow + pixel_grid(*trusted.shape)
+    there = cv2.remap(second, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    lit = trusted & (first >= _LIT) & (there >= _LIT)
+    if np.count_nonzero(lit) < _LEAST**2:
+        return 1.0
+    ratio = float(np.median(there[lit].astype(np.float32) / first[lit]))
+    return ratio if abs(ratio - 1) > _STEADY else 1.0

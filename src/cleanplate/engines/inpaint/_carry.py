@@ -98,13 +98,16 @@ class Carrier:
 
     def _fill_roughly(self, new: range) -> None:
         plan, rough = self._plan, self._rough
-        self._connect(rough, new, (1,), plan.rough_band, "fine")
+        brighter = self._connect(rough, new, (1,), plan.rough_band, "fine")
+        for (before, n), ratio in brighter.items():
+            rough[n].exposure = rough[before].exposure * ratio
         self._follow_past(rough, new, (1,))
         self._follow_future(rough, new, (1,))
         for number, picture in zip(
             new, self._pool.map(lambda n: synthesise(rough[n], rough), new), strict=True
         ):
             full = self._full[number]
+            full.exposure = rough[number].exposure
             full.grey, full.grey_hole = _flow_picture(full, picture, plan.flow_side)
 
     def _connect(
@@ -114,14 +117,13 @@ class Carrier:
         strides: tuple[int, ...],
         band: int,
         precision: Precision,
-    ) -> None:
+    ) -> dict[tuple[int, int], float]:
+        """By pair of numbers, how many times brighter the second plate is."""
         pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
-        list(
-            self._pool.map(
-                lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision),
-                pairs,
-            )
+        ratios = self._pool.map(
+            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision), pairs
         )
+        return dict(zip(pairs, ratios, strict=True))
 
     def _follow_past(self, plates: dict[int, Plate], new: range, strides: tuple[int, ...]) -> None:
         for stride in strides:

@@ -20,6 +20,7 @@ from cleanplate.ops.chains import (
 )
 from cleanplate.ops.flow import (
     Precision,
+    brightening,
     common_shift,
     complete_flow,
     dense_flow,
@@ -58,6 +59,8 @@ class Plate:
     """(h, w) uint8: what flow is computed on, maybe smaller."""
     grey_hole: np.ndarray
     """(h, w) bool."""
+    exposure: float = 1.0
+    """How many times brighter it is than the shot's first frame."""
     links: dict[int, Link] = field(default_factory=dict)
     """By step: 1 leads to the next frame, -10 to the tenth before."""
     chains: dict[int, Chains] = field(default_factory=dict)
@@ -74,15 +77,15 @@ def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.nd
     return Plate(number, picture, hole, origin, spot_of(area), smooth, grey, hole)
 
 
-def connect(one: Plate, other: Plate, band: int, precision: Precision) -> None:
-    """Find the links between two plates, both ways.
+def connect(one: Plate, other: Plate, band: int, precision: Precision) -> float:
+    """Find the links between two plates, both ways, and how many times brighter the other is.
 
     The flow is looked for around the holes only, and from where the surroundings as a whole went.
     What is found within ``band`` px of either hole is thrown away, since a hole misleads the
     search well beyond its rim, and so is what does not lead back to where it came from.
     """
     if not (len(one.spot.places) or len(other.spot.places)):
-        return
+        return 1.0
     scale = _scale(one)
     jump = np.rint((one.origin - other.origin) * scale).astype(int)
     near = _near(one.grey_hole) | shifted(_near(other.grey_hole), *jump)
@@ -104,6 +107,7 @@ def connect(one: Plate, other: Plate, band: int, precision: Precision) -> None:
     other.links[-step] = _link(
         other, completed_back, round_trip(completed_back, completed), corner + total, -total
     )
+    return brightening(grey, other_grey, there, ~(spoilt | lost))
 
 
 def _near(hole: np.ndarray) -> np.ndarray:
@@ -155,9 +159,10 @@ def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
     hole, numbers = plate.hole[part], plate.spot.numbers[part]
     area = numbers >= 0
     pictures = {number: other.picture for number, other in plates.items()}
+    gains = {number: plate.exposure / other.exposure for number, other in plates.items()}
     guesses = []
     for step, chains in plate.chains.items():
-        colours, seen = read_colours(chains, pictures)
+        colours, seen = read_colours(chains, pictures, gains)
         if seen.any():
             against = _PER_HOP * abs(step) ** 0.5 * chains.hops + _PER_DOUBT * chains.doubt
             guesses.append(_spread_out(area, colours, seen, against))

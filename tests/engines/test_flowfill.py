@@ -1,0 +1,208 @@
+"""Real background, carried along the motion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from cleanplate import registry
+from cleanplate.errors import InputError
+from cleanplate.evaluation.masks import hole_masks
+from cleanplate.evaluation.metrics import hole_psnr, warping_error
+from cleanplate.types import Frame, MaskedFrame
+
+WIDTH, HEIGHT = 160, 112
+
+
+def scenery(width: int, height: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    layers = np.zeros((height, width, 3), np.float32)
+    for sigma, strength in ((1.5, 60), (4, 70), (15, 40)):
+        noise = random.standard_normal((height, width, 3)).astype(np.float32)
+        layers += cv2.GaussianBlur(noise, (0, 0), sigma) * sigma * strength
+    return np.clip(layers + 125, 0, 255).astype(np.uint8)
+
+
+def box_mask(x: int, y: int, width: int = 36, height: int = 30) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[y : y + height, x : x + width] = 1
+    return mask
+
+
+def clip(images: list[np.ndarray], masks: list[np.ndarray]) -> list[MaskedFrame]:
+    """Frames whose hole is spoilt with a loud colour, which no fill may show."""
+    frames = []
+    for n, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        spoilt = np.where(mask[..., None] > 0, np.array([255, 0, 255], np.uint8), image)
+        frames.append(MaskedFrame(Frame(n, Fraction(n, 25), spoilt), mask))
+    return frames
+
+
+def pan(count: int, speed: float = 4) -> list[np.ndarray]:
+    wide = scenery(WIDTH + int(count * speed) + 4, HEIGHT)
+    images = []
+    for n in range(count):
+        move = np.array([[1, 0, -n * speed], [0, 1, 0]], np.float32)
+        images.append(cv2.warpAffine(wide, move, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC))
+    return images
+
+
+def filled_by(name: str, frames: list[MaskedFrame], **settings: str) -> list[np.ndarray]:
+    return [frame.image for frame in registry.create("inpaint", name, settings).inpaint(frames)]
+
+
+def psnr(truth: list[np.ndarray], filled: list[np.ndarray], masks: list[np.ndarray]) -> float:
+    return hole_psnr(truth, filled, masks)
+
+
+@pytest.mark.parametrize("quality", ["fast", "standard", "best"])
+def test_background_that_a_pan_uncovers_is_brought_back(quality: str) -> None:
+    images, masks = pan(30), [box_mask(60, 40)] * 30
+    filled = filled_by("flowfill", clip(images, masks), quality=quality)
+    assert psnr(images, filled, masks) > 30
+    assert psnr(images, filled_by("telea", clip(images, masks)), masks) < 22
+
+
+def test_past_frames_alone_bring_back_what_they_showed() -> None:
+    images, masks = pan(30), [box_mask(60, 40)] * 30
+    filled = filled_by("flowfill", clip(images, masks), causal="true")
+    late = slice(12, None)  # by then 48 px have passed and the hole is 36 px wide
+    assert psnr(images[late], filled[late], masks[late]) > 28
+
+
+def test_background_shown_at_the_far_end_of_the_window_is_used() -> None:
+    still = scenery(WIDTH, HEIGHT)
+    images = [still] * 24
+    masks = [box_mask(60, 40)] * 18 + [np.zeros((HEIGHT, WIDTH), np.uint8)] * 6
+    filled = filled_by("flowfill", clip(images, masks), window="20")
+    assert psnr(images[:1], filled[:1], masks[:1]) > 30
+    short = filled_by("flowfill", clip(images, masks), window="8")
+    assert psnr(images[:1], short[:1], masks[:1]) < 25
+
+
+def test_a_moving_hole_over_a_still_picture_leaves_no_trace() -> None:
+    images = [scenery(WIDTH, HEIGHT)] * 25
+    masks = [box_mask(10 + 4 * n, 40) for n in range(25)]
+    assert psnr(images, filled_by("flowfill", clip(images, masks)), masks) > 34
+
+
+@pytest.mark.parametrize("change", ["slow fade", "sudden step"])
+def test_background_follows_a_change_of_exposure(change: str) -> None:
+    count = 25
+    gains = np.linspace(1, 0.4, count) if change == "slow fade" else np.repeat([1, 0.7], [12, 13])
+    images = [
+        np.rint(image * gain).astype(np.uint8)
+        for image, gain in zip(pan(count), gains, strict=True)
+    ]
+    masks = [box_mask(60, 40)] * count
+    ours = psnr(images, filled_by("flowfill", clip(images, masks)), masks)
+    assert ours > psnr(images, filled_by("telea", clip(images, masks)), masks) + 5
+
+
+def test_a_region_that_follows_the_hole_does_not_disturb_the_motion() -> None:
+    whole = scenery(WIDTH + 120, HEIGHT + 40)
+    images, masks, frames = [], [], []
+    for n in range(25):
+        x, y = 5 * (n // 3) * 3, (n * 7) % 23  # jumps
+        image = np.ascontiguousarray(whole[y : y + HEIGHT, x : x + WIDTH])
+        mask = box_mask(40 + 5 * n - x, 60 - y)
+        (masked,) = clip([image], [mask])
+        frames.append(replace(masked, frame=replace(masked.frame, index=n), origin=(x, y)))
+        images.append(image)
+        masks.append(mask)
+    assert psnr(images, filled_by("flowfill", frames), masks) > 32
+
+
+def test_an_object_that_passes_does_not_end_up_in_the_fill() -> None:
+    images = []
+    for n, image in enumerate(pan(30)):
+        passing = image.copy()
+        passing[60:75, (9 * n) % WIDTH : (9 * n) % WIDTH + 12] = (250, 240, 20)
+        images.append(passing)
+    masks = [box_mask(60, 30, height=26)] * 30
+    filled = filled_by("flowfill", clip(images, masks))
+    yellow = [(f[m > 0][:, 2].astype(int) < 40).mean() for f, m in zip(filled, masks, strict=True)]
+    assert np.mean(yellow) < 0.05
+
+
+def test_the_fill_is_steadier_than_frame_by_frame_painting() -> None:
+    images = pan(20)
+    masks = [box_mask(60, 40)] * 20
+    ours, theirs = (
+        warping_error(images, filled_by(name, clip(images, masks)), masks)
+        for name in ("flowfill", "telea")
+    )
+    assert ours < 0.35 * theirs
+
+
+def test_grain_is_given_back_where_it_is_asked_for() -> None:
+    random = np.random.default_rng(1)
+    images = [
+        np.clip(120 + random.normal(0, 6, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+        for _ in range(9)
+    ]
+    masks = [box_mask(60, 40)] * 9
+    plain, grainy = (
+        filled_by("flowfill", clip(images, masks), grain=grain)[4][45:65, 65:90].std()
+        for grain in ("false", "true")
+    )
+    assert plain < 4
+    assert abs(grainy - 6) < 1.5
+
+
+def test_the_seed_decides_the_grain() -> None:
+    noise = np.random.default_rng(1).normal(120, 6, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+    frames = clip([noise] * 3, [box_mask(60, 40)] * 3)
+    one, again, other = (
+        [
+            f.image
+            for f in registry.create(
+                "inpaint", "flowfill", {"grain": "true"}, registry.Runtime(seed=seed)
+            ).inpaint(frames)
+        ]
+        for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, (31, 42, 50)), ({"causal": "true"}, (0, None, 21)), ({"window": "1"}, (3, 4, 6))],
+)
+def test_lookahead_lookback_and_window_follow_from_the_settings(
+    settings: dict[str, str], expected: tuple[Any, ...]
+) -> None:
+    engine = registry.create("inpaint", "flowfill", settings)
+    assert (engine.lookahead, engine.lookback, engine.window) == expected
+
+
+@pytest.mark.parametrize("setting", ["window=0", "quality=superb", "causal=perhaps"])
+def test_settings_out_of_range_are_refused(setting: str) -> None:
+    field, value = setting.split("=")
+    with pytest.raises(InputError, match=field):
+        registry.create("inpaint", "flowfill", {field: value})
+
+
+@pytest.mark.slow
+@pytest.mark.clips
+def test_it_beats_the_baseline_on_real_footage(clips: Path) -> None:
+    for name, least in (("tennis", 5.0), ("blackswan", 0.8)):
+        paths = sorted((clips / name / "frames").iterdir())[:40]
+        images = [
+            cv2.resize(cv2.imread(str(path)), (432, 240), interpolation=cv2.INTER_AREA)
+            for path in paths
+        ]
+        masks = list(islice(hole_masks("stationary", 432, 240), len(images)))
+        frames = clip(images, masks)
+        gain = psnr(images, filled_by("flowfill", frames), masks) - psnr(
+            images, filled_by("telea", frames), masks
+        )
+        assert gain > least
