@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -134,15 +133,27 @@ def compare_quality(source: Path, work: Path) -> None:
     clip = open_clip(source)
     piece = encode_piece(clip.pictures(), work / "0.mkv", info, choice)
     assemble(source, [piece.path], out, info, choice)
-    error = count = Fraction(0)
+    errors: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for old, new in zip(open_clip(source).pictures(), open_clip(out).pictures(), strict=True):
         layout = old.palette.layout
         a, b = component_views(old.frame, layout), component_views(new.frame, layout)
-        error += sum(int(((a[k].astype(np.int32) - b[k]) ** 2).sum()) for k in a)
-        count += sum(v.size for v in a.values())
-    psnr = 10 * np.log10(255**2 * float(count) / max(1.0, float(error)))
+        for role in a:
+            apart = a[role].astype(np.int32) - b[role]
+            errors[role] = errors.get(role, 0) + int((apart**2).sum(dtype=np.int64))
+            counts[role] = counts.get(role, 0) + apart.size
+    whole = _psnr(sum(errors.values()), sum(counts.values()))
+    luma = _psnr(errors.get("y", 0), counts.get("y", 1))
     size = out.stat().st_size / source.stat().st_size
-    print(f"{source.parent.name}: {choice.summary}: {psnr:.1f} dB, size x{size:.2f}", flush=True)
+    print(
+        f"{source.parent.name}: {choice.summary}: {whole:.1f} dB (luma {luma:.1f}), "
+        f"size x{size:.2f}",
+        flush=True,
+    )
+
+
+def _psnr(error: int, count: int) -> float:
+    return float(10 * np.log10(255**2 * count / max(1, error)))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from media_make import make_frame, make_video, packets_of, remake, samples, times
@@ -542,6 +543,33 @@ def test_the_choice_can_be_printed(tmp_path: Path) -> None:
     choice = choose_encoder(info, tmp_path / "o.mp4", EncoderSettings())
     assert choice.summary.startswith("libx264 (h264), yuv420p, quality ")
     assert dataclasses.asdict(choice)["container"] == "mp4"
+
+
+def test_a_truncated_clip_is_remade_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = make_video(
+        tmp_path / "whole.mp4", count=96, audio=4.0, container_options={"movflags": "faststart"}
+    )
+    source, out = tmp_path / "cut.mp4", tmp_path / "out.mp4"
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+    report = remake(source, out)
+    assert 0 < report.frames < 96
+    assert times(out) == times(source) == times(whole)[: report.frames]
+    sound = packets_of(out, "audio")
+    assert sound == packets_of(whole, "audio")[: len(sound)]
+    assert len(sound) > 100
+    assert report.warnings == ["1 damaged packets of the source's other streams are left out."]
+
+
+@pytest.mark.parametrize("size", [(16, 16), pytest.param((7680, 4320), marks=pytest.mark.slow)])
+def test_one_frame_of_any_size_makes_the_way(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    image[::2, ::3] = (30, 160, 220)
+    cv2.imwrite(str(tmp_path / "in.png"), image)
+    settings = EncoderSettings(codec="h264", preset="ultrafast")
+    remake(tmp_path / "in.png", tmp_path / "out.mp4", settings, fill)
+    info = open_clip(tmp_path / "out.mp4").info
+    assert (info.width, info.height) == size
+    assert times(tmp_path / "out.mp4") == [0]
 
 
 # The real clips

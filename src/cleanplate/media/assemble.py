@@ -302,12 +302,21 @@ def _rate(info: VideoInfo) -> Fraction:
 def _up_to_damage(
     packets: Iterator[tuple[Fraction, av.Packet]], report: AssembleReport
 ) -> Iterator[tuple[Fraction, av.Packet]]:
-    """What can be read of the source's other streams, as of its pictures."""
+    """What is whole of the source's other streams, as of its pictures."""
+    broken = 0
     try:
-        yield from packets
+        for time, packet in packets:
+            if packet.is_corrupt:
+                broken += 1
+            else:
+                yield time, packet
     except FFmpegError as error:
         report.warnings.append(
             f"The other streams of the source are cut off where it is damaged ({reason(error)})."
+        )
+    if broken:
+        report.warnings.append(
+            f"{broken} damaged packets of the source's other streams are left out."
         )
 
 

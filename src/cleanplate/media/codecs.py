@@ -330,7 +330,7 @@ def _thrift(info: VideoInfo, encoder: _Encoder) -> int:
     return sum(bits < limit for limit in _FEW_BITS)
 
 
-_FEW_BITS = (0.5, 0.3, 0.25, 0.1, 0.09)  # bits a pixel below which one step of quality is left
+_FEW_BITS = (0.5, 0.3, 0.1, 0.1, 0.02)  # bits a pixel below each of which a step is left
 
 
 def _options(
