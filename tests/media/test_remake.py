@@ -581,7 +581,7 @@ def test_real_clips_keep_their_times_sound_and_looks(
     clips: Path, tmp_path: Path, name: str
 ) -> None:
     source, out = clips / name / "video.mp4", tmp_path / "out.mp4"
-    report = remake(source, out, piece=50)
+    report = remake(source, out, piece=250)
     assert times(out) == times(source)
     assert packets_of(out, "audio") == packets_of(source, "audio")
     assert report.warnings == []
