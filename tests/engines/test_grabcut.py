@@ -81,6 +81,16 @@ def test_every_candidate_holds_the_positive_clicks_and_none_of_the_negative() ->
             assert mask[int(point.y), int(point.x)] == point.positive
 
 
+def test_a_small_hole_belongs_to_the_thing_unless_it_is_clicked_away() -> None:
+    image, red, _ = two_balls()
+    x, y = (round(value) for value in centre(red))
+    cv2.circle(image, (x, y + 20), 22, (240, 240, 240), -1)
+    beside = Point(x - 45, y - 20)
+    assert segment(image, Prompt((beside,))).masks[0][y + 20, x]
+    away = segment(image, Prompt((beside, Point(x, y + 20, False))))
+    assert not away.masks[0][y + 20, x]
+
+
 def test_a_box_around_a_thing_gives_the_thing() -> None:
     image, red, _ = two_balls()
     ys, xs = np.nonzero(red)

@@ -109,7 +109,7 @@ def _finish(
     mask = with_clicks(mask, held, kept)
     width = max(2.0, BAND * np.sqrt(mask.sum()))
     mask = _outline.cut_band(encoded.view.image, mask, width, held)
-    return with_clicks(mask, held, kept)
+    return _outline.fill_holes(with_clicks(mask, held, kept), held)
 
 
 def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
@@ -125,7 +125,8 @@ def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
     found = _outline.run(half, coarse, 3).astype(np.float32)
     mask = cv2.resize(found, held.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     mask = with_clicks(mask, held)
-    return with_clicks(_outline.cut_band(image, mask, 3, held, 1), held)
+    mask = with_clicks(_outline.cut_band(image, mask, 3, held, 1), held)
+    return _outline.fill_holes(mask, held)
 
 
 def with_clicks(mask: np.ndarray, held: Held, kept: np.ndarray | None = None) -> np.ndarray:

@@ -7,6 +7,8 @@ import numpy as np
 
 from cleanplate.types import Box
 
+HOLE = 0.2  # of the area around it: a larger hole is meant
+
 
 def disc(radius: float) -> np.ndarray:
     """A round kernel for cv2.dilate and cv2.erode."""
@@ -75,6 +77,20 @@ def run(image: np.ndarray, trimap: np.ndarray, rounds: int) -> np.ndarray:
         cv2.GC_INIT_WITH_MASK,
     )
     return (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+
+
+def fill_holes(mask: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """``mask`` ((H, W) bool) without its small holes, save those that ``held`` has at 0.
+
+    Who takes away a car means its windows too.
+    """
+    _, parts, facts, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    x, y, width, height, area = facts.T
+    inner = (x > 0) & (y > 0) & (x + width < mask.shape[1]) & (y + height < mask.shape[0])
+    hole = inner & (area <= HOLE * mask.sum())
+    hole[0] = False  # the mask itself
+    hole[np.unique(parts[held == 0])] = False
+    return mask | hole[parts]
 
 
 def guide(

@@ -107,7 +107,8 @@ def _from_box(encoded: Encoded, prompt: Prompt, box: Box, side: int) -> list[np.
     held = view.hold(prompt, box)
     trimap = np.full(held.shape, cv2.GC_PR_FGD, np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
-    found = view.enlarge(_outline.run(view.image, trimap, 3), encoded.image)
+    mask = _outline.fill_holes(_outline.run(view.image, trimap, 3), view.hold(prompt, None))
+    found = view.enlarge(mask, encoded.image)
     whole = np.zeros_like(found)
     whole[box.slices] = True
     found &= whole
