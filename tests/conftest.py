@@ -25,3 +25,7 @@ def clips() -> Path:
 def scene_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of 40 frames, 192x128, 30000/1001, with sound, in which a sign moves."""
     return write_scene(tmp_path_factory.mktemp("scene") / "scene.mp4", 40)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--goldens", help="Folder of goldens; default ../shared/goldens.")

@@ -8,8 +8,8 @@ Nothing here holds a clip: pictures wait only as long as an engine looks ahead.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,8 @@ def fill(
     feather: int,
     start: int,
     stop: int,
-) -> Iterator[Picture]:
+    compose: Callable[[Any, Sequence[Patch]], Any] = composite,
+) -> Iterator[Any]:
     """The pictures from frame ``start`` up to ``stop``, with the masked pixels filled.
 
     Args:
@@ -44,6 +45,7 @@ def fill(
         feather: px over which a fill fades in, inwards from the mask's rim.
         start: first frame to give. Frames before it only show the engine what came earlier.
         stop: one past the last frame to give.
+        compose: writes patches into a picture.
     """
     window = _Window(pictures)
     waiting = deque(region for region in regions if region.stop > start)
@@ -57,7 +59,7 @@ def fill(
                 working.append(_Fill(region, frames, feather))
             picture, mask = window[index]
             patches = [patch for one in working if (patch := one.patch(index, mask)) is not None]
-            yield composite(picture, patches) if patches else picture
+            yield compose(picture, patches) if patches else picture
             for one in [one for one in working if one.region.stop == index + 1]:
                 one.close()
                 working.remove(one)

@@ -58,7 +58,7 @@ def test_what_cannot_be_compared_is_said(pair: tuple[Path, Path, Path], tmp_path
     write_clip(small, [np.zeros((64, 64, 3), np.uint8)] * COUNT, Fraction(25))
     write_clip(brief, (image for image, _ in scene.frames(COUNT - 3)), Fraction(25))
     sheet = tmp_path / "sheet.png"
-    with pytest.raises(InputError, match="192x128 and .* is 64x64"):
+    with pytest.raises(InputError, match=r"192x128 and .* is 64x64"):
         write_comparison(before, small, None, sheet)
     with pytest.raises(InputError, match="goes on after frame 8"):
         write_comparison(before, brief, None, sheet)

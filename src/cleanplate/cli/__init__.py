@@ -14,7 +14,10 @@ import typer
 
 from cleanplate.errors import CancelledError, CleanplateError, InputError
 
-_COMMANDS = ("remove", "segment", "track", "inpaint", "info", "compare", "engines", "demo")
+_COMMANDS = (
+    *("remove", "segment", "track", "inpaint"),
+    *("info", "compare", "evaluate", "engines", "demo"),
+)
 
 app = typer.Typer(
     name="cleanplate",

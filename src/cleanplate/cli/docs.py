@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,20 @@ def text() -> str:
     """The whole page."""
     parts = [_HEAD]
     group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in _all_commands(group):
         parts.append(_command(name, command))
     parts.append("## Settings of engines\n\nGiven as `--set ENGINE.FIELD=VALUE`.\n")
     for task in registry.TASKS:
         parts.extend(_engine(registry.find(task, name)) for name in registry.names(task))
     return "\n".join(parts)
+
+
+def _all_commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _all_commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

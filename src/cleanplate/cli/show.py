@@ -20,6 +20,7 @@ _TITLES = {
     "masks": "Reading masks",
     "inpaint": "Painting the background",
     "write": "Writing",
+    "evaluate": "Evaluating clips",
 }
 
 

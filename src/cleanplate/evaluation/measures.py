@@ -12,7 +12,7 @@ from cleanplate.errors import MissingDependencyError
 from cleanplate.ops.flow import dense_flow, pixel_grid, round_trip
 
 SSIM_WINDOW = 65  # as the field's tables use
-WARPING = "e_warp-1: DIS medium on the truth, forward-backward within 1 px, hole only"
+WARPING = "hole_warp-1: DIS medium on the truth, forward-backward within 1 px, hole only"
 FLICKER = "flicker-1: DIS medium on the truth, forward-backward within 1 px, hole only"
 _RETURNS = 1.0  # px that the way there and back may miss
 
@@ -92,10 +92,7 @@ class Motion:
 
 
 def warping(change: np.ndarray) -> tuple[float, int]:
-    """(sum of squared changes, how many): E_warp is their quotient, in grey levels squared.
-
-    Lai et al., "Learning Blind Video Temporal Consistency", 2018, section 4.2, kept to the hole.
-    """
+    """(sum of squared changes, how many): their quotient is in grey levels squared."""
     return float(np.sum(change.astype(np.float64) ** 2)), change.size
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ def region_similarity(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def contour_accuracy(truth: np.ndarray, found: np.ndarray) -> float:
-    """F: the harmonic mean of precision and recall of the boundary, within 0.8 % of the diagonal."""
+    """F: harmonic mean of the boundary's precision and recall, within 0.8 % of the diagonal."""
     radius = _radius(truth.shape)
     true_edge, found_edge = boundary(truth), boundary(found)
     trues, founds = np.count_nonzero(true_edge), np.count_nonzero(found_edge)
@@ -54,7 +55,7 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
 
 def _radius(shape: tuple[int, ...]) -> int:
-    return int(np.ceil(_TOLERANCE * np.hypot(*shape[:2])))
+    return int(np.ceil(_TOLERANCE * np.hypot(shape[0], shape[1])))
 
 
 def _dilated(edge: np.ndarray, radius: int) -> np.ndarray:
@@ -80,7 +81,7 @@ def statistics(values: Sequence[float]) -> Statistics:
     if not found.size:
         return Statistics(float("nan"), float("nan"), float("nan"))
     ends = np.round(np.linspace(1, len(found), _QUARTERS + 1) + 1e-10).astype(int) - 1
-    quarters = [found[a : b + 1] for a, b in zip(ends, ends[1:], strict=False)]
+    quarters = [found[a : b + 1] for a, b in pairwise(ends)]
     decay = float(quarters[0].mean() - quarters[-1].mean())
     return Statistics(float(found.mean()), float((found > _RECALLED).mean()), decay)
 

@@ -6,6 +6,7 @@ Wang et al., "Video-to-Video Synthesis", 2018; as E2FGVI's evaluation computes i
 from __future__ import annotations
 
 import importlib
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Features:
         try:
             weights = self._torch.load(checkpoint, map_location="cpu", weights_only=True)
             self._network.load_state_dict(weights, strict=True)
-        except (RuntimeError, AttributeError, OSError, EOFError, ValueError) as error:
+        except (RuntimeError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(
                 f"{checkpoint} is not the I3D checkpoint i3d_rgb_imagenet.pt ({reason})."

@@ -15,7 +15,8 @@ def publishing(path: Path) -> Iterator[Path]:
     When the block raises, what was written is removed and ``path`` is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # One name for a target: what a killed run left is overwritten by the next.
+    draft = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         yield draft
         with draft.open("rb") as written:

@@ -1,0 +1,162 @@
+"""Runs an evaluation: a process for each clip, several at once, each finished one kept on disk.
+
+The folder that it writes holds ``report.json`` (everything needed to repeat it), ``report.html``
+(one page, no other file) and ``videos/`` (what a run that was stopped goes on from).
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.evaluation import inpainting, trackers, warping
+from cleanplate.evaluation.datasets import Video
+from cleanplate.evaluation.inpainting import InpaintingOrder
+from cleanplate.evaluation.measures import FLICKER, SSIM_WINDOW, WARPING
+from cleanplate.evaluation.page import page
+from cleanplate.evaluation.trackers import TrackingOrder
+from cleanplate.evaluation.vfid import frechet_distance
+from cleanplate.jobs.progress import Progress
+from cleanplate.jobs.report import versions
+from cleanplate.jobs.work import checksum
+from cleanplate.ops.publish import write_text
+
+
+def evaluate_inpainting(
+    videos: list[Video], order: InpaintingOrder, out: Path, jobs: int, progress: Progress
+) -> dict[str, Any]:
+    """Evaluate an inpainter, or what another program filled, on ``videos``.
+
+    Args:
+        videos: the clips.
+        order: what is evaluated, and how.
+        out: folder of the report; a run that was stopped goes on from what is in it.
+        jobs: clips at once.
+        progress: told about every clip.
+
+    Returns:
+        What is in ``report.json``.
+    """
+    found = _run(inpainting.evaluate_video, videos, order, out, jobs, progress)
+    rows = [
+        {"name": one["name"], **inpainting.summary(one["frames"]), **_cost(one)} for one in found
+    ]
+    every = [frame for one in found for frame in one["frames"]]
+    total = {"name": "all frames", **inpainting.summary(every)}
+    total["seconds_per_frame"] = float(
+        np.average([r["seconds_per_frame"] for r in rows], weights=[r["frames"] for r in rows])
+    )
+    total["peak_memory_mib"] = max(row["peak_memory_mib"] for row in rows)
+    total["vfid"] = _vfid(found)
+    report = _report("inpaint", order, videos, rows, total)
+    report["measures"] = {
+        "ssim": f"scikit-image, uniform window {SSIM_WINDOW}, interior",
+        "e_warp": warping.NAME,
+        "hole_warp": WARPING,
+        "flicker": FLICKER,
+        "seam": "seam-1: steps across the mask's rim against the truth's",
+        "vfid": "I3D Mixed_5c, each clip's own batch statistics",
+    }
+    return _write(out, report, found)
+
+
+def evaluate_tracking(
+    videos: list[Video], order: TrackingOrder, out: Path, jobs: int, progress: Progress
+) -> dict[str, Any]:
+    """Evaluate a tracker, or another program's masks; arguments as in ``evaluate_inpainting``."""
+    found = _run(trackers.evaluate_video, videos, order, out, jobs, progress)
+    rows = [
+        {
+            "name": one["name"],
+            "objects": len(one["objects"]),
+            **trackers.summary(one["objects"]),
+            "seconds_per_frame": one["seconds_per_frame"],
+        }
+        for one in found
+    ]
+    every = [thing for one in found for thing in one["objects"]]
+    total = {"name": "all objects", "objects": len(every), **trackers.summary(every)}
+    total["seconds_per_frame"] = float(np.mean([row["seconds_per_frame"] for row in rows]))
+    report = _report("track", order, videos, rows, total)
+    report["measures"] = {"j, f": "DAVIS 2017, semi-supervised; first and last frame left out"}
+    return _write(out, report, found)
+
+
+def _cost(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: one[name] for name in ("seconds_per_frame", "peak_memory_mib")}
+
+
+def _vfid(found: list[dict[str, Any]]) -> float | None:
+    features = [one["features"] for one in found if "features" in one]
+    if len(features) < 2:
+        return None  # a distance between distributions needs more than one clip
+    real, fake = (np.array([one[name] for one in features]) for name in ("truth", "result"))
+    return frechet_distance(real, fake)
+
+
+def _run(
+    evaluate: Callable[[Video, Any], dict[str, Any]],
+    videos: list[Video],
+    order: Any,
+    out: Path,
+    jobs: int,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    folder = out / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = json.dumps([_plain(order), versions()], sort_keys=True)
+    waiting = [video for video in videos if _kept(folder, video, identity) is None]
+    progress.start("evaluate", len(videos), len(videos) - len(waiting))
+    # A process for each clip: its peak memory is the clip's own, and a crash is the clip's alone.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=1) as pool:
+        working = {pool.submit(evaluate, video, order): video for video in waiting}
+        try:
+            for done in as_completed(working):
+                kept = {"identity": identity, "found": done.result()}
+                write_text(folder / f"{working[done].name}.json", json.dumps(kept))
+                progress.advance()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    progress.finish()
+    found = [_kept(folder, video, identity) for video in videos]
+    return [one for one in found if one is not None]
+
+
+def _kept(folder: Path, video: Video, identity: str) -> dict[str, Any] | None:
+    path = folder / f"{video.name}.json"
+    if not path.is_file():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept["found"] if kept["identity"] == identity else None
+
+
+def _plain(order: Any) -> dict[str, Any]:
+    return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(order).items()}
+
+
+def _report(
+    task: str, order: Any, videos: Iterable[Video], rows: list[Any], total: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "task": task,
+        "order": _plain(order),
+        "versions": versions(),
+        "checksums": {video.name: checksum(video.source) for video in videos},
+        "videos": rows,
+        "total": total,
+    }
+
+
+def _write(out: Path, report: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
+    write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    write_text(out / "report.html", page(report, found))
+    return report
