@@ -25,6 +25,7 @@ VARIANTS = {
         {"window": "4", "causal": "true"},
         {"window": "4", "quality": "fast"},
         {"window": "1", "quality": "best"},
+        {"window": "4", "quality": "fast", "texture": "true", "grain": "true"},
     ]
 }
 CASES = [

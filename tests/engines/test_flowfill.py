@@ -142,6 +142,27 @@ def test_the_fill_is_steadier_than_frame_by_frame_painting() -> None:
     assert ours < 0.35 * theirs
 
 
+def striped(count: int) -> list[np.ndarray]:
+    """Upright stripes that no frame shows behind the hole: only invention can continue them."""
+    random = np.random.default_rng(4)
+    stripes = np.where((np.arange(WIDTH) // 3) % 2, 200, 60)[None, :, None]
+    still = stripes + random.normal(0, 3, (HEIGHT, WIDTH, 3))
+    return [np.clip(still, 0, 255).astype(np.uint8)] * count
+
+
+def test_texture_continues_what_no_frame_shows_and_holds_it_still() -> None:
+    images, masks = striped(25), [box_mask(60, 40)] * 25
+    smooth, textured = (
+        filled_by("flowfill", clip(images, masks), texture=texture, quality="fast")
+        for texture in ("false", "true")
+    )
+    assert psnr(images, textured, masks) > psnr(images, smooth, masks) + 6
+    steps = [
+        np.abs(a.astype(int) - b).mean() for a, b in zip(textured[1:], textured[:-1], strict=True)
+    ]
+    assert max(steps) < 0.2
+
+
 def test_grain_is_given_back_where_it_is_asked_for() -> None:
     random = np.random.default_rng(1)
     images = [
@@ -175,7 +196,12 @@ def test_the_seed_decides_the_grain() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({}, (31, 42, 50)), ({"causal": "true"}, (0, None, 21)), ({"window": "1"}, (3, 4, 6))],
+    [
+        ({}, (31, 42, 50)),
+        ({"causal": "true"}, (0, None, 21)),
+        ({"window": "1"}, (3, 4, 6)),
+        ({"texture": "true"}, (31, None, 50)),
+    ],
 )
 def test_lookahead_lookback_and_window_follow_from_the_settings(
     settings: dict[str, str], expected: tuple[Any, ...]

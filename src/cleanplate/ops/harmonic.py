@@ -15,7 +15,7 @@ import numpy as np
 from cleanplate.ops.masks import bounding_box
 
 _SWEEPS = 8
-_NINE_POINT = np.array([[1, 4, 1], [4, 0, 4], [1, 4, 1]], np.float32) / 20
+NINE_POINT = np.array([[1, 4, 1], [4, 0, 4], [1, 4, 1]], np.float32) / 20
 
 
 def harmonic_fill(values: np.ndarray, hole: np.ndarray, empty: float = 0.0) -> np.ndarray:
@@ -60,7 +60,7 @@ def _solve(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     mask = hole.astype(np.uint8)
     solved = cv2.copyTo(start, mask, values).reshape(values.shape)
     for _ in range(_SWEEPS):
-        mean = cv2.filter2D(solved, -1, _NINE_POINT, borderType=cv2.BORDER_REPLICATE)
+        mean = cv2.filter2D(solved, -1, NINE_POINT, borderType=cv2.BORDER_REPLICATE)
         solved = cv2.copyTo(mean, mask, solved).reshape(values.shape)
     return solved
 

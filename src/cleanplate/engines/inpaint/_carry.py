@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cleanplate.engines.inpaint._invent import Inventor
 from cleanplate.engines.inpaint._plates import (
     Plate,
     connect,
@@ -46,8 +47,9 @@ class Plan:
 class Carrier:
     """The state of one shot. ``add`` each frame, then ``finish`` as many as can be."""
 
-    def __init__(self, plan: Plan, reach: int, causal: bool, pool: Executor) -> None:
+    def __init__(self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor) -> None:
         self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
+        self._inventor = Inventor(reach) if texture else None
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
         self._filled: dict[int, np.ndarray] = {}
@@ -87,7 +89,10 @@ class Carrier:
         ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
         self._follow_future(self._full, range(ready.start, self._added), self._plan.strides)
         pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full), ready)
-        self._filled.update(zip(ready, pictures, strict=True))
+        for n, picture in zip(ready, pictures, strict=True):
+            if self._inventor is not None:
+                picture = self._inventor.add(self._full[n], self._full, picture)
+            self._filled[n] = picture
         self._synthesised = ready.stop
 
         done = range(self._finished, max(ready.stop - steady_ahead, self._finished))

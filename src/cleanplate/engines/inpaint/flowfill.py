@@ -42,6 +42,9 @@ class Settings:
     )
     causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
 
+    texture: bool = setting(
+        False, "Invent texture, copied from the surroundings, for what no frame shows."
+    )
     grain: bool = setting(False, "Give the fill the grain of the picture around it.")
 
     def __post_init__(self) -> None:
@@ -74,7 +77,8 @@ class Engine:
     @property
     def lookback(self) -> int | None:
         """Background from the window; flow there from rough fills, which have a window, too."""
-        return None if self.settings.causal else 2 * self.settings.window + SWEEPS
+        recursive = self.settings.causal or self.settings.texture
+        return None if recursive else 2 * self.settings.window + SWEEPS
 
     @property
     def window(self) -> int | None:
@@ -88,7 +92,7 @@ class Engine:
 
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
-        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, pool)
+        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
         held: deque[MaskedFrame] = deque()
         for masked in shot:
             held.append(masked)
