@@ -18,9 +18,11 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #8884; }
 th:first-child, td:first-child { text-align: left; }
 tr:last-child { font-weight: 600; }
-figure { display: inline-block; margin: 0 .4rem .4rem 0; }
+.frame { display: flex; gap: .4rem; margin: .4rem 0; }
+figure { flex: 0 1 300px; margin: 0; }
+img { width: 100%; display: block; }
 figcaption { font-size: 12px; opacity: .75; }
-svg { display: block; max-width: 100%; }
+svg { display: block; max-width: 900px; }
 pre { overflow: auto; font-size: 12px; }
 """
 _PLOT = (900, 120)
@@ -112,7 +114,7 @@ def _plot(values: Sequence[float | None], cuts: Sequence[int], label: str) -> st
 def _worst(row: dict[str, Any], task: str) -> str:
     titles = TITLES if task == "inpaint" else ("green right, red missed, blue too much",)
     return (
-        "<div>"
+        "<div class=frame>"
         + "".join(
             f"<figure><img src='{picture}' alt='{html.escape(title)}'>"
             f"<figcaption>frame {row['frame']}: {html.escape(title)}</figcaption></figure>"
