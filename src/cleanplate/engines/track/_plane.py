@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ PLAIN = 0.05  # share of texture below which a margin is looked at
 MARGIN = 0.1  # of the object's size
 KEYS = 8  # stored views at most
 KEY_SCALE = 1.25  # apart
+STRETCH = 4.0  # most change of the side ratio of a thing that was never lost
+GROWTH = 1.4  # most change of the size from one frame to the next
 COAST = 0.85  # of the velocity is kept in each frame in which nothing is seen
 
 
@@ -171,7 +173,13 @@ class Plane:
         if not guesses or max(g.score for g in guesses) < 0.6:
             coasted = planes.translation(*self.velocity) @ self.pose
             guesses.append(self._anchored(picture, coasted))
-        return max(guesses, key=lambda guess: guess.score)
+        steps = [guess for guess in guesses if self._is_step(guess)]
+        return max(steps or [self._nowhere(picture)], key=lambda guess: guess.score)
+
+    def _nowhere(self, picture: Picture) -> Guess:
+        """The old pose, not believed."""
+        likeness = compare(picture, self.pose, self._key(self.pose), self.extent)
+        return Guess(self.pose, replace(likeness, score=0.0, visible=0.0))
 
     def _stay(self, picture: Picture) -> Guess:
         """The plane about where it was last seen, or would be by now, or was found just now."""
@@ -187,9 +195,21 @@ class Plane:
         guesses = [self._anchored(picture, place.pose, place.inliers) for place in found[:3]]
         if not guesses or max(g.score for g in guesses) < CONTENT:
             sweep = _search.by_sweep(picture, self._key(self.trusted), self.trusted, self.extent)
-            swept = [self._anchored(picture, place.pose) for place in sweep]
-            guesses += [g for g in swept if g.score > 0.62 and g.likeness.visible > 0.5]
-        return [g for g in guesses if _search.is_plausible(g.pose, self.extent)]
+            guesses += [self._anchored(picture, place.pose) for place in sweep]
+        return [guess for guess in guesses if self._is_return(guess)]
+
+    def _is_return(self, guess: Guess) -> bool:
+        """Whether a place far from the last one may be believed: look-alikes are common."""
+        likeness = guess.likeness
+        alike = likeness.score > 0.62 and likeness.visible > 0.6 and likeness.inside > 0.35
+        matched = likeness.score > 0.45 and guess.inliers >= 12
+        return (alike or matched) and _search.is_plausible(guess.pose, self.extent)
+
+    def _is_step(self, guess: Guess) -> bool:
+        """Whether the plane can have got there, in that shape, within one frame."""
+        growth = self._side(guess.pose) / max(self._side(self.pose), 1e-6)
+        shaped = _search.is_plausible(guess.pose, self.extent, STRETCH)
+        return shaped and 1 / GROWTH < growth < GROWTH
 
     def _anchored(self, picture: Picture, pose: np.ndarray, inliers: int = 0) -> Guess:
         """``pose``, or better what becomes of it by alignment with the nearest stored view."""

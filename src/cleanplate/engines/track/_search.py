@@ -20,6 +20,8 @@ PEAKS = 3
 SWEEP_SIZE = 480  # px, long side of the picture that the template is swept over
 STRETCH = 2.0  # most change of the side ratio that is believed of a thing found again
 
+LEAST_ANGLE = 0.35  # least sine of a corner's angle
+
 
 @dataclass(slots=True, eq=False)
 class Found:
@@ -99,14 +101,22 @@ def by_sweep(
     return places
 
 
-def is_plausible(pose: np.ndarray, extent: np.ndarray) -> bool:
-    """Whether a thing found again has kept about its side ratio and is seen from the front."""
+def is_plausible(pose: np.ndarray, extent: np.ndarray, stretch: float = STRETCH) -> bool:
+    """Whether the plane is seen from the front, with about its own side ratio, not folded up."""
     quad = planes.apply(pose, corners(extent))
     if not planes.is_convex(quad):
         return False
     width, height = planes.sides(quad)
     change = (width / height) / (extent[0] / extent[1])
-    return 1 / STRETCH < change < STRETCH
+    edges = np.roll(quad, -1, axis=0) - quad
+    lengths = np.linalg.norm(edges, axis=1)
+    opposite = np.maximum(lengths / np.roll(lengths, 2), np.roll(lengths, 2) / lengths)
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    upright = turns / (lengths * np.roll(lengths, -1))
+    return bool(
+        1 / stretch < change < stretch and opposite.max() < stretch and upright.min() > LEAST_ANGLE
+    )
 
 
 def _render(
