@@ -16,12 +16,19 @@ import numpy as np
 
 from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.jobs import prompting, tracking
+from cleanplate.jobs import lettering, prompting, tracking
 from cleanplate.jobs.measure import Measured, measured
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import Report, Timed, versions
 from cleanplate.jobs.runtime import check_device, resolve
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
+from cleanplate.jobs.settings import (
+    LETTERS,
+    WHOLE_BOX,
+    EngineSettings,
+    MaskSettings,
+    RegionSettings,
+    SpanSettings,
+)
 from cleanplate.jobs.work import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderSettings, choose_encoder
@@ -124,6 +131,11 @@ def _check(order: Order) -> None:
                 f"{out.path} exists; add --overwrite to replace it, or give another name."
             )
     _check_engine_fields(order.settings)
+    engines = order.settings.engines
+    if order.settings.masks.overlay == LETTERS and engines.tracker_name != "fixed":
+        raise InputError(
+            "--overlay letters is for what does not move; add --static, or leave it out."
+        )
     if order.masks is None and not order.prompts:
         raise InputError(
             "Nothing says what to remove; point at it with --box X0,Y0,X1,Y1 or --point X,Y, or "
@@ -253,16 +265,30 @@ class _Job:
         create = partial(self._engine, "segment")
         self.progress.start("segment", None)
         keys = prompting.key_masks(self.clip, wanted, segmenter, create)
+        still = self._is_still(wanted)
+        mask = self._lettered(_overlaid(keys.values()), span) if still else None
         self.progress.finish()
-        if self._is_still(wanted):
+        if mask is not None:
             exact = prompting.is_exact(self.order.prompts, segmenter)
-            return constant_masks(_overlaid(keys.values()), found.count, "the prompts"), exact
+            return constant_masks(mask, found.count, "the prompts"), exact
         return self._tracked(keys, found, span), False
 
     def _is_still(self, wanted: dict[int, list[Prompt]]) -> bool:
         """Whether one mask serves the whole clip: nothing moves, no object is prompted twice."""
         ids = [prompt.object_id for prompts in wanted.values() for prompt in prompts]
         return self.settings.engines.tracker_name == "fixed" and len(set(ids)) == len(ids)
+
+    def _lettered(self, mask: np.ndarray, span: tracking.Span) -> np.ndarray:
+        """``mask`` with letters in place of boxes, as far as the settings say so."""
+        engines, how = self.settings.engines, self.settings.masks.overlay
+        if how == WHOLE_BOX:
+            return mask
+        boxes = prompting.lone_boxes(self.order.prompts, engines.segmenter, mask.shape)
+        mask, verdicts = lettering.lettered(self.clip, mask, boxes, span, how)
+        for verdict in verdicts:
+            self.progress.note(verdict.sentence)
+        self.report.overlays = [asdict(verdict) for verdict in verdicts]
+        return mask
 
     def _tracked(self, keys: dict[int, np.ndarray], found: Survey, span: tracking.Span) -> Masks:
         folder, path = self.work.folder("track"), self.work.path / "masks.mkv"

@@ -11,7 +11,8 @@ import numpy as np
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO
-from cleanplate.types import Prompt
+from cleanplate.ops.masks import clipped
+from cleanplate.types import Box, Prompt
 
 if TYPE_CHECKING:
     from cleanplate.media.picture import Picture
@@ -69,6 +70,16 @@ def _together(one: Prompt, other: Prompt) -> Prompt:
 def is_exact(prompts: Iterable[Prompt], segmenter: str) -> bool:
     """Whether the user drew the outlines: lone boxes and masks, taken as they are."""
     return all(chosen(prompt, segmenter) in (None, BOX) for prompt in prompts)
+
+
+def lone_boxes(prompts: Iterable[Prompt], segmenter: str, shape: tuple[int, ...]) -> dict[int, Box]:
+    """The boxes that are taken as they are drawn, by object id, inside a picture of ``shape``."""
+    boxes = {
+        prompt.object_id: clipped(prompt.box, shape[1], shape[0])
+        for prompt in prompts
+        if prompt.box is not None and prompt.is_lone_box and chosen(prompt, segmenter) == BOX
+    }
+    return {object_id: box for object_id, box in boxes.items() if box is not None}
 
 
 def chosen(prompt: Prompt, segmenter: str) -> str | None:

@@ -40,6 +40,8 @@ class Report:
     """Index in the source of the output's first frame."""
     shot_cuts: list[int] = field(default_factory=list)
     """First frame, in the source, of each shot but the first."""
+    overlays: list[dict[str, Any]] = field(default_factory=list)
+    """For each still box whether its letters or all of it was removed, and why."""
     regions: list[dict[str, int]] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
     """For each tracked frame its time and the confidence and state of each object."""

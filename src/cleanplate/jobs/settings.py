@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cleanplate.settings import check, setting
 
 AUTO = "auto"
+LETTERS, WHOLE_BOX = "letters", "box"  # what of a still box is removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class EngineSettings:
 class MaskSettings:
     """How an outline becomes the pixels that change."""
 
+    overlay: str = setting(
+        AUTO,
+        "What of a --static box is removed: letters are the shapes in it that stay while the "
+        "picture behind moves, box is all of it; auto takes the letters where they are clear.",
+        choices=(AUTO, LETTERS, WHOLE_BOX),
+    )
     grow: int | None = setting(
         None,
         "Grow every mask; by default what cleanplate outlined or followed grows by 1/180 of the "

@@ -1,0 +1,100 @@
+"""Letters in place of the boxes drawn around burned-in overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cleanplate.errors import InputError
+from cleanplate.jobs.settings import LETTERS, WHOLE_BOX
+from cleanplate.ops.masks import clipped, shifted
+from cleanplate.ops.overlay import find_letters, most_frames
+from cleanplate.types import Box
+
+if TYPE_CHECKING:
+    from cleanplate.jobs.tracking import Span
+    from cleanplate.media.picture import Picture
+    from cleanplate.media.read import Clip
+
+_LEAST_AROUND = 16  # px of surroundings that tell whether the camera moves
+_SEEK = 60  # frames: samples further apart are sought, nearer ones are read through
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one box."""
+
+    object_id: int
+    mask: str
+    """``letters`` or ``box``."""
+    share: float
+    """The part of the box that is removed, 0..1."""
+    doubt: str
+    """What speaks for the box; empty when nothing does."""
+
+    @property
+    def sentence(self) -> str:
+        if self.mask == LETTERS:
+            return f"Object {self.object_id}: its letters, {self.share:.0%} of the box, are filled."
+        return f"Object {self.object_id}: the whole box is filled, since {self.doubt}."
+
+
+def lettered(
+    clip: Clip, mask: np.ndarray, boxes: Mapping[int, Box], span: Span, how: str
+) -> tuple[np.ndarray, list[Verdict]]:
+    """``mask`` with each of ``boxes`` narrowed to its letters where these are clear.
+
+    Args:
+        clip: the clip.
+        mask: (H, W) uint8, value = object id.
+        boxes: by object id.
+        span: the frames from which the overlay is to be removed.
+        how: ``auto``, or ``letters`` to take them in spite of doubts.
+
+    Raises:
+        InputError: letters are demanded and none were found.
+    """
+    narrowed, verdicts = mask.copy(), []
+    for object_id, box in boxes.items():
+        reach = max(_LEAST_AROUND, box.height // 2)
+        room = clipped(
+            Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach),
+            *reversed(mask.shape),
+        )
+        assert room is not None  # it holds the box
+        frames = list(sampled(clip, span, room))
+        letters = find_letters(frames, shifted(box, -room.x0, -room.y0), mask[room.slices] > 0)
+        if how == LETTERS and not letters.mask.any():
+            raise InputError(
+                f"No letters were found in the box of object {object_id}; {letters.doubt}. Leave "
+                "--overlay out to remove the whole box."
+            )
+        if letters.doubt and how != LETTERS:
+            verdicts.append(Verdict(object_id, WHOLE_BOX, 1.0, letters.doubt))
+            continue
+        part = narrowed[box.slices]
+        part[(part == object_id) & ~letters.mask] = 0
+        verdicts.append(Verdict(object_id, LETTERS, letters.share, letters.doubt))
+    return narrowed, verdicts
+
+
+def sampled(clip: Clip, span: Span, room: Box) -> Iterator[np.ndarray]:
+    """``room`` of some frames spread evenly over ``span``: (h, w, 3) uint8 RGB."""
+    count = min(most_frames(room.width, room.height), span.stop - span.start)
+    wanted = np.linspace(span.start, span.stop - 1, count).round().astype(int).tolist()
+    for picture in _pictures(clip, wanted):
+        yield picture.rgb(room)
+
+
+def _pictures(clip: Clip, wanted: list[int]) -> Iterator[Picture]:
+    if wanted[-1] - wanted[0] > _SEEK * len(wanted):
+        for index in wanted:
+            yield from clip.pictures(index, index + 1)
+        return
+    chosen = set(wanted)
+    for picture in clip.pictures(wanted[0], wanted[-1] + 1):
+        if picture.index in chosen:
+            yield picture
