@@ -15,7 +15,7 @@ import pytest
 from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.evaluation.masks import hole_masks
-from cleanplate.evaluation.metrics import hole_psnr, warping_error
+from cleanplate.evaluation.measures import hole_psnr, hole_warping
 from cleanplate.types import Frame, MaskedFrame
 
 WIDTH, HEIGHT = 160, 112
@@ -136,7 +136,7 @@ def test_the_fill_is_steadier_than_frame_by_frame_painting() -> None:
     images = pan(20)
     masks = [box_mask(60, 40)] * 20
     ours, theirs = (
-        warping_error(images, filled_by(name, clip(images, masks)), masks)
+        hole_warping(images, filled_by(name, clip(images, masks)), masks)
         for name in ("flowfill", "telea")
     )
     assert ours < 0.35 * theirs

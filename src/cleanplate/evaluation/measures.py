@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -99,3 +100,22 @@ def warping(change: np.ndarray) -> tuple[float, int]:
 def flicker(change: np.ndarray, true_change: np.ndarray) -> tuple[float, int]:
     """(sum of absolute differences between the fill's change and the truth's, how many)."""
     return float(np.sum(np.abs(change.astype(np.float64) - true_change))), change.size
+
+
+def hole_psnr(
+    truth: Sequence[np.ndarray], results: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+) -> float:
+    """PSNR in dB over all masked samples of all frames together."""
+    errors = [hole_error(*frame) for frame in zip(truth, results, masks, strict=True)]
+    return decibels(sum(total for total, _ in errors) / sum(count for _, count in errors))
+
+
+def hole_warping(
+    truth: Sequence[np.ndarray], results: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+) -> float:
+    """Mean squared change of a fill along the true motion, over all pairs of one shot's frames."""
+    changes = [
+        warping(Motion(truth[t], truth[t + 1], masks[t]).change(results[t], results[t + 1]))
+        for t in range(len(truth) - 1)
+    ]
+    return sum(total for total, _ in changes) / sum(count for _, count in changes)

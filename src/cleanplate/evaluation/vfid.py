@@ -67,8 +67,10 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """
     mean = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
     one, other = (features - features.mean(axis=0) for features in (real, fake))
-    # The eigenvalues of S1 S2 are the squared singular values of the product of the deviations.
+    # The eigenvalues of S1 S2 are the squared singular values of the product of the deviations;
+    # their triangular factors have the same, and are no larger than d x d.
     scale = np.sqrt((len(real) - 1) * (len(fake) - 1))
-    roots = np.linalg.svd(one @ other.T, compute_uv=False).sum() / scale
+    small, smaller = (np.linalg.qr(deviations, mode="r") for deviations in (one, other))
+    roots = np.linalg.svd(small @ smaller.T, compute_uv=False).sum() / scale
     traces = np.sum(one**2) / (len(real) - 1) + np.sum(other**2) / (len(fake) - 1)
     return float(mean + traces - 2 * roots)
