@@ -44,7 +44,6 @@ def check(settings: Any) -> None:
 
     Call it in ``__post_init__``: a settings object that exists is valid.
     """
-    name = type(settings).__name__
     for field in dataclasses.fields(settings):
         value, rules = getattr(settings, field.name), field.metadata
         if value is None:
@@ -52,14 +51,14 @@ def check(settings: Any) -> None:
         low, high, choices = rules.get("low"), rules.get("high"), rules.get("choices")
         if choices is not None and value not in choices:
             wanted = ", ".join(str(c) for c in choices)
-            raise InputError(f"{name}.{field.name} is {value!r}; choose one of: {wanted}.")
+            raise InputError(f"Setting {field.name} is {value!r}; choose one of: {wanted}.")
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = " and ".join(
                 f"{word} {bound}"
                 for word, bound in (("at least", low), ("at most", high))
                 if bound is not None
             )
-            raise InputError(f"{name}.{field.name} is {value}; it must be {bounds}.")
+            raise InputError(f"Setting {field.name} is {value}; it must be {bounds}.")
 
 
 def parse(cls: type[T], values: Mapping[str, str]) -> T:

@@ -61,6 +61,10 @@ def test_a_mask_prompt_is_read_from_its_file(tmp_path: Path) -> None:
         (["--object", "0"], "1 to 255"),
         (["--object", "x"], "1 to 255"),
         (["--box"], "needs a value"),
+        (["--box", "-o", "out.mp4"], "needs a value"),
+        (["--box", "nan,1,2,3"], "X0,Y0,X1,Y1"),
+        (["--box", "0,0,1e999,3"], "X0,Y0,X1,Y1"),
+        (["--point", "nan,3"], "X,Y"),
     ],
 )
 def test_a_prompt_that_does_not_parse_says_what_was_expected(args: list[str], words: str) -> None:

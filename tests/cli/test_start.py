@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanplate.cli import main
 from cleanplate.cli.docs import text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,8 +56,10 @@ def test_the_page_of_commands_is_current() -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["remove"], 2, ""),
-        (["fly"], 2, ""),
+        (["remove"], 2, "Missing argument 'CLIP'; see cleanplate remove --help."),
+        (["fly"], 2, "No such command 'fly'"),
+        (["compare", "a", "b", "-o", "c.png", "--frames", "0"], 2, "--frames"),
+        (["remove", "clip.mp4", "-o", "c.mp4", "--grow", "x"], 2, "--grow"),
         (["info", "no-such-file.mp4"], 2, "no-such-file.mp4"),
         (["info", str(ROOT / "pyproject.toml")], 1, "pyproject.toml"),
         (["engines"], 0, ""),
@@ -69,3 +72,35 @@ def test_exit_codes_tell_what_was_typed_from_what_went_wrong(
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == (code != 0), "an error is one sentence"
+
+
+def test_no_command_is_a_wish_for_help() -> None:
+    done = run(str(PROGRAM))
+    assert done.returncode == 2
+    assert "Usage: cleanplate" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_defect_is_a_sentence_and_with_debug_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("cleanplate.media.read.open_clip", broken)
+    for arguments, traced in ((["info", "x"], False), (["info", "x", "--debug"], True)):
+        monkeypatch.setattr(sys, "argv", ["cleanplate", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 1
+        said = capsys.readouterr().err
+        assert "ZeroDivisionError: division by zero" in said
+        assert ("Traceback" in said) == traced
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    listing = subprocess.run(
+        f"{PROGRAM} engines --json | head -c 1", shell=True, capture_output=True, text=True
+    )
+    assert (listing.stdout, listing.stderr) == ("[", "")

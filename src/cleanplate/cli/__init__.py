@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Any
 
 import typer
 
@@ -18,6 +19,10 @@ _COMMANDS = (
     *("remove", "segment", "track", "inpaint"),
     *("info", "compare", "evaluate", "engines", "demo"),
 )
+
+_STOPPED = 130  # as shells say it
+# The root of typer's usage errors, which it does not export.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="cleanplate",
@@ -48,27 +53,47 @@ def main() -> None:
     debug = "--debug" in arguments
     code = 0
     try:
-        app([one for one in arguments if one != "--debug"])
-    except SystemExit as stop:  # typer's own: usage errors are 2
-        code = stop.code if isinstance(stop.code, int) else 1
+        code = app([one for one in arguments if one != "--debug"], standalone_mode=False) or 0
+        sys.stdout.flush()
     except (KeyboardInterrupt, CancelledError):
-        code = 130
+        code = _STOPPED
         _say("Stopped. What is finished is kept: run the same command again to go on.", debug)
-    except CleanplateError as error:
-        code = 2 if isinstance(error, InputError) else 1
-        _say(f"Error: {error}", debug)
-    except OSError as error:
-        code = 1
-        _say(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), debug)
-    sys.stdout.flush()
+    except BrokenPipeError:
+        code = 1  # whoever read the output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001  the last door: a person gets a sentence, not a trace
+        code, sentence = _sentence(error)
+        _say(sentence, debug)
     sys.stderr.flush()
-    if code == 130:
+    if code == _STOPPED:
         # A thread in the middle of a long computation would hold the program up for seconds.
         os._exit(code)
     sys.exit(code)
 
 
+def _sentence(error: Exception) -> tuple[int, str]:
+    """The exit code of an error, and what a person is told."""
+    if isinstance(error, _UsageError):
+        return _usage(error)
+    if isinstance(error, CleanplateError):
+        return 2 if isinstance(error, InputError) else 1, f"Error: {error}"
+    if isinstance(error, OSError):
+        return 1, f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    return 1, (
+        f"Error: cleanplate met what it did not expect ({type(error).__name__}: {error}); it is a "
+        "defect: please report it with what --debug shows."
+    )
+
+
+def _usage(error: Any) -> tuple[int, str]:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return 2, error.ctx.get_help()  # typer's prints by itself and returns nothing
+    command = error.ctx.command_path if error.ctx is not None else "cleanplate"
+    return 2, f"Error: {error.format_message().rstrip('.')}; see {command} --help."
+
+
 def _say(message: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    print(message, file=sys.stderr)
+    if message:
+        print(message, file=sys.stderr)

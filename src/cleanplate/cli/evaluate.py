@@ -156,7 +156,9 @@ def _show(run: Any, out: str, quiet: bool, json: bool) -> None:
     columns = [name for name in report["total"] if name not in ("frames_without_hole",)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
-        table.add_column(name.replace("_", " "), justify="left" if name == "name" else "right", no_wrap=True)
+        table.add_column(
+            name.replace("_", " "), justify="left" if name == "name" else "right", no_wrap=True
+        )
     for row in [*report["videos"], report["total"]]:
         table.add_row(*(cell(row.get(name)) for name in columns))
     if not quiet:

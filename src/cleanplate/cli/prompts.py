@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,7 +61,7 @@ def split(args: list[str]) -> tuple[list[Word], list[str]]:
             continue
         if not equals:
             value = next(rest, "")
-        if not value:
+        if not value or value.startswith("--") or value == "-o":
             raise InputError(f"{flag} needs a value; see --help.")
         words.append(Word(flag, value))
     return words, others
@@ -116,6 +117,6 @@ def _numbers(flag: str, value: str, count: int) -> list[float]:
         numbers = [float(part) for part in value.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise InputError(f"{flag} {value} is not of the form {form}[@T], in pixels.")
     return numbers
