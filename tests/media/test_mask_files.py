@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.errors import InputError, MaskError
+from cleanplate.errors import CleanplateError, InputError, MaskError
 from cleanplate.media.mask_files import (
     frame_numbers,
     numbered,
@@ -158,3 +158,45 @@ def test_what_is_not_there_or_holds_nothing_is_said(tmp_path: Path) -> None:
         open_masks(tmp_path / "none", range(3), *SIZE)
     with pytest.raises(InputError, match="holds no PNG"):
         open_masks(tmp_path, range(3), *SIZE)
+
+
+@pytest.mark.parametrize("name", ["m.mkv", "m.mp4", "m.npz", "m.png", "m.txt"])
+@pytest.mark.parametrize("content", [b"", b"no masks at all " * 99, bytes(range(256)) * 20])
+def test_what_is_no_mask_file_is_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CleanplateError, match=name):
+        read_all(path, 3)
+
+
+def test_a_truncated_mask_track_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "masks.mkv"
+    write_mask_track(path, ((Fraction(i), mask) for i, mask in enumerate(ids(9))), Fraction(1))
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(MaskError, match=r"masks\.mkv (holds|are damaged)"):
+        read_all(path, 9)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        [],
+        [np.zeros((31, 45), np.uint8), np.zeros((9, 9), np.uint8)],
+        [np.array([{}], dtype=object)],
+        [np.full((3, 31, 45), 0.5)],
+        [np.full((3, 31, 45), np.nan)],
+        [np.full((3, 31, 45), -1)],
+        [np.full((3, 31, 45), "x")],
+        [np.zeros((3, 31, 45, 3), np.uint8)],
+    ],
+)
+def test_arrays_that_are_no_masks_are_refused(tmp_path: Path, arrays: list[np.ndarray]) -> None:
+    np.savez(tmp_path / "m.npz", *arrays)
+    with pytest.raises(MaskError, match=r"m\.npz"):
+        read_all(tmp_path / "m.npz", 3)
+
+
+def test_hidden_files_beside_masks_are_left_alone(tmp_path: Path) -> None:
+    write_mask_folder(tmp_path, ids(3))
+    (tmp_path / "._00001.png").write_bytes(b"a file manager's own")
+    assert_equal(read_all(tmp_path, 3), ids(3))

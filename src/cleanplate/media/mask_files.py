@@ -9,15 +9,17 @@ error that names both.
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import av.error
 import numpy as np
+from av.error import FFmpegError
 
-from cleanplate.errors import InputError, MaskError
+from cleanplate.errors import InputError, MaskError, MediaError
+from cleanplate.media.decode import open_container
 from cleanplate.media.images import find_images
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
 from cleanplate.ops.publish import publishing
@@ -154,7 +156,8 @@ def frame_numbers(source: Path, count: int) -> Sequence[int]:
 
 
 def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
-    names = [entry.name for entry in path.iterdir() if entry.suffix.lower() == _PNG]
+    files_here = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+    names = [entry.name for entry in files_here if entry.suffix.lower() == _PNG]
     if not names:
         raise InputError(
             f"The folder {path} holds no PNG; masks are PNG files, one for each frame."
@@ -179,10 +182,14 @@ def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Mask
 
 
 def _arrays(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = [archive[name] for name in archive.files]
-    if not arrays:
-        raise MaskError(f"{path} holds no array; expected (N, H, W) or (H, W) masks.")
+    arrays = _loaded(path)
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1:
+        listed = ", ".join(map(str, sorted(shapes))) or "none"
+        raise MaskError(
+            f"{path} holds arrays of these shapes: {listed}; expected one of (N, H, W), or (H, W) "
+            "for each frame."
+        )
     stack = arrays[0] if len(arrays) == 1 else np.stack(arrays)
     if stack.ndim == 2:
         mask = sized(as_ids(stack, str(path)), width, height, str(path))
@@ -200,6 +207,17 @@ def _arrays(path: Path, numbers: Sequence[int], width: int, height: int) -> Mask
     return Masks(str(path), read)
 
 
+def _loaded(path: Path) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return [archive[name] for name in archive.files]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise MaskError(
+            f"{path} cannot be read as arrays of numbers; expected what numpy.savez writes, "
+            "without objects."
+        ) from error
+
+
 # --- single pictures ---------------------------------------------------------------------------
 
 
@@ -213,10 +231,10 @@ def read_mask_image(path: Path) -> np.ndarray:
         MaskError: its colours are not a mask's.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             frame = next(container.decode(video=0), None)
-    except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise MaskError(f"{path} cannot be read as a picture ({error}); expected a PNG.") from error
+    except (MediaError, FFmpegError, OSError, IndexError) as error:
+        raise MaskError(f"{path} cannot be read as a picture; expected a PNG.") from error
     if frame is None:
         raise MaskError(f"{path} holds no picture; expected a PNG.")
     if frame.format.name == "pal8":
@@ -244,7 +262,12 @@ def as_ids(values: np.ndarray, name: str) -> np.ndarray:
     """
     if values.dtype == bool:
         return values.astype(np.uint8)
-    present = np.unique(values)
+    present = np.unique(values) if values.dtype.kind in "uif" else None
+    if present is None or (present != np.floor(present)).any():
+        raise MaskError(
+            f"The mask {name} holds {values.dtype} values that are no whole numbers; object ids "
+            "are 0 to 255."
+        )
     if len(present) and (present[0] < 0 or (present[-1] > 255 and set(present) - {0, 65535})):
         raise MaskError(
             f"The mask {name} holds values from {present[0]} to {present[-1]}; object ids are 0 "

@@ -7,14 +7,18 @@ without the others, and players show it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from cleanplate.errors import MaskError
+from cleanplate.media.decode import open_container, reason
 from cleanplate.ops.publish import publishing
 
 _TIME_BASE = Fraction(1, 1000)  # Matroska's own
@@ -55,10 +59,14 @@ def write_mask_track(
 
 
 def is_mask_track(path: Path) -> bool:
-    """Whether ``path`` is a video whose grey values are object ids, unharmed by compression."""
+    """Whether ``path`` is a video whose grey values are object ids, unharmed by compression.
+
+    Raises:
+        MediaError: it is no video at all.
+    """
     if path.suffix.lower() not in (".mkv", ".nut", ".avi", ".mov"):
         return False
-    with av.open(str(path)) as container:
+    with open_container(path) as container:
         video = container.streams.video
         return (
             bool(video)
@@ -67,12 +75,30 @@ def is_mask_track(path: Path) -> bool:
         )
 
 
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[Iterator[av.VideoFrame]]:
+    """The frames of the masks in ``path``; what FFmpeg cannot do is a MaskError."""
+    try:
+        with open_container(path) as container:
+            if not container.streams.video:
+                raise MaskError(f"{path} holds no pictures; expected the masks of a clip.")
+            stream: VideoStream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container.decode(stream)
+    except FFmpegError as error:
+        raise MaskError(
+            f"The masks in {path} are damaged ({reason(error)}); make them again."
+        ) from error
+
+
 def read_mask_track(path: Path, start: int = 0) -> Iterator[np.ndarray]:
-    """The masks from frame ``start`` on: (H, W) uint8, value = object id."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for index, frame in enumerate(container.decode(stream)):
+    """The masks from frame ``start`` on: (H, W) uint8, value = object id.
+
+    Raises:
+        MaskError: the file is damaged.
+    """
+    with _decoding(path) as frames:
+        for index, frame in enumerate(frames):
             if index >= start:
                 yield frame.to_ndarray(format="gray")
 
@@ -84,12 +110,10 @@ def read_video_masks(path: Path) -> Iterator[np.ndarray]:
         (H, W) uint8, 1 where the picture is brighter than the middle.
 
     Raises:
-        MaskError: a frame has too much grey to be a mask.
+        MaskError: a frame has too much grey to be a mask, or the file is damaged.
     """
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for index, frame in enumerate(container.decode(stream)):
+    with _decoding(path) as frames:
+        for index, frame in enumerate(frames):
             grey = frame.to_ndarray(format="gray")
             between = np.count_nonzero((grey > 64) & (grey < 192)) / grey.size
             if between > 0.1:
