@@ -19,8 +19,10 @@ from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import Report
-from cleanplate.media.read import open_clip
+from cleanplate.jobs.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.read import open_clip
+from cleanplate.ops.publish import check_target
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -124,9 +126,14 @@ def segment(
         MediaError: a clip that cannot be read.
     """
     target = None if out is None else Path(out)
-    if target is not None and target.exists() and not overwrite:
-        raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
+    if target is not None:
+        if target.suffix.lower() != ".png":
+            raise InputError(f"The mask is written as a PNG and {out} is none; give a .png name.")
+        check_target(target, overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
+    check_device(chosen.engines)
+    for name in chosen.engine_fields.keys() - {segmenter}:
+        raise InputError(f"There is nothing to set of {name!r} here; {segmenter} outlines.")
     with open_clip(Path(clip)) as opened:
         frame, wanted = prompting.single_frame(opened, prompts)
         engine, _ = job.engine("segment", segmenter, chosen)

@@ -34,15 +34,13 @@ def compare(
     """Put the frames side by side, zoomed on the mask, the most suspect first; or wipe over all."""
     from pathlib import Path
 
-    from cleanplate.errors import InputError
     from cleanplate.evaluation.compare import write_comparison
+    from cleanplate.ops.publish import check_target
 
-    target = Path(out)
-    if target.exists() and not overwrite:
-        raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
-    ranked = write_comparison(
-        Path(before), Path(after), None if masks is None else Path(masks), target, frames
-    )
+    given = None if masks is None else Path(masks)
+    sources = [Path(one) for one in (before, after, masks) if one is not None]
+    check_target(Path(out), overwrite, *sources)
+    ranked = write_comparison(Path(before), Path(after), given, Path(out), frames)
     if not quiet:
         listed = ", ".join(str(one.index) for one in ranked[:frames])
         typer.echo(f"{out}: look first at frames {listed}", err=True)

@@ -54,4 +54,4 @@ def inpaint(
             **values,
         )
 
-    work.show(run, report, quiet, json)
+    work.show(run, report, quiet, json, overwrite, clip, out, masks)

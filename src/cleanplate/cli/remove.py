@@ -67,4 +67,4 @@ def remove(
             **values,
         )
 
-    work.show(run, report, quiet, json)
+    work.show(run, report, quiet, json, overwrite, clip, out, masks, save_masks)

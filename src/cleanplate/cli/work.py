@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cleanplate.cli import prompts
-from cleanplate.errors import CancelledError
+from cleanplate.errors import CancelledError, InputError
+from cleanplate.ops.publish import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +58,27 @@ ObjectOption = Annotated[
 
 
 def show(
-    work: Callable[[Any], Report], report_file: str | None, quiet: bool, as_json: bool
+    work: Callable[[Any], Report],
+    report_file: str | None,
+    quiet: bool,
+    as_json: bool,
+    overwrite: bool,
+    *others: str | None,
 ) -> None:
-    """Run ``work`` with a progress display, then conclude and write the report."""
+    """Run ``work`` with a progress display, then conclude and write the report.
+
+    Args:
+        work: does it, telling the progress that it is given.
+        report_file: where the report goes.
+        quiet: say nothing but errors.
+        as_json: print the report.
+        overwrite: a report that exists may be replaced.
+        others: the files that the command reads and writes: none of them can be the report.
+    """
     from cleanplate.cli.show import Bars, conclude
 
+    if report_file is not None:
+        _check_report(Path(report_file), overwrite, [Path(one) for one in others if one])
     with Bars(quiet or as_json) as bars:
         try:
             report = work(bars)
@@ -70,3 +87,9 @@ def show(
     if report_file is not None:
         report.write(Path(report_file))
     conclude(report, bars, as_json)
+
+
+def _check_report(path: Path, overwrite: bool, others: list[Path]) -> None:
+    if any(path.resolve() == other.resolve() for other in others):
+        raise InputError(f"The report would replace {path}; give --report another name.")
+    check_target(path, overwrite)

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from cleanplate.errors import InputError
 from cleanplate.ops.publish import write_text
 
 _IDENTITY = "job.json"
@@ -54,7 +55,13 @@ class WorkFolder:
 
 
 def identity(path: Path) -> list[Any]:
-    """What tells a file or folder from what it was: cheap enough for a film of any length."""
+    """What tells a file or folder from what it was: cheap enough for a film of any length.
+
+    Raises:
+        InputError: there is nothing at ``path``.
+    """
+    if not path.exists():
+        raise InputError(f"There is no file or folder {path}; check the name.")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     stats = [(file.name, file.stat()) for file in files]
     listing = json.dumps([(name, s.st_size, s.st_mtime_ns) for name, s in stats])

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from cleanplate.errors import InputError, MediaError
+
 
 @contextlib.contextmanager
 def publishing(path: Path) -> Iterator[Path]:
@@ -24,6 +26,26 @@ def publishing(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def check_target(path: Path, overwrite: bool, *sources: Path) -> None:
+    """Say before any work that a file cannot, or must not, be written to ``path``.
+
+    Raises:
+        InputError: it is one of ``sources``, a folder, or there and not to be replaced.
+        MediaError: its folder cannot be written to.
+    """
+    if any(path.resolve() == source.resolve() for source in sources):
+        raise InputError(f"{path} is the source itself; give the output another name.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file.")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; add --overwrite to replace it, or give another name.")
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, and {path} would lie in it; give another name.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MediaError(f"The folder {folder} cannot be written to; choose another for {path}.")
 
 
 def write_text(path: Path, text: str) -> None:
