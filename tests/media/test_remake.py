@@ -441,6 +441,9 @@ def test_rgb_that_becomes_luma_and_chroma_keeps_its_colours(tmp_path: Path) -> N
         ("out.mp4", {"codec": "wmv9"}, "no codec 'wmv9'"),
         ("out.mp4", {"quality": 99}, "not on the scale of libx264"),
         ("out.mov", {"codec": "prores", "quality": 3}, "no scale of quality"),
+        ("out.mov", {"codec": "prores", "preset": "fast"}, "leave --preset out"),
+        ("out.mp4", {"preset": "quick"}, "libx264 has no preset 'quick'; .* veryslow"),
+        ("out.webm", {"preset": "fast"}, "libvpx-vp9 has no preset 'fast'; .* 0, 1"),
         ("out.mov", {"codec": "prores", "lossless": True}, "without loss"),
     ],
 )
@@ -452,10 +455,11 @@ def test_an_impossible_wish_is_one_clear_sentence(
         choose_encoder(info, tmp_path / out, EncoderSettings(**settings))
 
 
-def test_a_wrong_preset_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_encoder_that_refuses_leaves_nothing_behind(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", count=2)
     info = open_clip(source).info
-    choice = choose_encoder(info, tmp_path / "o.mp4", EncoderSettings(preset="no such"))
+    choice = choose_encoder(info, tmp_path / "o.mp4", EncoderSettings())
+    choice = dataclasses.replace(choice, options=(("preset", "no such"),))
     folder = tmp_path / "work"
     with pytest.raises(MediaError, match="libx264 cannot write"):
         encode_piece(open_clip(source).pictures(), folder / "0.mkv", info, choice)

@@ -66,6 +66,15 @@ _ENCODERS = {
     "mpeg4": _Encoder("mpeg4", 2, 31),
     "ffv1": _Encoder("ffv1", 0, 0, lossless=True),
 }
+_X26 = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+_PRESETS = {
+    **dict.fromkeys(("libx264", "libx264rgb", "libx265"), _X26),
+    **dict.fromkeys(("libvpx-vp9", "libvpx"), tuple(map(str, range(9)))),
+    "libsvtav1": tuple(map(str, range(14))),
+}
 _FAMILY = {
     "h264": "libx264",
     "hevc": "libx265",
@@ -315,7 +324,15 @@ def _quality(name: str, info: VideoInfo, settings: EncoderSettings) -> tuple[int
             else f"{name} has no scale of quality; leave --quality out."
         )
     quality = asked if asked is not None else encoder.quality + _thrift(info, encoder)
-    return quality, settings.preset or encoder.preset
+    return quality, _preset(name, settings)
+
+
+def _preset(name: str, settings: EncoderSettings) -> str | None:
+    known = _PRESETS.get(name, ())
+    if settings.preset is not None and settings.preset not in known:
+        scale = f"give one of: {', '.join(known)}" if known else "leave --preset out"
+        raise InputError(f"{name} has no preset {settings.preset!r}; {scale}.")
+    return settings.preset or _ENCODERS[name].preset
 
 
 def _thrift(info: VideoInfo, encoder: _Encoder) -> int:
