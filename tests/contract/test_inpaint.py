@@ -19,14 +19,18 @@ from cleanplate import registry
 from cleanplate.errors import MaskError
 from cleanplate.types import Frame, MaskedFrame
 
-SHORT = {"flowfill": {"window": "4"}}  # so that a short clip fills the window several times
+SHORT = {
+    "flowfill": {"window": "4"},
+    "unblend": {"study": "10", "fill": "telea"},
+}  # so that a short clip fills the window several times
 VARIANTS = {
+    "unblend": [{}],
     "flowfill": [
         {"window": "4", "causal": "true"},
         {"window": "4", "quality": "fast"},
         {"window": "1", "quality": "best"},
         {"window": "4", "quality": "fast", "texture": "true", "grain": "true"},
-    ]
+    ],
 }
 CASES = [
     (name, settings)
