@@ -1,5 +1,6 @@
 """No command writes over what it reads, or over what nobody said may go."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cleanplate import api
 from cleanplate.cli import app
 from cleanplate.errors import InputError, MediaError
-from cleanplate.ops.publish import check_target
+from cleanplate.ops.publish import check_target, publishing
 from cleanplate.types import Point, Prompt
 from tests import scene
 
@@ -84,3 +85,13 @@ def test_where_no_file_can_be_is_said_at_once(
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(MediaError, match="cannot be written to"):
         check_target(tmp_path / "not" / "yet" / "report.json", False)
+
+
+def test_a_full_disk_is_named_and_leaves_no_draft(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OSError, match=r"No space.*report\.json"),
+        publishing(tmp_path / "report.json") as draft,
+    ):
+        draft.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

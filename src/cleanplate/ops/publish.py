@@ -24,6 +24,9 @@ def publishing(path: Path) -> Iterator[Path]:
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk names no file by itself
+        raise
     finally:
         draft.unlink(missing_ok=True)
 
