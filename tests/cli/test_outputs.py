@@ -88,10 +88,11 @@ def test_where_no_file_can_be_is_said_at_once(
 
 
 def test_a_full_disk_is_named_and_leaves_no_draft(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OSError, match=r"No space.*report\.json"),
-        publishing(tmp_path / "report.json") as draft,
-    ):
-        draft.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def write() -> None:
+        with publishing(tmp_path / "report.json") as draft:
+            draft.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space.*report\.json"):
+        write()
     assert list(tmp_path.iterdir()) == []
