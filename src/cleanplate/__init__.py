@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cleanplate.errors import CleanplateError, InputError, MaskError, MediaError
     from cleanplate.media.read import open_clip
     from cleanplate.registry import create, find, names
+    from cleanplate.suggestions import suggest
     from cleanplate.types import (
         Box,
         Brush,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         ObjectState,
         Point,
         Prompt,
+        Suggestion,
         TrackedMask,
         VideoInfo,
         Visibility,
@@ -40,6 +42,7 @@ __all__ = [
     "ObjectState",
     "Point",
     "Prompt",
+    "Suggestion",
     "TrackedMask",
     "VideoInfo",
     "Visibility",
@@ -50,6 +53,7 @@ __all__ = [
     "open_clip",
     "remove",
     "segment",
+    "suggest",
     "track",
 ]
 
@@ -58,6 +62,7 @@ _MODULES = {
     "errors": ("CleanplateError", "InputError", "MaskError", "MediaError"),
     "media.read": ("open_clip",),
     "registry": ("create", "find", "names"),
+    "suggestions": ("suggest",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

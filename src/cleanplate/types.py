@@ -157,6 +157,23 @@ class Candidates:
     """(n,) float32 in 0..1, descending."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Suggestion:
+    """A burned-in overlay that ``suggest`` proposes to remove."""
+
+    box: Box
+    mask: np.ndarray
+    """(H, W) bool: its letters where they are clear, else the box."""
+    start: int
+    """First frame in which it was found."""
+    stop: int
+    """One past the last one."""
+    confidence: float
+    """0..1."""
+    kind: str
+    """``logo`` when it stays for most of the clip, else ``caption``."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
     """One stream of a file that is not the processed picture."""

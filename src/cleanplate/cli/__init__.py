@@ -16,7 +16,7 @@ import typer
 from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
-    *("remove", "segment", "track", "inpaint"),
+    *("remove", "segment", "suggest", "track", "inpaint"),
     *("info", "compare", "evaluate", "engines", "demo"),
 )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TITLES = {
     "survey": "Looking at the clip",
     "segment": "Outlining",
+    "suggest": "Comparing",
     "track": "Following",
     "masks": "Reading masks",
     "inpaint": "Painting the background",

@@ -29,6 +29,7 @@ from cleanplate.jobs.settings import (
     RegionSettings,
     SpanSettings,
 )
+from cleanplate.jobs.study import studied
 from cleanplate.jobs.work import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderSettings, choose_encoder
@@ -350,6 +351,8 @@ class _Job:
         ]
         if not regions:
             self.progress.note("No frame has a mask: the output shows the source unchanged.")
+        if masks.constant is not None:
+            inpainter = studied(inpainter, self.clip, masks.constant, regions, span)
         feather = settings.masks.feathered_by(grown_by)
         stop = max([span.stop, *(region.stop for region in regions)])
 

@@ -83,13 +83,14 @@ def lettered(
 
 def sampled(clip: Clip, span: Span, room: Box) -> Iterator[np.ndarray]:
     """``room`` of some frames spread evenly over ``span``: (h, w, 3) uint8 RGB."""
-    count = min(most_frames(room.width, room.height), span.stop - span.start)
-    wanted = np.linspace(span.start, span.stop - 1, count).round().astype(int).tolist()
-    for picture in _pictures(clip, wanted):
+    for picture in spread(clip, span, most_frames(room.width, room.height)):
         yield picture.rgb(room)
 
 
-def _pictures(clip: Clip, wanted: list[int]) -> Iterator[Picture]:
+def spread(clip: Clip, span: Span, most: int) -> Iterator[Picture]:
+    """At most ``most`` pictures, evenly over ``span``."""
+    count = min(most, span.stop - span.start)
+    wanted = np.linspace(span.start, span.stop - 1, count).round().astype(int).tolist()
     if wanted[-1] - wanted[0] > _SEEK * len(wanted):
         for index in wanted:
             yield from clip.pictures(index, index + 1)

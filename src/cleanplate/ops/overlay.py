@@ -181,9 +181,9 @@ def shapes(stays: Stays) -> np.ndarray:
     level = 0.35 * float(np.percentile(raised[joined > 0], 75))
     found = np.asarray(joined | _insides(joined, raised > level), np.uint8)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    labels = np.asarray(parts)
+    labels: np.ndarray = np.asarray(parts)
     seen = np.bincount(labels.ravel(), (raised > level).ravel(), count) > 0
-    kept = seen & (stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIECE)
+    kept = np.asarray(seen & (stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIECE))
     kept[0] = False
     return kept[labels]
 
@@ -191,7 +191,7 @@ def shapes(stays: Stays) -> np.ndarray:
 def _insides(edges: np.ndarray, raised: np.ndarray) -> np.ndarray:
     """The areas closed in by ``edges`` that are mostly ``raised``, (H, W) uint8."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(1 - edges, connectivity=4)
-    labels = np.asarray(parts)
+    labels: np.ndarray = np.asarray(parts)
     height, width = edges.shape
     share = np.bincount(labels.ravel(), raised.ravel(), count) / stats[:, cv2.CC_STAT_AREA]
     inner = (stats[:, cv2.CC_STAT_LEFT] > 0) & (stats[:, cv2.CC_STAT_TOP] > 0)

@@ -28,6 +28,8 @@ _STILL = 1.0  # grey levels by which the surroundings must change
 _TOO_STILL = 0.15  # share of stable edges beside the mask from which on nothing moves
 _CORE = 0.5  # part of the usual relief from which on a pixel tells the colour
 _ROUNDS = 2  # of colour, then opacity
+_PLAIN = 0.1  # opacity from which on both a letter and its shadow are plain to see
+_MEETING = 2  # px on each side of where they meet
 _LIKE = 0.3  # correlation of J and guessed I below which the line is not made steeper for it
 _OPAQUE = 0.8  # opacity beyond which too little of the picture is left
 _RESTLESS = 12.0  # grey levels beyond black and white that an undone pixel may reach
@@ -93,20 +95,26 @@ def _fitted(
     inside: np.ndarray,
     origin: tuple[int, int],
 ) -> Matte:
-    share = np.zeros(len(raised), np.float32)
-    colour = np.zeros((len(raised), 3), np.float32)
-    known = np.zeros(len(raised), bool)
-    for sign in (1, -1):
-        chosen = np.flatnonzero(sign * raised > 0)
-        if len(chosen) >= _LEAST_PIXELS:
-            height = sign * raised[chosen]
-            core = height > _CORE * np.percentile(height, 90)
-            share[chosen], colour[chosen] = _layer(seen[:, chosen], guess[:, chosen], core)
-            known[chosen] = True
     opacity, paint = np.zeros(mask.shape, np.float32), np.zeros((*mask.shape, 3), np.float32)
+    share, colour = np.zeros(len(raised), np.float32), np.zeros((len(raised), 3), np.float32)
+    unknown, meeting = np.ones(len(raised), bool), np.ones(mask.shape, bool)
+    for sign in (1, -1):
+        chosen = np.flatnonzero((raised > 0) == (sign > 0))
+        if len(chosen) < _LEAST_PIXELS:
+            meeting[:] = False
+            continue
+        height = sign * raised[chosen]
+        core = height > _CORE * np.percentile(height, 90)
+        share[chosen], colour[chosen] = _layer(seen[:, chosen], guess[:, chosen], core)
+        unknown[chosen] = False
+        solid = np.zeros(mask.shape, np.uint8)
+        if np.median(share[chosen[core]]) > _PLAIN:
+            solid[inside] = np.isin(np.arange(len(raised)), chosen[core])
+        # Where a letter meets its shadow, neither colour explains what is seen.
+        meeting &= grow(solid, _MEETING) > 0
     opacity[inside], paint[inside] = share, share[:, None] * colour
-    doubtful = opacity > _OPAQUE
-    doubtful[inside] |= ~known
+    doubtful = (opacity > _OPAQUE) | meeting
+    doubtful[inside] |= unknown
     return Matte(mask, inside, opacity, paint, doubtful, origin)
 
 

@@ -1,0 +1,102 @@
+"""``cleanplate suggest``: burned-in logos, captions and watermarks, proposed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_text
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cleanplate.cli import work
+
+if TYPE_CHECKING:
+    from cleanplate.suggestions import Suggested
+    from cleanplate.types import Suggestion
+
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help="Write masks: OUT.png for all together, OUT/ for a PNG each.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(suggest)
+
+
+def suggest(
+    clip: work.Clip,
+    out: Out = None,
+    overwrite: work.Overwrite = False,
+    quiet: work.Quiet = False,
+    json: work.Json = False,
+    debug: work.Debug = False,
+) -> None:
+    """Propose burned-in overlays: what stays where it is while the picture behind it moves.
+
+    Look at them, then give the boxes to remove with --static.
+    """
+    from pathlib import Path
+
+    from cleanplate.cli.show import Bars
+    from cleanplate.errors import InputError
+    from cleanplate.suggestions import look
+
+    if out is not None and Path(out).exists() and not overwrite:
+        raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
+    with Bars(quiet or json) as bars:
+        found = look(clip, bars)
+    if out is not None and found.overlays:
+        _write(out, found.overlays)
+    if json:
+        print(json_text.dumps(_plain(found), indent=1))
+        return
+    for one in found.overlays:
+        box = f"{one.box.x0},{one.box.y0},{one.box.x1},{one.box.y1}"
+        typer.echo(
+            f"{one.kind:<8} --box {box} frames {one.start} to {one.stop - 1}, "
+            f"confidence {one.confidence:.2f}"
+        )
+    if not quiet:
+        for note in _notes(found):
+            typer.echo(note, err=True)
+
+
+def _notes(found: Suggested) -> list[str]:
+    notes = [] if found.overlays else ["Nothing was found that stays while the rest moves."]
+    if found.still:
+        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
+        notes.append(f"The camera hardly moves in frames {spans}: overlays there may be missed.")
+    return notes
+
+
+def _plain(found: Suggested) -> dict[str, Any]:
+    overlays = []
+    for one in found.overlays:
+        plain = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name != "mask"}
+        box = one.box
+        overlays.append(plain | {"box": [box.x0, box.y0, box.x1, box.y1]})
+    return {"overlays": overlays, "still": [list(span) for span in found.still]}
+
+
+def _write(out: str, overlays: tuple[Suggestion, ...]) -> None:
+    from pathlib import Path
+
+    import numpy as np
+
+    from cleanplate.media.mask_files import write_mask_image
+
+    if not out.endswith("/"):
+        together = np.zeros(overlays[0].mask.shape, np.uint8)
+        for number, one in enumerate(overlays[:255], 1):
+            together[one.mask] = number
+        write_mask_image(Path(out), together)
+        return
+    Path(out).mkdir(parents=True, exist_ok=True)
+    for number, one in enumerate(overlays, 1):
+        write_mask_image(Path(out) / f"{number:02d}-{one.kind}.png", one.mask.astype(np.uint8))

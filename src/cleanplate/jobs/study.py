@@ -1,0 +1,46 @@
+"""Shows an engine that can learn an overlay the whole clip, before it fills the first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cleanplate.jobs.lettering import spread
+from cleanplate.ops.overlay import most_frames
+from cleanplate.types import Box, Frame, MaskedFrame
+
+if TYPE_CHECKING:
+    from cleanplate.jobs.tracking import Span
+    from cleanplate.media.read import Clip
+    from cleanplate.ops.regions import Region
+
+
+def studied(
+    inpainter: Any, clip: Clip, mask: np.ndarray, regions: Iterable[Region], span: Span
+) -> Any:
+    """``inpainter``, knowing what overlay it finds in each of ``regions`` if it can learn one.
+
+    Regions end with their shot; an overlay is the same in all of them and is told best by what
+    differs behind it.
+
+    Args:
+        inpainter: any engine; those that can learn have ``knowing``.
+        clip: the clip.
+        mask: (H, W) uint8, the one mask of the clip.
+        regions: that the engine will be given.
+        span: the frames to learn from.
+    """
+    boxes: dict[Box, None] = {region.box(region.start): None for region in regions}
+    if not hasattr(inpainter, "knowing") or not boxes:
+        return inpainter
+    for box in boxes:
+        most = most_frames(box.width, box.height)
+        part, origin = mask[box.slices], (box.x0, box.y0)
+        samples = [
+            MaskedFrame(Frame(one.index, one.time, one.rgb(box)), part, origin)
+            for one in spread(clip, span, most)
+        ]
+        inpainter = inpainter.knowing(samples)
+    return inpainter
