@@ -261,7 +261,7 @@ def wait_for_pieces(out: Path, count: int) -> list[Path]:
     folder = out.parent / f".{out.name}.cleanplate" / "pieces"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        pieces = sorted(p for p in folder.glob("*.mkv")) if folder.is_dir() else []
+        pieces = sorted(folder.glob("[0-9]*.mkv"))  # no drafts, whose names begin with a dot
         if len(pieces) >= count:
             return pieces
         time.sleep(0.02)
