@@ -70,7 +70,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     # The eigenvalues of S1 S2 are the squared singular values of the product of the deviations;
     # their triangular factors have the same, and are no larger than d x d.
     scale = np.sqrt((len(real) - 1) * (len(fake) - 1))
-    small, smaller = (np.linalg.qr(deviations, mode="r") for deviations in (one, other))
-    roots = np.linalg.svd(small @ smaller.T, compute_uv=False).sum() / scale
+    factors = [np.linalg.qr(deviations).R for deviations in (one, other)]
+    roots = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum() / scale
     traces = np.sum(one**2) / (len(real) - 1) + np.sum(other**2) / (len(fake) - 1)
     return float(mean + traces - 2 * roots)

@@ -42,7 +42,8 @@ class Unit3D(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
-        self.kernel, self.stride = (kernel,) * 3, (stride,) * 3
+        self.kernel: Triple = (kernel, kernel, kernel)
+        self.stride: Triple = (stride, stride, stride)
         self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, bias=False)
         self.bn = nn.BatchNorm3d(outputs, eps=1e-3, momentum=0.01)
 
