@@ -49,6 +49,7 @@ from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.ops.masks import components, grow
 from cleanplate.ops.moments import parse_moment
+from cleanplate.ops.publish import check_target
 from cleanplate.ops.regions import Margins, plan
 from cleanplate.ops.streams import prefetch
 from cleanplate.pipeline import fill, first_needed
@@ -118,18 +119,25 @@ def run(order: Order, progress: Progress | None = None) -> Report:
     """
     _check(order)
     with open_clip(order.source) as clip:
-        return _Job(order, clip, progress or Progress()).run()
+        job = _Job(order, clip, progress or Progress())
+        try:
+            return job.run()
+        except InputError:
+            job.work.remove()  # something else must be typed: nothing here serves that
+            raise
 
 
 def _check(order: Order) -> None:
     check_device(order.settings.engines)
-    for out in filter(None, (order.out, order.save_masks)):
-        if out.path.resolve() == order.source.resolve():
-            raise InputError(f"{out.path} is the source itself; give the output another name.")
-        begun = out.as_folder and WorkFolder.location(order.out.path).is_dir()
-        if out.path.exists() and not order.overwrite and not begun:
+    if order.save_masks is not None and order.save_masks.path.resolve() == order.out.path.resolve():
+        raise InputError(f"{order.out.path} cannot be both the output and its masks; name two.")
+    still = order.settings.engines.tracker_name == "fixed" or order.masks is not None
+    for masks in filter(None, (order.save_masks, order.out if order.command == "track" else None)):
+        fitting = (".mkv", ".png") if still else (".mkv",)
+        if not masks.as_folder and masks.path.suffix.lower() not in fitting:
             raise InputError(
-                f"{out.path} exists; add --overwrite to replace it, or give another name."
+                f"{masks.path} is no mask track; give a name that ends in .mkv, or {masks.path}/ "
+                "for a folder of PNGs."
             )
     _check_engine_fields(order.settings)
     engines = order.settings.engines
@@ -144,6 +152,20 @@ def _check(order: Order) -> None:
         )
     if order.masks is not None and order.prompts:
         raise InputError("Both prompts and --masks were given; give one of them.")
+
+
+def _check_free(order: Order, begun: bool) -> None:
+    """Raise when an output would be written over something; ``begun``: over this job's own."""
+    read = [order.source] if order.masks is None else [order.source, order.masks]
+    for out in filter(None, (order.out, order.save_masks)):
+        if not out.as_folder:
+            check_target(out.path, order.overwrite or begun, *read)
+        elif not out.path.is_dir() or out.path.resolve() in [one.resolve() for one in read]:
+            check_target(out.path, False, *read)
+        elif any(out.path.iterdir()) and not (order.overwrite or begun):
+            raise InputError(
+                f"{out.path} exists; add --overwrite to replace it, or give another name."
+            )
 
 
 def _check_engine_fields(settings: Settings) -> None:
@@ -187,7 +209,9 @@ class _Job:
         self.tracker = None
         if order.masks is None:
             self.tracker = self._engine("track", settings.engines.tracker_name)
-        self.work = WorkFolder.open(order.out.path, self._identity())
+        own = self._identity()
+        _check_free(order, WorkFolder.is_begun(order.out.path, own))
+        self.work = WorkFolder.open(order.out.path, own)
         self.report.resumed = self.work.resumed
 
     def _engine(self, task: Task, name: str) -> Any:
@@ -317,7 +341,8 @@ class _Job:
         for target in filter(None, targets):
             part = islice(masks.read(span.start), span.stop - span.start)
             if target.as_folder:
-                write_mask_folder(target.path, part)
+                numbers = frame_numbers(order.source, found.count)[span.start : span.stop]
+                write_mask_folder(target.path, part, numbers if span.start == 0 else None)
             elif target.path.suffix == ".png" and masks.constant is not None:
                 write_mask_image(target.path, masks.constant)
             else:
@@ -370,14 +395,22 @@ class _Job:
             self.order.out.path.parent.mkdir(parents=True, exist_ok=True)
             picture.replace(self.order.out.path)
         elif self.order.out.as_folder:
-            folder = self.order.out.path
-            missing = next(
-                (i for i in range(span.start, span.stop) if not image_path(folder, i).exists()),
-                span.stop,
-            )
-            write_images(filled(missing), folder)
+            self._write_folder(filled, span)
         else:
             self._encode(filled, found, span)
+
+    def _write_folder(self, filled: Callable[[int], Iterator[Any]], span: tracking.Span) -> None:
+        """Pictures wait in the work folder: those of an earlier job are not taken for them."""
+        ready, out = self.work.folder("pictures"), self.order.out.path
+        wanted = [image_path(ready, index) for index in range(span.start, span.stop)]
+        done = next((n for n, path in enumerate(wanted) if not path.exists()), len(wanted))
+        write_images(filled(span.start + done), ready)
+        out.mkdir(parents=True, exist_ok=True)
+        for old in out.glob("[0-9]*.png"):
+            if old.stem.isdecimal():
+                old.unlink()
+        for path in wanted:
+            path.replace(out / path.name)
 
     def _encode(
         self, filled: Callable[[int], Iterator[Any]], found: Survey, span: tracking.Span

@@ -35,11 +35,7 @@ def frame_of(at: int | Fraction, found: Survey) -> int:
                 f"Frame {at} is not in the clip; its frames are 0 to {found.count - 1}."
             )
         return at
-    length = found.time(found.count - 1) - found.time(0)
-    if not 0 <= at <= length + 1:
-        raise InputError(
-            f"{float(at):g} s is not in the clip; its last frame is shown at {float(length):.3f} s."
-        )
+    _check_time(at, found.time(found.count - 1) - found.time(0))
     return found.frame_at(at)
 
 
@@ -118,9 +114,18 @@ def _shown_at(clip: Clip, time: Fraction) -> Picture:
     shown = first = next(pictures)
     for picture in pictures:
         if picture.time - first.time > time:
-            break
+            return shown
         shown = picture
+    _check_time(time, shown.time - first.time)
     return shown
+
+
+def _check_time(time: Fraction, last: Fraction) -> None:
+    # The last frame is on screen for a while, and how long few files say: a second is granted.
+    if not 0 <= time <= last + 1:
+        raise InputError(
+            f"{float(time):g} s is not in the clip; its last frame is shown at {float(last):.3f} s."
+        )
 
 
 def combined_objects(prompts: Iterable[Prompt]) -> list[Prompt]:

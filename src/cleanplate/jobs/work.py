@@ -30,15 +30,19 @@ class WorkFolder:
     def open(cls, out: Path, job: dict[str, Any]) -> WorkFolder:
         """The folder of ``job``, whose output is ``out``; emptied if it was another job's."""
         path = cls.location(out)
-        identity = json.dumps(job, sort_keys=True, default=str, indent=1)
-        known = path / _IDENTITY
-        if known.is_file() and known.read_text(encoding="utf-8") == identity:
+        if cls.is_begun(out, job):
             return cls(path, resumed=True)
         if path.exists():
             shutil.rmtree(path)
         path.mkdir(parents=True)
-        write_text(known, identity)
+        write_text(path / _IDENTITY, _text(job))
         return cls(path, resumed=False)
+
+    @classmethod
+    def is_begun(cls, out: Path, job: dict[str, Any]) -> bool:
+        """Whether an earlier run of ``job`` left something for ``out``."""
+        known = cls.location(out) / _IDENTITY
+        return known.is_file() and known.read_text(encoding="utf-8") == _text(job)
 
     @staticmethod
     def location(out: Path) -> Path:
@@ -52,6 +56,10 @@ class WorkFolder:
 
     def remove(self) -> None:
         shutil.rmtree(self.path)
+
+
+def _text(job: dict[str, Any]) -> str:
+    return json.dumps(job, sort_keys=True, default=str, indent=1)
 
 
 def identity(path: Path) -> list[Any]:

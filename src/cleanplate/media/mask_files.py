@@ -8,6 +8,7 @@ error that names both.
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -319,11 +320,23 @@ def _argb(palette: np.ndarray) -> np.ndarray:
     return np.concatenate([opaque, palette], axis=1)
 
 
-def write_mask_folder(folder: Path, masks: Iterable[np.ndarray]) -> int:
-    """Write masks as ``00000.png``, ``00001.png``, ... in the style of DAVIS; return how many."""
+def write_mask_folder(
+    folder: Path, masks: Iterable[np.ndarray], numbers: Iterable[int] | None = None
+) -> int:
+    """Write masks as ``00000.png``, ``00001.png``, ... in the style of DAVIS; return how many.
+
+    Args:
+        folder: made if need be; masks that lie in it are replaced, all of them.
+        masks: (H, W) uint8, value = object id.
+        numbers: of the files; from 0 on by default.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for mask in masks:
-        write_mask_image(folder / f"{count:05d}.png", mask)
-        count += 1
-    return count
+    written = set()
+    for mask, number in zip(masks, itertools.count() if numbers is None else numbers, strict=False):
+        path = folder / f"{number:05d}.png"
+        write_mask_image(path, mask)
+        written.add(path)
+    for old in set(folder.glob("[0-9]*.png")) - written:
+        if old.stem.isdecimal():
+            old.unlink()
+    return len(written)

@@ -97,7 +97,9 @@ class Engine:
         for masked in shot:
             held.append(masked)
             carrier.add(masked)
-            if carrier.waiting == self._block:
+            # Blocks end at the same frames wherever the stream begins: a job that is resumed in
+            # the middle of a shot gives the same fill.
+            if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
                 yield from self._released(held, carrier.finish(ahead, steady))
         yield from self._released(held, carrier.finish(0, 0))
