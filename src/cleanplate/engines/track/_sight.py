@@ -18,9 +18,11 @@ from cleanplate.engines.track._likeness import Likeness
 from cleanplate.types import Visibility
 
 POOR = 0.45  # score below which it may be better to look elsewhere
+DOUBTFUL = 0.72  # letters that took their neighbours' places score up to this: look now and then
 PATIENCE = 15  # frames hidden before an object is given up where it was
 EAGER = 10  # frames in which a missing object is searched without a pause
 PAUSE = 3  # frames from one search to the next after that
+LONG_PAUSE = 8  # frames from one search to the next while what is seen is doubtful
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +36,7 @@ class Sight:
     missing: int = 0
     """Frames since it was last seen."""
     poor: int = 0
-    """Frames in a row in which it was seen, but badly."""
+    """Frames in a row in which it was seen, but doubtfully."""
     candidate: np.ndarray | None = None
     """A pose (3, 3) that looked right once after the object was lost; believed if it holds."""
 
@@ -54,7 +56,8 @@ class Sight:
         """Whether the whole picture is worth searching, at ``score`` for the best guess so far
         with the share ``inside`` of it in the picture."""
         if self.sees:
-            return score < POOR and self.poor % PAUSE == 0
+            pause = PAUSE if score < POOR else LONG_PAUSE
+            return score < DOUBTFUL and self.poor % pause == 0
         return score < 0.62 and (self.missing < EAGER or self.missing % PAUSE == 0)
 
     def judge(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> None:
@@ -66,7 +69,7 @@ class Sight:
             whole = share > 0.75
             self.visibility = Visibility.VISIBLE if whole else Visibility.PARTLY_HIDDEN
             self.confidence, self.visible, self.missing = likeness.score, likeness.visible, 0
-            self.poor = self.poor + 1 if likeness.score < POOR else 0
+            self.poor = self.poor + 1 if likeness.score < DOUBTFUL else 0
             self.candidate = None
             return
         self.missing += 1
