@@ -23,6 +23,10 @@ class MaskError(InputError):
     """Masks that do not belong to the clip: their count, their size or their colours."""
 
 
+class WeightsError(CleanplateError):
+    """Weights are not here, damaged, of another network, or more than weights."""
+
+
 class MissingDependencyError(CleanplateError):
     """A part that was not installed is needed; the message holds the command that brings it."""
 

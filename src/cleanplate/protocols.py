@@ -55,6 +55,8 @@ class Runtime:
     device: str = "cpu"
     precision: str = "float32"
     seed: int = 0
+    memory: int | None = None
+    """Bytes that an engine may take; None: it takes what its procedure needs."""
 
 
 class Engine(Protocol):

@@ -1,0 +1,130 @@
+"""Reading a weights file of any known wrapping, without running what it may hold."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanplate.errors import MissingDependencyError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Keys under which training programs keep the weights beside optimisers and counters.
+_WRAPPINGS = ("state_dict", "model", "params_ema", "params", "netG")
+_PREFIX = "module."  # what torch's DataParallel puts in front of every key
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file, by their keys, on the CPU, unwrapped.
+
+    Args:
+        path: a ``.safetensors`` file or what ``torch.save`` wrote, whatever its name.
+
+    Raises:
+        WeightsError: it is missing, truncated, no checkpoint, or holds more than weights.
+        MissingDependencyError: torch is not installed.
+    """
+    torch = _torch()
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file {path}; give the path of one.")
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+        raise WeightsError(
+            f"{path} is a web page, not a checkpoint: open its address in a browser, press its "
+            "download button there, and give the file that comes."
+        )
+    if _is_safetensors(head):
+        return _read_safetensors(path)
+    return _unwrapped(_read_pickle(torch, path), path)
+
+
+def write_safetensors(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as ``.safetensors``, by the keys they have."""
+    from safetensors.torch import save_file
+
+    # Tensors that share memory are refused by the format: each gets its own.
+    save_file({key: tensor.contiguous().clone() for key, tensor in state.items()}, path)
+
+
+def _torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "Weights need torch, which is not installed; install it with: "
+            "pip install 'cleanplate[networks]'."
+        ) from error
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Eight bytes of length, then JSON."""
+    return len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 28
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise _damaged(path) from error
+
+
+def _read_pickle(torch: Any, path: Path) -> Any:
+    # Counters that numpy made stand beside the weights in files of older training programs.
+    numpy = importlib.import_module("numpy")
+    scalars = [numpy._core.multiarray.scalar, numpy.dtype]
+    scalars += [type(numpy.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?")]
+    # Files written by numpy 1 name the module by its older path.
+    scalars.append((numpy._core.multiarray.scalar, "numpy.core.multiarray.scalar"))
+    try:
+        with torch.serialization.safe_globals(scalars):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if asked is None:
+            raise _damaged(path) from error
+        raise WeightsError(
+            f"{path} holds more than weights (it asks for {asked[1]}), which could run code on "
+            "this machine, so it was not read; get the file from where it is published."
+        ) from error
+    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} ({path.stat().st_size} bytes) cannot be read as a checkpoint: it is cut off, "
+        "damaged or of another kind; get it again."
+    )
+
+
+def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
+    torch = _torch()
+    for key in _WRAPPINGS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path} holds no weights, but {_kind(content)}; give a checkpoint.")
+    odd = next((k for k, v in content.items() if not isinstance(v, torch.Tensor)), None)
+    if odd is not None:
+        raise WeightsError(
+            f"{path} holds {_kind(content[odd])} under {str(odd)[:60]!r} where a tensor was "
+            "expected; give a checkpoint."
+        )
+    if all(key.startswith(_PREFIX) for key in content):
+        return {key.removeprefix(_PREFIX): tensor for key, tensor in content.items()}
+    return dict(content)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping" if value else "an empty mapping"
+    return f"{type(value).__name__} objects"

@@ -1,0 +1,91 @@
+"""Which network a state dict belongs to: its keys and shapes say it, never its file name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanplate.checkpoints.catalogue import CATALOGUE, Checkpoint
+from cleanplate.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Shapes = dict[str, tuple[int, ...]]
+# A counter that no forward pass of a trained network reads; torch 0.4 did not write it.
+_COUNTER = ".num_batches_tracked"
+
+
+def shapes(state: Mapping[str, Tensor]) -> Shapes:
+    """The shape of every tensor that matters, by key."""
+    return {key: tuple(t.shape) for key, t in state.items() if not key.endswith(_COUNTER)}
+
+
+@cache
+def expected(network: str) -> Shapes:
+    """The keys and shapes of the network that ``module:builder`` names; takes no memory."""
+    import torch
+
+    module, builder = network.split(":")
+    with torch.device("meta"):
+        built: Any = getattr(importlib.import_module(f"cleanplate.networks.{module}"), builder)()
+    return shapes(built.state_dict())
+
+
+def difference(found: Shapes, wanted: Shapes) -> str:
+    """The first key in which ``found`` differs from ``wanted``, in words; empty when none does."""
+    for key in sorted(wanted.keys() | found.keys()):
+        if key not in found:
+            return f"{key} {wanted[key]} is missing"
+        if key not in wanted:
+            return f"{key} {found[key]} is unknown to the network"
+        if found[key] != wanted[key]:
+            return f"{key} is {found[key]}, expected {wanted[key]}"
+    return ""
+
+
+def recognise(state: Mapping[str, Tensor], path: Path) -> list[Checkpoint]:
+    """The checkpoints whose layout ``state`` has: several when they differ in values alone.
+
+    Raises:
+        WeightsError: it fits none; the nearest and the first difference are named.
+    """
+    found = shapes(state)
+    fitting = [one for one in CATALOGUE if found == expected(one.network)]
+    if fitting:
+        return fitting
+    nearest = max(CATALOGUE, key=lambda one: _likeness(found, expected(one.network)))
+    if _likeness(found, expected(nearest.network)) < 0.1:
+        raise WeightsError(
+            f"{path} holds the weights of a network that cleanplate does not know (its first key "
+            f"is {next(iter(sorted(found)), 'none')}); cleanplate weights lists what it knows."
+        )
+    raise WeightsError(
+        f"{path} is most like {nearest.name}, but "
+        f"{difference(found, expected(nearest.network))}; get the file as it was published."
+    )
+
+
+def _likeness(found: Shapes, wanted: Shapes) -> float:
+    same = sum(wanted.get(key) == shape for key, shape in found.items())
+    return same / max(len(found), len(wanted), 1)
+
+
+def load_into(network: nn.Module, state: Mapping[str, Tensor], name: str, path: Path) -> None:
+    """Copy ``state`` into ``network``, strictly.
+
+    Raises:
+        WeightsError: a key is missing, unknown or of another shape; the first is named.
+    """
+    own = network.state_dict()
+    wrong = difference(shapes(state), shapes(own))
+    if wrong:
+        raise WeightsError(
+            f"{path} does not hold the weights of {name}: {wrong}; give the file as it was "
+            "published, or leave the setting empty for the one that cleanplate weights keeps."
+        )
+    counters = {key: t for key, t in own.items() if key.endswith(_COUNTER) and key not in state}
+    network.load_state_dict({**state, **counters}, strict=True)

@@ -1,0 +1,211 @@
+"""The folder of checkpoints on this machine."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanplate.checkpoints import files, layouts
+from cleanplate.checkpoints.catalogue import Checkpoint, find
+from cleanplate.errors import InputError, WeightsError
+from cleanplate.ops.publish import check_target, publishing, write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PLACE = "CLEANPLATE_WEIGHTS"
+"""Environment variable that names the folder."""
+
+
+def folder() -> Path:
+    """Where checkpoints lie: ``CLEANPLATE_WEIGHTS``, or the user's cache."""
+    given = os.environ.get(PLACE)
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "cleanplate" / "weights"
+
+
+def path_of(name: str) -> Path:
+    """Where the checkpoint ``name`` lies, or would lie."""
+    return folder() / f"{name}{Path(find(name).file).suffix}"
+
+
+def is_here(name: str) -> bool:
+    """Whether the checkpoint ``name`` is in the store."""
+    return path_of(name).is_file()
+
+
+def load(network: nn.Module, name: str, path: str = "") -> None:
+    """Load a checkpoint into a network, strictly.
+
+    Args:
+        network: the network as built.
+        name: the checkpoint that it needs, one of the catalogue's.
+        path: a file of the user's; empty takes the one in the store.
+
+    Raises:
+        WeightsError: the file is not there, damaged, or of another network.
+        MissingDependencyError: torch is not installed.
+    """
+    if not path and not is_here(name):
+        raise WeightsError(how_to_get(find(name)))
+    file = Path(path) if path else path_of(name)
+    layouts.load_into(network, files.read(file), name, file)
+
+
+def how_to_get(checkpoint: Checkpoint) -> str:
+    """The sentence that says how the weights come here."""
+    if checkpoint.url:
+        return (
+            f"The weights of {checkpoint.name} are not here; get them with: "
+            f"cleanplate weights fetch {checkpoint.name}"
+        )
+    return (
+        f"The weights of {checkpoint.name} are not here, and can only be had with a browser: "
+        f"download {checkpoint.file} through the links of {checkpoint.page}, then: "
+        f"cleanplate weights import {checkpoint.file} --name {checkpoint.name}"
+    )
+
+
+def identify(path: Path, name: str = "") -> Checkpoint:
+    """Which checkpoint a file is.
+
+    Args:
+        path: any file.
+        name: what the user says that it is; needed where files differ in values alone and
+            neither digest nor published name tells them apart.
+
+    Raises:
+        WeightsError: it fits no known network, or not the one of ``name``.
+        InputError: several fit and ``name`` is empty.
+    """
+    fitting = layouts.recognise(files.read(path), path)
+    if name:
+        wanted = find(name)
+        if wanted in fitting:
+            return wanted
+        others = ", ".join(one.name for one in fitting)
+        raise WeightsError(f"{path} holds the weights of {others}, not of {name}.")
+    for told in (_digest_agrees, _file_name_agrees):
+        agreeing = [one for one in fitting if told(path, one)]
+        if len(agreeing) == 1:
+            return agreeing[0]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise InputError(
+        f"{path} can be {' or '.join(one.name for one in fitting)}: their keys and shapes are the "
+        "same; say which with --name."
+    )
+
+
+def _digest_agrees(path: Path, checkpoint: Checkpoint) -> bool:
+    return bool(checkpoint.digest) and digest(path, checkpoint.digest) == checkpoint.digest
+
+
+def _file_name_agrees(path: Path, checkpoint: Checkpoint) -> bool:
+    return path.name == checkpoint.file
+
+
+def add(path: Path, checkpoint: Checkpoint, source: str, move: bool = False) -> Path:
+    """Put a file into the store as ``checkpoint``, byte for byte; where it lies is returned.
+
+    Args:
+        path: the file, already identified.
+        checkpoint: what it is.
+        source: where it came from, for the record beside it.
+        move: the file is ours to take; else it is copied.
+    """
+    target = path_of(checkpoint.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.resolve() != target.resolve():
+        if move:
+            path.replace(target)
+        else:
+            with publishing(target) as draft:
+                shutil.copyfile(path, draft)
+    record = {
+        "name": checkpoint.name,
+        "source": source,
+        "size": target.stat().st_size,
+        "sha256": digest(target).removeprefix("sha256:"),
+        "licence": checkpoint.licence,
+        "added": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_text(_record_of(checkpoint.name), json.dumps(record, indent=1))
+    return target
+
+
+def record(name: str) -> dict[str, Any]:
+    """What was noted when ``name`` was added: source, size, sha256, licence; empty if nothing."""
+    path = _record_of(name)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _record_of(name: str) -> Path:
+    return folder() / f"{name}.json"
+
+
+def remove(name: str) -> int:
+    """Delete a checkpoint from the store; the bytes that it took are returned.
+
+    Raises:
+        InputError: it is not there.
+    """
+    path = path_of(name)
+    if not path.is_file():
+        raise InputError(
+            f"The weights of {name} are not in {folder()}; there is nothing to remove."
+        )
+    size = path.stat().st_size
+    path.unlink()
+    _record_of(name).unlink(missing_ok=True)
+    return size
+
+
+def export(name: str, target: Path, overwrite: bool = False) -> None:
+    """Write a checkpoint of the store as ``.safetensors``: the published keys, nothing else.
+
+    Raises:
+        InputError: ``target`` does not end in ``.safetensors``, or is there.
+        WeightsError: the checkpoint is not in the store.
+    """
+    if target.suffix != ".safetensors":
+        raise InputError(f"{target} must end in .safetensors; that is what export writes.")
+    if not is_here(name):
+        raise WeightsError(how_to_get(find(name)))
+    check_target(target, overwrite, path_of(name))
+    state: dict[str, Tensor] = files.read(path_of(name))
+    with publishing(target) as draft:
+        files.write_safetensors(state, draft)
+
+
+def digest(path: Path, like: str = "sha256:") -> str:
+    """``sha256:...`` of a file, or ``md5:...`` when ``like`` begins so."""
+    kind = like.split(":")[0]
+    with path.open("rb") as file:
+        return f"{kind}:{hashlib.file_digest(file, kind).hexdigest()}"
+
+
+def agreed() -> dict[str, str]:
+    """The licences that were agreed to on this machine, and when."""
+    path = folder() / "licences.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def agree(checkpoint: Checkpoint) -> None:
+    """Note that the licence of ``checkpoint`` was agreed to."""
+    folder().mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    noted = agreed() | {licence_key(checkpoint): now}
+    write_text(folder() / "licences.json", json.dumps(noted, indent=1))
+
+
+def licence_key(checkpoint: Checkpoint) -> str:
+    """Under which an agreement is noted: the licence of these weights, of this page."""
+    return f"{checkpoint.licence} | {checkpoint.page}"
