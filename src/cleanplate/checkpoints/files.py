@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,9 @@ def _read_pickle(torch: Any, path: Path) -> Any:
     # Files written by numpy 1 name the module by its older path.
     scalars.append((numpy._core.multiarray.scalar, "numpy.core.multiarray.scalar"))
     try:
-        with torch.serialization.safe_globals(scalars):
+        with torch.serialization.safe_globals(scalars), warnings.catch_warnings():
+            # Of pickle protocols that it knows less well: what it cannot read it refuses anyway.
+            warnings.simplefilter("ignore", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -95,7 +98,7 @@ def _read_pickle(torch: Any, path: Path) -> Any:
             f"{path} holds more than weights (it asks for {asked[1]}), which could run code on "
             "this machine, so it was not read; get the file from where it is published."
         ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError) as error:
+    except (RuntimeError, OSError, EOFError, LookupError, ValueError, AttributeError) as error:
         raise _damaged(path) from error
 
 
@@ -127,4 +130,4 @@ def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
 def _kind(value: Any) -> str:
     if isinstance(value, Mapping):
         return "a mapping" if value else "an empty mapping"
-    return f"{type(value).__name__} objects"
+    return f"something of type {type(value).__name__}"

@@ -1,0 +1,227 @@
+"""Fetching a checkpoint: https, resumed where it broke off, verified before it is kept."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cleanplate.checkpoints import store
+from cleanplate.checkpoints.catalogue import Checkpoint
+from cleanplate.errors import InputError, MissingDependencyError, WeightsError
+from cleanplate.ops.publish import write_text
+
+Progress = Callable[[int, int | None], None]
+"""Told the bytes that are here and the bytes there will be, if known."""
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ATTEMPTS = 5
+_PATIENCE = 30.0  # s without a byte
+
+
+class _BrokenOffError(Exception):
+    """The connection ended early; what came is kept."""
+
+
+def fetch(
+    checkpoint: Checkpoint,
+    *,
+    url: str = "",
+    progress: Progress = lambda here, total: None,
+    pause: float = 1.0,
+) -> Path:
+    """Download a checkpoint into the store; where it lies is returned.
+
+    What an earlier call left unfinished is gone on with. The file appears in the store only after
+    its size, its digest where published, and its keys and shapes were found right.
+
+    Args:
+        checkpoint: which one.
+        url: another address than the published one, such as a mirror.
+        progress: called as bytes come in.
+        pause: s to wait before the second attempt; doubled each time.
+
+    Raises:
+        InputError: the address is not https.
+        WeightsError: it has no address, the server does not give it, or what came is not it.
+    """
+    address = url or checkpoint.url
+    if not address:
+        raise WeightsError(store.how_to_get(checkpoint))
+    httpx = _httpx()
+    store.folder().mkdir(parents=True, exist_ok=True)
+    part = store.folder() / f".{checkpoint.name}.part"
+    # The hook sees every address that is asked, those of redirections too.
+    hooks = {"request": [lambda request: _check_address(request.url, checkpoint)]}
+    with httpx.Client(follow_redirects=True, timeout=_PATIENCE, event_hooks=hooks) as client:
+        _download(httpx, client, address, checkpoint, part, progress, pause)
+    try:
+        _verify(part, checkpoint, address)
+    except WeightsError:
+        _forget(part)  # to go on with what is wrong would never end
+        raise
+    path = store.add(part, checkpoint, source=address, move=True)
+    _forget(part)
+    return path
+
+
+def _httpx() -> Any:
+    try:
+        return importlib.import_module("httpx")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "Fetching weights needs httpx, which is not installed; install it with: "
+            "pip install 'cleanplate[networks]'."
+        ) from error
+
+
+def _check_address(url: Any, checkpoint: Checkpoint) -> None:
+    if url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK):
+        return
+    raise InputError(
+        f"{url} is not an https address, so nobody could tell whether {checkpoint.name} was "
+        "changed on its way; give one, or download it yourself and use: cleanplate weights import"
+    )
+
+
+def _download(
+    httpx: Any,
+    client: Any,
+    address: str,
+    checkpoint: Checkpoint,
+    part: Path,
+    progress: Progress,
+    pause: float,
+) -> None:
+    reason = ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            return _attempt(client, address, checkpoint, part, progress)
+        except (httpx.TransportError, _BrokenOffError) as error:
+            reason = str(error) or type(error).__name__
+    here = part.stat().st_size if part.is_file() else 0
+    raise WeightsError(
+        f"{address} broke off {_ATTEMPTS} times ({reason}); {here} bytes are kept: run the same "
+        "command again to go on, or give another address with --url."
+    )
+
+
+def _attempt(
+    client: Any, address: str, checkpoint: Checkpoint, part: Path, progress: Progress
+) -> None:
+    """One request for what is missing."""
+    have = part.stat().st_size if part.is_file() else 0
+    mark = _mark_of(part, address)
+    if not mark and not checkpoint.digest:
+        have = 0  # nobody could tell whether the file there is still the same
+    # "identity": a compressed answer could be neither counted nor resumed.
+    asked = {"Accept-Encoding": "identity"}
+    if have:
+        asked |= {"Range": f"bytes={have}-"} | ({"If-Range": mark} if mark else {})
+    with client.stream("GET", address, headers=asked) as answer:
+        if answer.status_code == 416:
+            _forget(part)
+            raise _BrokenOffError("the server has less than was asked for")
+        _check_answer(answer, address)
+        start = _start(answer)
+        if start not in (0, have):
+            raise _BrokenOffError(f"asked for bytes from {have}, got them from {start}")
+        length = answer.headers.get("Content-Length")
+        total = start + int(length) if length is not None else None
+        if checkpoint.size is not None and total not in (None, checkpoint.size):
+            _forget(part)
+            raise WeightsError(
+                f"{address} offers {total} bytes where {checkpoint.name} has {checkpoint.size}; "
+                "it is another file: give another address with --url."
+            )
+        _note(part, address, answer)
+        here = _write(answer.iter_raw(), part, start, total, progress)
+    expected = total if total is not None else checkpoint.size
+    if expected is not None and here < expected:
+        raise _BrokenOffError(f"{here} of {expected} bytes came")
+
+
+def _check_answer(answer: Any, address: str) -> None:
+    code = answer.status_code
+    if code >= 500 or code in (408, 429):
+        raise _BrokenOffError(f"the server answered {code}")
+    if code not in (200, 206):
+        raise WeightsError(
+            f"{address} is not to be had (the server answered {code}); give another address with "
+            "--url, or download it yourself and use: cleanplate weights import"
+        )
+    if answer.headers.get("Content-Type", "").startswith("text/html"):
+        raise WeightsError(
+            f"{address} gave a web page in place of a file; open it in a browser, download the "
+            "file there and use: cleanplate weights import"
+        )
+
+
+def _start(answer: Any) -> int:
+    """The first byte that the answer holds."""
+    if answer.status_code == 200:
+        return 0
+    content_range = answer.headers.get("Content-Range", "")
+    first = content_range.removeprefix("bytes ").split("-")[0]
+    return int(first) if first.isdigit() else -1
+
+
+def _write(
+    blocks: Iterator[bytes], part: Path, start: int, total: int | None, progress: Progress
+) -> int:
+    here = start
+    with part.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        file.truncate()
+        for block in blocks:
+            file.write(block)
+            here += len(block)
+            progress(here, total)
+    return here
+
+
+def _note_path(part: Path) -> Path:
+    return part.with_suffix(".part.json")
+
+
+def _note(part: Path, address: str, answer: Any) -> None:
+    """Keep what says, at the next attempt, whether the file there is still the same one."""
+    tag = answer.headers.get("ETag", "")
+    strong = tag if not tag.startswith("W/") else ""
+    mark = strong or answer.headers.get("Last-Modified", "")
+    write_text(_note_path(part), json.dumps({"url": address, "mark": mark}))
+
+
+def _mark_of(part: Path, address: str) -> str:
+    note = _note_path(part)
+    if not note.is_file():
+        return ""
+    known = json.loads(note.read_text(encoding="utf-8"))
+    return known["mark"] if known["url"] == address else ""
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _note_path(part).unlink(missing_ok=True)
+
+
+def _verify(part: Path, checkpoint: Checkpoint, address: str) -> None:
+    size = part.stat().st_size
+    if checkpoint.size is not None and size != checkpoint.size:
+        raise WeightsError(
+            f"{address} gave {size} bytes where {checkpoint.name} has {checkpoint.size}; it was "
+            "not kept: give another address with --url."
+        )
+    if checkpoint.digest:
+        found = store.digest(part, checkpoint.digest)
+        if found != checkpoint.digest:
+            raise WeightsError(
+                f"What {address} gave is not {checkpoint.name}: its checksum is {found}, expected "
+                f"{checkpoint.digest}; it was not kept: give another address with --url."
+            )
+    store.identify(part, checkpoint.name)

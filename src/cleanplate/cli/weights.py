@@ -1,0 +1,170 @@
+"""``cleanplate weights``: list, fetch, import, export and remove checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_text
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cleanplate.cli import work
+from cleanplate.errors import InputError
+
+if TYPE_CHECKING:
+    from cleanplate.checkpoints import Checkpoint
+
+Name = Annotated[str, typer.Argument(help="Name of a checkpoint, as cleanplate weights lists it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree to the licence without being asked.")]
+
+commands = typer.Typer(
+    help="Checkpoints of the learned engines: list, fetch, import, export, remove.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="weights")
+
+
+@commands.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_all()
+
+
+@commands.command("list")
+def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
+    """List every checkpoint: whether it is here, its licence, and where to get it."""
+    from cleanplate.checkpoints import CATALOGUE, store
+
+    if json:
+        rows = [
+            dataclasses.asdict(one)
+            | {"here": store.is_here(one.name), "path": str(store.path_of(one.name))}
+            | {"added": store.record(one.name)}
+            for one in CATALOGUE
+        ]
+        print(json_text.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("checkpoint", "here", "licence", "commercial use", "how to get it"):
+        table.add_column(title)
+    for one in CATALOGUE:
+        path = store.path_of(one.name)
+        table.add_row(
+            one.name,
+            f"{path.stat().st_size / 1e6:.0f} MB" if path.is_file() else "no",
+            one.licence,
+            "yes" if one.commercial else "no",
+            "fetch" if one.url else "browser, then import",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for one in CATALOGUE:
+        if not one.url and not store.is_here(one.name):
+            console.print(f"{one.name}: {one.file}, linked from {one.page}", soft_wrap=True)
+    console.print(
+        f"They are kept in {store.folder()} (set {store.PLACE} for another place).", soft_wrap=True
+    )
+
+
+@commands.command()
+def fetch(
+    name: Name,
+    yes: Yes = False,
+    url: Annotated[
+        str, typer.Option("--url", help="Fetch from this https address, such as a mirror.")
+    ] = "",
+    debug: work.Debug = False,
+) -> None:
+    """Download a checkpoint; broken downloads go on where they stopped, and are verified."""
+    from cleanplate.checkpoints import fetch as fetching
+    from cleanplate.checkpoints import find, store
+
+    checkpoint = find(name)
+    if store.is_here(name):
+        print(f"{name} is here already: {store.path_of(name)}")
+        return
+    if not checkpoint.url and not url:
+        raise InputError(store.how_to_get(checkpoint))
+    _agree(checkpoint, yes)
+    from rich import progress as shown
+
+    columns = (
+        *(shown.TextColumn(name), shown.BarColumn(), shown.DownloadColumn()),
+        *(shown.TransferSpeedColumn(), shown.TimeRemainingColumn()),
+    )
+    with shown.Progress(*columns, transient=True) as bar:
+        task = bar.add_task(name, total=checkpoint.size)
+        path = fetching.fetch(
+            checkpoint,
+            url=url,
+            progress=lambda here, total: bar.update(task, completed=here, total=total),
+        )
+    print(f"{name} is here: {path}")
+
+
+@commands.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A weights file, whatever its name.")],
+    name: Annotated[
+        str, typer.Option("--name", help="Which checkpoint it is, where its keys do not say.")
+    ] = "",
+    yes: Yes = False,
+    debug: work.Debug = False,
+) -> None:
+    """Take a file that you downloaded: it is recognised, checked and copied into the store."""
+    from cleanplate.checkpoints import store
+
+    checkpoint = store.identify(file, name)
+    _agree(checkpoint, yes)
+    path = store.add(file, checkpoint, source=file.name)
+    print(f"{file} is {checkpoint.name}: copied to {path}")
+
+
+@commands.command()
+def export(
+    name: Name,
+    target: Annotated[Path, typer.Argument(help="File to write, ending in .safetensors.")],
+    overwrite: work.Overwrite = False,
+    debug: work.Debug = False,
+) -> None:
+    """Write a checkpoint as .safetensors, which other programs read without running code."""
+    from cleanplate.checkpoints import find, store
+
+    store.export(find(name).name, target, overwrite)
+    print(f"{name} is written to {target}")
+
+
+@commands.command()
+def remove(name: Name, debug: work.Debug = False) -> None:
+    """Delete a checkpoint from this machine."""
+    from cleanplate.checkpoints import find, store
+
+    size = store.remove(find(name).name)
+    print(f"{name} is removed: {size / 1e6:.0f} MB freed.")
+
+
+def _agree(checkpoint: Checkpoint, yes: bool) -> None:
+    """Show the licence; go on when it was agreed to, now or before."""
+    from cleanplate.checkpoints import store
+
+    if store.licence_key(checkpoint) in store.agreed():
+        return
+    use = "allows" if checkpoint.commercial else "does NOT allow"
+    print(
+        f"{checkpoint.name}: licence of the weights: {checkpoint.licence}; it {use} commercial "
+        f"use. Terms: {checkpoint.page}"
+    )
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("The licence must be agreed to; add --yes if you do.")
+        if not typer.confirm("Do you agree?"):
+            raise InputError("Nothing was done: the licence was not agreed to.")
+    store.agree(checkpoint)
