@@ -537,6 +537,23 @@ def test_a_still_image_and_a_folder_of_images_become_a_clip(tmp_path: Path) -> N
     assert times(tmp_path / "one.mkv") == [0]
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_pictures_become_a_clip_that_every_player_opens_in_the_same_colours(
+    tmp_path: Path, ending: str
+) -> None:
+    folder, out = tmp_path / "frames", tmp_path / f"out{ending}"
+    folder.mkdir()
+    for number in range(4):
+        make_frame(number, 64, 48, "rgb24").save(folder / f"{number}.png")
+    choice = choose_encoder(open_clip(folder).info, out, EncoderSettings())
+    assert (choice.codec, choice.pixel_format) == ("h264", "yuv420p")
+    assert any("4:2:0" in note for note in choice.notes)
+    remake(folder, out)
+    for old, new in zip(open_clip(folder).pictures(), open_clip(out).pictures(), strict=True):
+        shift = new.rgb().mean((0, 1)) - old.rgb().mean((0, 1))
+        assert np.abs(shift).max() < 1.5
+
+
 def assert_same_samples_rgb(source: Path, out: Path) -> None:
     for old, new in zip(open_clip(source).pictures(), open_clip(out).pictures(), strict=True):
         assert np.array_equal(fill(old).rgb(), new.rgb())

@@ -34,15 +34,27 @@ def engines(settings: Settings = False, json: work.Json = False, debug: work.Deb
     for title in ("task", "engine", "runs here", "licence", "commercial use", "what it is for"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        here = "yes" if not row["missing"] else f"no: pip install 'cleanplate[{row['extra']}]'"
         commercial = "yes" if row["commercial"] else "no"
-        table.add_row(row["task"], row["name"], here, row["licence"], commercial, row["summary"])
+        table.add_row(
+            row["task"], row["name"], _here(row), row["licence"], commercial, row["summary"]
+        )
     console = Console(highlight=False)
     console.print(table)
     if settings:
         for row in rows:
             for one in row["settings"]:
                 console.print(f"--set {row['name']}.{one['name']}={one['default']}  {one['help']}")
+
+
+def _here(row: dict[str, Any]) -> str:
+    """Whether it runs here, or what it lacks."""
+    from cleanplate.checkpoints import store
+
+    if row["missing"]:
+        return f"no: pip install 'cleanplate[{row['extra']}]'"
+    if row["checkpoints"] and not any(map(store.is_here, row["checkpoints"])):
+        return "needs weights: cleanplate weights"
+    return "yes"
 
 
 def _row(engine: Any) -> dict[str, Any]:

@@ -221,6 +221,13 @@ class _Job:
             "settings": asdict(made.settings),
             "runtime": asdict(runtime),
         }
+        if not made.about.commercial:
+            self.progress.note(
+                f"The weights of {name} may not be used commercially ({made.about.licence}); "
+                "flowfill has no such limit."
+                if task == "inpaint"
+                else f"The weights of {name} may not be used commercially ({made.about.licence})."
+            )
         return made
 
     def _identity(self) -> dict[str, Any]:

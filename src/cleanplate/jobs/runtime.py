@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO, EngineSettings
+from cleanplate.ops.amounts import parse_bytes
 from cleanplate.protocols import Runtime
 
 
@@ -21,9 +22,10 @@ def resolve(engine: Any, settings: EngineSettings) -> Runtime:
     """
     if "torch" not in engine.about.needs:
         return Runtime("cpu", "float32", settings.seed)
+    memory = None if settings.memory is None else parse_bytes(settings.memory)
     device = _device(settings.device)
     precision = "float32" if settings.precision == AUTO else settings.precision
-    return Runtime(device, precision, settings.seed)
+    return Runtime(device, precision, settings.seed, memory)
 
 
 def check_device(settings: EngineSettings) -> None:

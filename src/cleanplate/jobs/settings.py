@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cleanplate.ops.amounts import parse_bytes
 from cleanplate.settings import check, setting
 
 AUTO = "auto"
@@ -31,9 +32,14 @@ class EngineSettings:
         choices=(AUTO, "float32", "bfloat16", "float16"),
     )
     seed: int = setting(0, "Seed of all that is drawn by lot.", low=0)
+    memory: str | None = setting(
+        None, "Most memory that a learned engine may take: 6GiB, 800MB; unset: what it needs."
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        if self.memory is not None:
+            parse_bytes(self.memory)
 
     @property
     def tracker_name(self) -> str:

@@ -18,7 +18,7 @@ the rest: 16 bits, other transparency, 4:1:1, 4:1:0   ffv1                .mkv
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -149,13 +149,16 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
     """
     container = find_container(out_path)
     notes: list[str] = []
+    source = info
+    if not settings.lossless:
+        info = _playable(info, container, notes)
     if settings.codec != "auto":
         name = _named(settings, container, out_path)
     elif settings.lossless:
         name = _lossless(info, container, out_path)
     else:
         name = _default(info, container, notes)
-    layout = find_layout(info.pixel_format)
+    layout = find_layout(source.pixel_format)
     assert layout is not None, "a probed clip has a viewable format"
     pixel_format, exact = _pixel_format(name, info, container)
     if settings.lossless and not (_ENCODERS[name].lossless and exact):
@@ -163,8 +166,8 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
             f"{name} cannot keep {info.pixel_format} without loss; "
             f"leave --codec out, or write a .mkv with --codec ffv1."
         )
-    if not exact:
-        notes.append(f"The pixel format changes from {info.pixel_format} to {pixel_format}.")
+    if not exact or info is not source:
+        notes.append(f"The pixel format changes from {source.pixel_format} to {pixel_format}.")
     written = find_layout(pixel_format)
     if layout.has_alpha and written is not None and not written.has_alpha:
         notes.append(
@@ -201,6 +204,22 @@ def find_container(out_path: Path) -> str:
             f"{', '.join(CONTAINERS)}, or a folder (ending in /) for PNGs."
         )
     return container
+
+
+def _playable(info: VideoInfo, container: str, notes: list[str]) -> VideoInfo:
+    """``info``, or for pictures and GIFs into .mp4 and .mov what every player opens."""
+    layout = find_layout(info.pixel_format)
+    assert layout is not None
+    from_video = info.codec in _FAMILY
+    if container not in ("mp4", "mov") or from_video or not layout.is_rgb:
+        return info
+    if layout.bits > 8 or (layout.has_alpha and info.codec != "gif"):
+        return info
+    notes.append(
+        "RGB is written as 4:2:0, which every player opens; write a .mkv, or add --lossless, to "
+        "keep RGB."
+    )
+    return replace(info, pixel_format="yuv420p")
 
 
 def _named(settings: EncoderSettings, container: str, out_path: Path) -> str:
