@@ -148,6 +148,25 @@ def test_a_part_of_the_clip_can_be_worked_on(scene_clip: Path, tmp_path: Path) -
     assert report.frame_count == len(pictures(out)) == 20
 
 
+@pytest.mark.parametrize("masks", ["m/", "m.mkv"])
+def test_masks_that_were_tracked_in_a_part_fill_that_part(
+    scene_clip: Path, tmp_path: Path, masks: str
+) -> None:
+    part = {"start": "@10", "end": "@20"}
+    api.track(scene_clip, f"{tmp_path}/{masks}", SIGN, tracker="fixed", grow=4, **part)
+    report = api.inpaint(
+        *(scene_clip, f"{tmp_path}/out.mkv", tmp_path / masks),
+        inpainter="telea",
+        lossless=True,
+        **part,
+    )
+    assert report.frame_count == 10
+    before, after = pictures(scene_clip)[10:20], pictures(tmp_path / "out.mkv")
+    box = scene.sign_box(0)
+    inside = np.s_[box.y0 + 2 : box.y1 - 2, box.x0 + 2 : box.x1 - 2]
+    assert all((a[inside] != b[inside]).any() for a, b in zip(before, after, strict=True))
+
+
 def test_a_picture_can_be_cleaned_into_a_picture(tmp_path: Path) -> None:
     (image, _), mask = next(scene.frames(1)), scene.sign_masks(1)[0]
     cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])

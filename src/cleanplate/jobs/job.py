@@ -38,9 +38,11 @@ from cleanplate.media.images import image_path, write_images
 from cleanplate.media.mask_files import (
     Masks,
     constant_masks,
+    count_masks,
     frame_numbers,
     mapped,
     open_masks,
+    placed,
     write_mask_folder,
     write_mask_image,
 )
@@ -288,10 +290,8 @@ class _Job:
 
     def _masks(self, found: Survey, span: tracking.Span) -> tuple[Masks, bool]:
         """The masks before growth, and whether they are the user's own."""
-        info = self.clip.info
         if self.order.masks is not None:
-            numbers = frame_numbers(self.order.source, found.count)
-            return open_masks(self.order.masks, numbers, info.width, info.height), True
+            return self._given_masks(self.order.masks, found, span), True
         wanted = prompting.combined(self.order.prompts, found)
         segmenter = self.settings.engines.segmenter
         create = partial(self._engine, "segment")
@@ -304,6 +304,22 @@ class _Job:
             exact = prompting.is_exact(self.order.prompts, segmenter)
             return constant_masks(mask, found.count, "the prompts"), exact
         return self._tracked(keys, found, span), False
+
+    def _given_masks(self, path: Path, found: Survey, span: tracking.Span) -> Masks:
+        """The user's masks: one for each frame of the clip, or of the part worked on."""
+        width, height = self.clip.info.width, self.clip.info.height
+        numbers = frame_numbers(self.order.source, found.count)
+        length = span.stop - span.start
+        if length == found.count or not path.exists() or count_masks(path) != length:
+            return open_masks(path, numbers, width, height)
+        self.progress.note(
+            f"{path} holds {length} masks: they are taken for the frames {span.start} to "
+            f"{span.stop - 1} that --start and --end leave."
+        )
+        empty = np.zeros((height, width), np.uint8)
+        return placed(
+            open_masks(path, range(length), width, height), span.start, found.count, empty
+        )
 
     def _is_still(self, wanted: dict[int, list[Prompt]]) -> bool:
         """Whether one mask serves the whole clip: nothing moves, no object is prompted twice."""

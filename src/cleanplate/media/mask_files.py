@@ -58,6 +58,43 @@ def mapped(masks: Masks, change: Callable[[np.ndarray], np.ndarray]) -> Masks:
     return Masks(masks.origin, lambda start: map(change, masks.read(start)))
 
 
+def placed(masks: Masks, first: int, count: int, empty: np.ndarray) -> Masks:
+    """Masks of a part of a clip as masks of the whole: ``empty`` before and after it.
+
+    Args:
+        masks: of the part.
+        first: the frame of the clip that the part begins with.
+        count: frames of the clip.
+        empty: (H, W) uint8 zeros.
+    """
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        before = (empty for _ in range(start, first))
+        whole = itertools.chain(before, masks.read(max(0, start - first)), itertools.repeat(empty))
+        return itertools.islice(whole, count - start)
+
+    return Masks(masks.origin, read)
+
+
+def count_masks(path: Path) -> int | None:
+    """How many masks ``path`` holds; None for one that serves every frame.
+
+    Raises:
+        MediaError: a video that cannot be read.
+        MaskError: an .npz that cannot be read.
+    """
+    if path.is_dir():
+        return sum(one.suffix.lower() == _PNG for one in path.iterdir() if one.name[0] != ".")
+    if path.suffix.lower() == ".npz":
+        arrays = _loaded(path)
+        stacks = [array for array in arrays if array.ndim == 3]
+        return len(stacks[0]) if stacks else (len(arrays) if len(arrays) > 1 else None)
+    if path.suffix.lower() == _PNG:
+        return None
+    with open_container(path) as container:
+        return sum(packet.size > 0 for packet in container.demux(video=0))
+
+
 def open_masks(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
     """The masks in ``path`` for a clip whose frames have these ``numbers``.
 
