@@ -30,19 +30,36 @@ class Golden:
 
     def __init__(self, folder: Path) -> None:
         self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-        self.inputs = load(folder / "inputs.py")
         self._folder = folder
+        self._arrays: dict[str, np.ndarray] = {}
+        if not (folder / "golden.npz").is_file():
+            return  # the names and shapes of the tensors only
+        self.inputs = load(folder / "inputs.py")
         with np.load(folder / "golden.npz") as archive:
             self._arrays = {name: archive[name] for name in archive.files}
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Every tensor of the published layout."""
+    def weights(self, listed: str = "manifest.json") -> dict[str, np.ndarray]:
+        """Every tensor of the published layout that the file ``listed`` holds."""
         maker = load(self._folder.parent / "deterministic_weights.py")
-        return maker.state_dict(self._folder / "manifest.json")
+        constants = self.constants() if listed == "manifest.json" else {}
+        return maker.state_dict(self._folder / listed) | constants
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """The constants of the published layout, which no rule makes."""
+        made: dict[str, np.ndarray] = {}
+        for name, constant in self.manifest["weights"].get("constants", {}).items():
+            if isinstance(constant, dict):
+                kind = constant.get("dtype", "float32")
+                value = np.array(constant["values"], kind).reshape(constant["shape"])
+                made |= dict.fromkeys(constant.get("keys", [name]), value)
+        return made
 
     def input(self, expression: str) -> np.ndarray:
-        """What an input's expression in the manifest stands for."""
-        return eval(expression, {"inputs": self.inputs, "np": np})
+        """What an input's expression in the manifest stands for; a remark may follow it."""
+        depth = np.cumsum([(c in "([") - (c in ")]") for c in expression])
+        ends = [i for i, c in enumerate(expression) if c in ",;:" and depth[i] == 0]
+        code = expression[: ends[0]] if ends else expression
+        return eval(code, {"inputs": self.inputs, "np": np})
 
     def array(self, name: str) -> np.ndarray:
         """One of the arrays of golden.npz."""
@@ -52,7 +69,7 @@ class Golden:
         """Hold one output to the case's tolerance."""
         output = case["outputs"][name]
         stride = tuple(slice(None, None, step) for step in output["stride"])
-        tolerance = case["tolerance"]
+        tolerance = output.get("tolerance") or case["tolerance"]
         assert list(found.shape) == output["shape"]
         np.testing.assert_allclose(
             found[stride], self._arrays[output["array"]], tolerance["rel"], tolerance["abs"]

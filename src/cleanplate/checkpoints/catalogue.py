@@ -35,9 +35,62 @@ class Checkpoint:
     """``sha256:...`` or ``md5:...`` of the file, where published."""
 
 
+def _sam(name: str, file: str, size: int | None, digest: str) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        file=file,
+        network=f"sam:{name}",
+        licence="Apache-2.0",
+        commercial=True,
+        page="https://github.com/facebookresearch/segment-anything",
+        url=f"https://dl.fbaipublicfiles.com/segment_anything/{file}",
+        size=size,
+        digest=digest,
+    )
+
+
+def _sam_hq(model: str, digest: str) -> Checkpoint:
+    return Checkpoint(
+        name=f"sam_hq_{model}",
+        file=f"sam_hq_{model}.pth",
+        network=f"sam:sam_hq_{model}",
+        licence="Apache-2.0",
+        commercial=True,
+        page="https://github.com/SysCV/sam-hq",
+        url=f"https://huggingface.co/lkeab/hq-sam/resolve/main/sam_hq_{model}.pth",
+        digest=digest,
+    )
+
+
 _NOT_STATED = "none stated: all rights reserved"
 
 CATALOGUE: tuple[Checkpoint, ...] = (
+    _sam(
+        *("sam_vit_b", "sam_vit_b_01ec64.pth", None),
+        "sha256:ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    _sam(
+        *("sam_vit_l", "sam_vit_l_0b3195.pth", None),
+        "sha256:3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    _sam(
+        *("sam_vit_h", "sam_vit_h_4b8939.pth", 2_564_550_879),
+        "sha256:a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+    _sam_hq("vit_tiny", "sha256:0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196"),
+    _sam_hq("vit_b", "md5:c6b8953247bcfdc8bb8ef91e36a6cacc"),
+    _sam_hq("vit_l", "md5:08947267966e4264fb39523eccc33f86"),
+    _sam_hq("vit_h", "sha256:a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35"),
+    Checkpoint(
+        name="mobile_sam",
+        file="mobile_sam.pt",
+        network="sam:mobile_sam",
+        licence="Apache-2.0",
+        commercial=True,
+        page="https://github.com/ChaoningZhang/MobileSAM",
+        url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        digest="sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    ),
     Checkpoint(
         name="e2fgvi",
         file="E2FGVI-CVPR22.pth",

@@ -1,0 +1,26 @@
+"""MobileSAM: SAM with an encoder that is quick on a CPU."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cleanplate.engines.segment._sam import SamEngine, SamSettings
+from cleanplate.protocols import About
+
+
+class Engine(SamEngine):
+    """Zhang et al., "Faster Segment Anything", 2023."""
+
+    about: ClassVar = About(
+        "segment",
+        "mobile_sam",
+        "SAM with a small encoder: three masks to choose from, quick on a CPU.",
+        needs=("torch", "PIL"),
+        extra="networks",
+        checkpoints=("mobile_sam",),
+    )
+    Settings: ClassVar = SamSettings
+
+    @property
+    def checkpoint(self) -> str:
+        return "mobile_sam"

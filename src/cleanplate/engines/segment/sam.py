@@ -1,0 +1,37 @@
+"""SAM: outlines anything that a click, a box or a rough mask points at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cleanplate.engines.segment._sam import SamEngine, SamSettings
+from cleanplate.protocols import About
+from cleanplate.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(SamSettings):
+    """How large a network, and how many masks."""
+
+    model: str = setting(
+        "vit_b", "Size of the encoder: vit_b, vit_l, vit_h.", choices=("vit_b", "vit_l", "vit_h")
+    )
+
+
+class Engine(SamEngine):
+    """Kirillov et al., "Segment Anything", ICCV 2023."""
+
+    about: ClassVar = About(
+        "segment",
+        "sam",
+        "Outlines anything that a click, a box or a rough mask points at.",
+        needs=("torch", "PIL"),
+        extra="networks",
+        checkpoints=("sam_vit_b", "sam_vit_l", "sam_vit_h"),
+    )
+    Settings: ClassVar = Settings
+
+    @property
+    def checkpoint(self) -> str:
+        return f"sam_{self.settings.model}"

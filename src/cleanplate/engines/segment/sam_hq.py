@@ -1,0 +1,39 @@
+"""HQ-SAM: SAM with finer borders; its vit_tiny is quick on a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cleanplate.engines.segment._sam import SamEngine, SamSettings
+from cleanplate.protocols import About
+from cleanplate.settings import setting
+
+MODELS = ("vit_tiny", "vit_b", "vit_l", "vit_h")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(SamSettings):
+    """How large a network, and how many masks."""
+
+    model: str = setting(
+        "vit_tiny", "Size of the encoder: vit_tiny, vit_b, vit_l, vit_h.", choices=MODELS
+    )
+
+
+class Engine(SamEngine):
+    """Ke et al., "Segment Anything in High Quality", NeurIPS 2023."""
+
+    about: ClassVar = About(
+        "segment",
+        "sam_hq",
+        "SAM with finer borders; vit_tiny is quick on a CPU.",
+        needs=("torch", "PIL"),
+        extra="networks",
+        checkpoints=tuple(f"sam_hq_{model}" for model in MODELS),
+    )
+    Settings: ClassVar = Settings
+
+    @property
+    def checkpoint(self) -> str:
+        return f"sam_hq_{self.settings.model}"

@@ -1,0 +1,206 @@
+"""The plain vision transformer that encodes images for SAM and HQ-SAM.
+
+Kirillov et al., "Segment Anything", ICCV 2023, after Li et al., "Exploring Plain Vision Transformer
+Backbones for Object Detection", ECCV 2022 (ViTDet): windows of 14 in most blocks, attention over
+the whole image in four, positions relative in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+GRID = 64
+"""Tokens on a side of the 1024 x 1024 input."""
+WINDOW = 14
+# Attention whose table of position terms would have more elements goes head by head.
+_MOST_ELEMENTS = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What differs between ViT-B, ViT-L and ViT-H."""
+
+    width: int
+    depth: int
+    heads: int
+    whole: tuple[int, ...]
+    """The blocks that attend to the whole image."""
+
+
+VIT_B = Size(768, 12, 12, (2, 5, 8, 11))
+VIT_L = Size(1024, 24, 16, (5, 11, 17, 23))
+VIT_H = Size(1280, 32, 16, (7, 15, 23, 31))
+
+
+class LayerNorm2d(nn.Module):
+    """Normalises the channels of each pixel of (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = functional.layer_norm(
+            x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6
+        )
+        return last.permute(0, 3, 1, 2)
+
+
+def neck(inputs: int) -> nn.Sequential:
+    """From an encoder's width to the 256 channels that prompts meet."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, 256, 1, bias=False),
+        LayerNorm2d(256),
+        nn.Conv2d(256, 256, 3, padding=1, bias=False),
+        LayerNorm2d(256),
+    )
+
+
+def relative_positions(queries: int, keys: int, table: Tensor) -> Tensor:
+    """(queries, keys, d): the row of ``table`` (2n - 1, d) for each offset along one axis.
+
+    A table of another length is interpolated linearly; different lengths of the two axes are
+    scaled to the longer (ViTDet, as published).
+    """
+    rows = 2 * max(queries, keys) - 1
+    if len(table) != rows:
+        table = functional.interpolate(table.T[None], rows, mode="linear")[0].T
+    scale_q, scale_k = max(keys / queries, 1.0), max(queries / keys, 1.0)
+    at_q = torch.arange(queries, device=table.device)[:, None] * scale_q
+    at_k = torch.arange(keys, device=table.device)[None] * scale_k
+    return table[(at_q - at_k + (keys - 1) * scale_k).long()]
+
+
+class Attention(nn.Module):
+    """Attention over a square of tokens, (B, n, n, C), with relative positions."""
+
+    def __init__(self, width: int, heads: int, side: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, side, _, width = x.shape
+        qkv = self.qkv(x).view(count, side * side, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        # The position terms take the query as it is, not scaled as for the keys.
+        square = q.reshape(count, self.heads, side, side, -1)
+        vertical = relative_positions(side, side, self.rel_pos_h)
+        across = relative_positions(side, side, self.rel_pos_w)
+        rows = torch.einsum("bnhwd,hkd->bnhwk", square, vertical)
+        columns = torch.einsum("bnhwd,wkd->bnhwk", square, across)
+        found = self._attend(q, k, v, rows, columns)
+        return self.proj(found.transpose(1, 2).reshape(count, side, side, width))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """(B, heads, n^2, d). The sum of the two terms is as large as the attention itself."""
+        step = max(1, _MOST_ELEMENTS // (len(q) * q.shape[2] ** 2))
+        parts = []
+        for first in range(0, self.heads, step):
+            part = slice(first, first + step)
+            bias = rows[:, part, ..., None] + columns[:, part, :, :, None]
+            parts.append(
+                functional.scaled_dot_product_attention(
+                    q[:, part], k[:, part], v[:, part], bias.flatten(2, 3).flatten(3, 4)
+                )
+            )
+        return torch.cat(parts, dim=1)
+
+
+class Mlp(nn.Module):
+    """Two linear maps with an activation between."""
+
+    def __init__(self, width: int, hidden: int, activation: type[nn.Module] = nn.GELU) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, hidden)
+        self.lin2 = nn.Linear(hidden, width)
+        self.act = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lin2(self.act(self.lin1(x)))
+
+
+class Block(nn.Module):
+    """One block; ``window`` 0 attends to the whole image."""
+
+    def __init__(self, size: Size, window: int) -> None:
+        super().__init__()
+        self.window = window
+        self.norm1 = nn.LayerNorm(size.width, eps=1e-6)
+        self.attn = Attention(size.width, size.heads, window or GRID)
+        self.norm2 = nn.LayerNorm(size.width, eps=1e-6)
+        self.mlp = Mlp(size.width, 4 * size.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.window:
+            windows = cut(self.norm1(x), self.window)
+            x = x + joined(self.attn(windows), x.shape[1:3])
+        else:
+            x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+def cut(x: Tensor, window: int) -> Tensor:
+    """(B, H, W, C) as (B * windows, window, window, C), padded with zeros right and below."""
+    _, height, width, channels = x.shape
+    x = functional.pad(x, (0, 0, 0, -width % window, 0, -height % window))
+    x = x.unflatten(1, (-1, window)).unflatten(3, (-1, window))
+    return x.transpose(2, 3).reshape(-1, window, window, channels)
+
+
+def joined(windows: Tensor, size: torch.Size) -> Tensor:
+    """What ``cut`` took apart, (B, H, W, C) of ``size`` (H, W), the padding dropped."""
+    window = windows.shape[1]
+    down, across = -(-size[0] // window), -(-size[1] // window)
+    x = windows.view(-1, down, across, window, window, windows.shape[-1])
+    x = x.transpose(2, 3).flatten(1, 2).flatten(2, 3)
+    return x[:, : size[0], : size[1]]
+
+
+class PatchEmbed(nn.Module):
+    """(B, 3, 1024, 1024) to (B, 64, 64, C)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, 16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x).permute(0, 2, 3, 1)
+
+
+class ImageEncoderViT(nn.Module):
+    """The encoder of SAM and HQ-SAM."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.early_width = size.width
+        self.early = size.whole[0]
+        self.patch_embed = PatchEmbed(size.width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, GRID, GRID, size.width))
+        self.blocks = nn.ModuleList(
+            Block(size, 0 if index in size.whole else WINDOW) for index in range(size.depth)
+        )
+        self.neck = neck(size.width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` (B, 3, 1024, 1024), normalised.
+
+        Returns:
+            The embedding (B, 256, 64, 64), and the output of the first block that sees the whole
+            image, (B, C, 64, 64), which HQ-SAM's decoder reads.
+        """
+        x = self.patch_embed(x) + self.pos_embed
+        early = x
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index == self.early:
+                early = x
+        return self.neck(x.permute(0, 3, 1, 2)), early.permute(0, 3, 1, 2)
