@@ -8,6 +8,7 @@ away they become tokens, which pass the transformer and are decoded to pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -203,14 +204,32 @@ class E2FGVI(nn.Module):
         return self
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames that the variant for one size takes."""
+        _, height, width = self.sc.bias.shape
+        return 4 * height, 4 * width
+
+    @property
     def dtype(self) -> torch.dtype:
         return self.ss.embedding.weight.dtype
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (n, 128, H/4, W/4) of ``frames`` (n, 3, H, W) in -1..1, 0 in the holes."""
-        _check_size(frames, self.high_quality)
+        self._check_size(*frames.shape[-2:])
         frames = frames.to(self.dtype, memory_format=torch.channels_last)
         return self.encoder(frames)
+
+    def _check_size(self, height: int, width: int) -> None:
+        if self.high_quality and (height % MULTIPLE[0] or width % MULTIPLE[1]):
+            raise ValueError(
+                f"Frames are {width}x{height}; E2FGVI-HQ takes widths that are multiples of "
+                f"{MULTIPLE[1]} and heights that are multiples of {MULTIPLE[0]}: pad them."
+            )
+        if not self.high_quality and (height, width) != self.size:
+            raise ValueError(
+                f"Frames are {width}x{height}; E2FGVI takes {self.size[1]}x{self.size[0]} only: "
+                "scale them, or use E2FGVI-HQ."
+            )
 
     def pyramid(self, frames: Tensor) -> Pyramid:
         """What ``update_spynet.flow`` needs of ``frames`` (n, 3, H, W) in -1..1, at a quarter."""
@@ -220,15 +239,18 @@ class E2FGVI(nn.Module):
         )
         return self.update_spynet.pyramid(small)
 
-    def transform(self, tokens: Tensor, local: int, part: Part) -> Tensor:
-        """Tokens of the first ``local`` frames in ``part`` after all blocks.
+    def transform(self, tokens: Tensor, part: Part, queries: Sequence[int] | None = None) -> Tensor:
+        """Tokens in ``part`` after all blocks.
 
-        ``tokens`` are (B, T, rows, columns, 512); all of them take part.
+        Args:
+            tokens: (B, T, rows, columns, 512); all of them take part.
+            part: the windows wanted.
+            queries: the frames wanted; None is all.
         """
         *blocks, last = self.transformer
         for block in blocks:
             tokens = block(tokens)
-        return last(tokens, part, local)
+        return last(tokens, part, queries)
 
     def decode(self, tokens: Tensor, features: Tensor, part: Part, crop: Crop) -> Tensor:
         """Pictures (n, 3, 4 crop height, 4 crop width), float32 in -1..1.
@@ -268,7 +290,7 @@ class E2FGVI(nn.Module):
         features = torch.cat([carried, features[:, local:]], dim=1).flatten(0, 1)
         tokens = self.ss(features).unflatten(0, (batch, count))
         part = whole_of(tokens)
-        tokens = self.transform(tokens, count, part).flatten(0, 1)
+        tokens = self.transform(tokens, part).flatten(0, 1)
         crop = Crop(0, 0, *features.shape[-2:])
         return self.decode(tokens, features, part, crop), flows
 
@@ -291,20 +313,6 @@ class E2FGVI(nn.Module):
 def whole_of_features(height: int, width: int) -> Part:
     """All windows over features of ``height`` and ``width``."""
     return Part(0, 0, height // (STRIDE * WINDOW[0]), width // (STRIDE * WINDOW[1]))
-
-
-def _check_size(frames: Tensor, high_quality: bool) -> None:
-    height, width = frames.shape[-2:]
-    if high_quality and (height % MULTIPLE[0] or width % MULTIPLE[1]):
-        raise ValueError(
-            f"Frames are {width}x{height}; E2FGVI-HQ takes widths that are multiples of "
-            f"{MULTIPLE[1]} and heights that are multiples of {MULTIPLE[0]}: pad them."
-        )
-    if not high_quality and (height, width) != SIZE:
-        raise ValueError(
-            f"Frames are {width}x{height}; E2FGVI takes {SIZE[1]}x{SIZE[0]} only: scale them, or "
-            "use E2FGVI-HQ."
-        )
 
 
 def e2fgvi() -> E2FGVI:

@@ -8,6 +8,7 @@ summed where they overlap, is a transposed one. Tokens are (B, T, rows, columns,
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -23,6 +24,10 @@ STRIDE = 3  # features from token to token, each way
 _KERNEL = 7
 _HIDDEN = 40  # channels of a patch inside the feed-forward network
 _CHUNK = 2**26  # bytes of keys and values that are gathered at once
+
+
+Queries = slice | list[int]
+"""Some of the frames."""
 
 
 class Part(NamedTuple):
@@ -146,8 +151,8 @@ class FocalAttention(nn.Module):
         places = [place for place, _, _ in _rolled()]
         hold_constant(self, "valid_ind_rolled", torch.tensor(places))
 
-    def forward(self, y: Tensor, pooled: Tensor, part: Part, queries: int) -> Tensor:
-        """What the tokens of the first ``queries`` frames in ``part`` gather from all.
+    def forward(self, y: Tensor, pooled: Tensor, part: Part, queries: Queries) -> Tensor:
+        """What the tokens of the frames ``queries`` in ``part`` gather from all.
 
         Args:
             y: (B, T, rows, columns, 512) normalised tokens.
@@ -155,7 +160,7 @@ class FocalAttention(nn.Module):
         """
         whole = Part(0, 0, pooled.shape[2], pooled.shape[3])
         weight, bias = self.qkv.weight, self.qkv.bias
-        q = dense(y[:, :queries, *part.tokens()], weight[:DIM], bias[:DIM])
+        q = dense(y[:, queries][:, :, *part.tokens()], weight[:DIM], bias[:DIM])
         near, far = (dense(x, weight[DIM:], bias[DIM:]).flatten(2, 3) for x in (y, pooled))
         keys = torch.cat([near, far], dim=2)
         found = self._attend(self._windows(q), keys, _groups(part, whole, y.device))
@@ -229,19 +234,23 @@ class Block(nn.Module):
         weight = layer.weight.view(WINDOW[0], 1, WINDOW[1], 1)
         return (windows * weight).sum(dim=(3, 5)) + layer.bias
 
-    def forward(self, x: Tensor, part: Part | None = None, queries: int | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, part: Part | None = None, queries: Sequence[int] | None = None
+    ) -> Tensor:
         """The tokens after this block.
 
         Args:
             x: (B, T, rows, columns, 512).
             part: the windows wanted; None is all. Within two tokens of its edge, other than the
                 grid's own, the result is not exact.
-            queries: how many of the first frames are wanted; None is all.
+            queries: the frames wanted; None is all.
         """
         whole = whole_of(x)
-        part, queries = part or whole, queries or x.shape[1]
+        part = part or whole
+        chosen = slice(None) if queries is None else list(queries)
         y = self.norm1(x)
-        x = x[:, :queries, *part.tokens()] + self.attn(y, self.pool(y), part, queries)
+        attended = self.attn(y, self.pool(y), part, chosen)
+        x = x[:, chosen][:, :, *part.tokens()] + attended
         y = self.norm2(x).flatten(0, 1)
         return x + self.mlp(y, part, whole).view(x.shape)
 

@@ -73,6 +73,11 @@ class Pyramid(NamedTuple):
     height: int
     width: int
 
+    def joined(self, other: Pyramid) -> Pyramid:
+        """These images, then those of ``other``, of the same size."""
+        levels = zip(self.levels, other.levels, strict=True)
+        return self._replace(levels=tuple(torch.cat(pair) for pair in levels))
+
 
 class SPyNet(nn.Module):
     mean: Tensor
