@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
+
+from cleanplate.checkpoints import find, store
+from cleanplate.networks import sam, tiny_vit
+from cleanplate.networks.sam_vit import Size
 
 
 def named_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -31,3 +37,23 @@ def save(network: nn.Module, path: Path) -> Path:
     """Write named weights of ``network`` as a bare state dict."""
     torch.save(named_weights(network), path)
     return path
+
+
+def make_sam_small(patch: pytest.MonkeyPatch) -> None:
+    """SAM's encoders with few blocks: promises of an engine are not those of its size."""
+    patch.setattr(sam, "VIT_B", Size(width=32, depth=2, heads=2, whole=(1,)))
+    patch.setattr(tiny_vit, "WIDTHS", (8, 16, 24, 32))
+    patch.setattr(tiny_vit, "DEPTHS", (1, 1, 1, 1))
+    patch.setattr(tiny_vit, "HEADS", (1, 1, 1, 1))
+    patch.setattr(tiny_vit.TinyViT, "early_width", 24)
+
+
+def provide(name: str) -> None:
+    """Put named weights for the checkpoint ``name`` into the store, if there are none."""
+    if not store.is_here(name):
+        module, builder = find(name).network.split(":")
+        torch.manual_seed(0)  # for what no name makes: buffers
+        save(
+            getattr(importlib.import_module(f"cleanplate.networks.{module}"), builder)(),
+            store.path_of(name),
+        )

@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.api import inpaint, remove, segment, track
-    from cleanplate.errors import CleanplateError, InputError, MaskError, MediaError
+    from cleanplate.api import inpaint, remove, segment, segment_all, track
+    from cleanplate.errors import CleanplateError, InputError, MaskError, MediaError, WeightsError
     from cleanplate.media.read import open_clip
+    from cleanplate.protocols import Runtime
     from cleanplate.registry import create, find, names
     from cleanplate.suggestions import suggest
     from cleanplate.types import (
@@ -42,10 +43,12 @@ __all__ = [
     "ObjectState",
     "Point",
     "Prompt",
+    "Runtime",
     "Suggestion",
     "TrackedMask",
     "VideoInfo",
     "Visibility",
+    "WeightsError",
     "create",
     "find",
     "inpaint",
@@ -53,14 +56,16 @@ __all__ = [
     "open_clip",
     "remove",
     "segment",
+    "segment_all",
     "suggest",
     "track",
 ]
 
 _MODULES = {
-    "api": ("inpaint", "remove", "segment", "track"),
-    "errors": ("CleanplateError", "InputError", "MaskError", "MediaError"),
+    "api": ("inpaint", "remove", "segment", "segment_all", "track"),
+    "errors": ("CleanplateError", "InputError", "MaskError", "MediaError", "WeightsError"),
     "media.read": ("open_clip",),
+    "protocols": ("Runtime",),
     "registry": ("create", "find", "names"),
     "suggestions": ("suggest",),
 }

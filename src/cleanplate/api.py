@@ -10,7 +10,9 @@ Engines by themselves, on arrays and iterators, come from ``cleanplate.create(ta
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
+from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,14 @@ from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import Report
 from cleanplate.jobs.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
-from cleanplate.ops.publish import check_target
+from cleanplate.ops.publish import check_target, write_text
+from cleanplate.ops.runs import Found, ranked
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
+EVERYTHING = "sam_hq"  # outlines all things unless another engine is named
 
 
 def remove(
@@ -142,6 +147,59 @@ def segment(
     if target is not None:
         best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
         write_mask_image(target, prompting.flattened(best, frame.shape[:2]))
+    return found
+
+
+def segment_all(
+    clip: AnyPath,
+    *,
+    at: int | Fraction = 0,
+    out: AnyPath | None = None,
+    preview: AnyPath | None = None,
+    overwrite: bool = False,
+    segmenter: str = EVERYTHING,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> list[Found]:
+    """Outline all things in one frame.
+
+    Args:
+        clip: a video, an image, or a folder of images.
+        at: the frame, an index or seconds.
+        out: where to write the masks: a palette PNG (the largest 255, small ones on top, value =
+            rank by size from 1), or a ``.json`` in COCO's terms.
+        preview: where to write the frame with the masks in colours over it, a ``.png``.
+        overwrite: replace files that exist.
+        segmenter: the engine.
+        engine_settings, settings: as for ``remove``.
+
+    Returns:
+        The things, largest first.
+
+    Raises:
+        InputError: an engine that cannot, or a frame that is not there.
+        MediaError: a clip that cannot be read.
+        WeightsError: the engine's weights are not here.
+    """
+    for path, endings in ((out, (".png", ".json")), (preview, (".png",))):
+        if path is not None:
+            if Path(path).suffix.lower() not in endings:
+                raise InputError(f"{path} must end in {' or '.join(endings)}.")
+            check_target(Path(path), overwrite, Path(clip))
+    chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
+    engine, _ = job.engine("segment", segmenter, chosen)
+    if not hasattr(engine, "everything"):
+        raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
+    with open_clip(Path(clip)) as opened:
+        frame, _ = prompting.single_frame(opened, [Prompt(at=at)])
+    found = sorted(engine.everything(frame), key=lambda one: -one.area)
+    mask = ranked(found, frame.shape[:2])
+    if out is not None and Path(out).suffix.lower() == ".json":
+        write_text(Path(out), json.dumps([one.record() for one in found], indent=1))
+    elif out is not None:
+        write_mask_image(Path(out), mask)
+    if preview is not None:
+        write_preview(Path(preview), frame, mask)
     return found
 
 

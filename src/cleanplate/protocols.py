@@ -73,6 +73,9 @@ class Segmenter(Protocol):
         """Outline what ``prompt`` points at; as often as wanted for one ``encoded``."""
         ...
 
+    # A segmenter that can list all things of a picture has ``everything(image)`` too, which
+    # returns ``ops.runs.Found`` objects.
+
 
 class Tracking(Protocol):
     """One clip being tracked, in one direction of time."""

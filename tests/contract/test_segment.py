@@ -11,13 +11,17 @@ from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.types import Box, Candidates, Prompt
 from tests.scene import texture
+from tests.weights import provide
 
 
-@pytest.fixture(params=registry.names("segment"))
+@pytest.fixture(params=registry.names("segment"), scope="module")
 def engine(request: pytest.FixtureRequest) -> Any:
-    lacking = registry.missing(registry.find("segment", request.param).about)
+    about = registry.find("segment", request.param).about
+    lacking = registry.missing(about)
     if lacking:
         pytest.skip(f"The engine {request.param} needs {', '.join(lacking)}, not installed")
+    for name in about.checkpoints[:1]:
+        provide(name)
     return registry.create("segment", request.param)
 
 
@@ -63,12 +67,16 @@ def test_the_engine_says_what_it_is(engine: Any) -> None:
     ],
     ids=str,
 )
-def test_a_box_gives_masks_of_the_picture_within_the_box(engine: Any, box: Box) -> None:
+def test_a_box_gives_masks_of_the_picture_within_the_box_and_a_tenth_around(
+    engine: Any, box: Box
+) -> None:
     image = picture()
     found = segment(engine, image, Prompt(box=box))
     assert_valid(found, (80, 120))
     outside = np.ones((80, 120), bool)
-    outside[box.slices] = False
+    right, down = round(box.width / 10), round(box.height / 10)
+    rows = slice(max(0, box.y0 - down), box.y1 + down)
+    outside[rows, max(0, box.x0 - right) : box.x1 + right] = False
     assert not found.masks[:, outside].any()
 
 

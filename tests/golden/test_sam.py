@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -74,7 +75,8 @@ class Case:
         encoder = self.network.image_encoder
         hooks = [self._keep("patch_embed", encoder.patch_embed)]
         blocks = getattr(encoder, "blocks", None)
-        for index, one in enumerate(encoder.layers if blocks is None else blocks):
+        stages: Any = encoder.layers if blocks is None else blocks
+        for index, one in enumerate(stages):
             hooks.append(self._keep(f"{'layer' if blocks is None else 'block'}{index}", one))
         encoded = self.engine.encode(self._image)
         for hook in hooks:
@@ -317,7 +319,7 @@ def test_the_parts_of_everything_mode_agree(case: Case) -> None:
             table = torch.tensor(inputs.rel_pos_table())
             check(name, sam_vit.relative_positions(int(queries), int(keys), table))
     crop, whole = (40, 10, 140, 80), (0, 0, 160, 120)
-    placed = boxes + (40, 10, 40, 10)  # from the crop's pixels to the picture's
+    placed = boxes + np.array([40, 10, 40, 10])  # from the crop's pixels to the picture's
     check("near_edge", everything.near_crop_edge(placed, crop, whole))
     check("near_edge_atol5", everything.near_crop_edge(placed, crop, whole, 5))
     for kind in ("holes", "islands"):
@@ -334,14 +336,13 @@ def test_everything_mode_finds_the_same_things(case: Case) -> None:
     for name in [one for one in manifest if one.startswith("amg_") and one != "amg_blocks"]:
         given = {ARGUMENTS[key]: value for key, value in manifest[name]["arguments"].items()}
         given["threshold"] = manifest[name].get("mask_threshold", 0.0)
-        found = everything.everything(
-            case.engine, case.inputs.image(), everything.EverythingSettings(**given)
-        )
-        records = list(everything.records(found))
+        settings = dataclasses.replace(case.engine.settings, **given)
+        found = everything.everything(case.engine, case.inputs.image(), settings)
+        records = [one.record() for one in found]
         case.check(name, "area", [one["area"] for one in records])
         case.check(name, "bbox", [one["bbox"] for one in records])
         case.check(name, "predicted_iou", [one["predicted_iou"] for one in records])
         case.check(name, "stability_score", [one["stability_score"] for one in records])
-        case.check(name, "point_coords", [one["point_coords"][0] for one in records])  # type: ignore[index]
+        case.check(name, "point_coords", [one["point_coords"][0] for one in records])
         case.check(name, "crop_box", [one["crop_box"] for one in records])
         case.check(name, "masks", np.stack([one.mask for one in found]))

@@ -10,9 +10,14 @@ import typer
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets
 from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.errors import InputError
+from cleanplate.ops.moments import parse_moment
 
 Segmenter = Annotated[
-    str, typer.Option("--segmenter", metavar="NAME", help="Engine that outlines.")
+    str | None,
+    typer.Option(
+        "--segmenter", metavar="NAME", help="Engine that outlines: grabcut; with --all sam_hq."
+    ),
 ]
 Device = Annotated[
     str, typer.Option("--device", metavar="TEXT", help="Where to compute: auto, cpu, cuda or mps.")
@@ -32,7 +37,15 @@ def segment(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
-    segmenter: Segmenter = "grabcut",
+    every: Annotated[bool, typer.Option("--all", help="Outline all things in the frame.")] = False,
+    at: Annotated[
+        str, typer.Option(metavar="T", help="The frame to look at with --all: @120, 4.5s, 0:04.5.")
+    ] = "@0",
+    preview: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.png", help="With --all, the frame with the masks in colours."),
+    ] = None,
+    segmenter: Segmenter = None,
     device: Device = "auto",
     sets: work.Set = None,
     overwrite: work.Overwrite = False,
@@ -43,16 +56,35 @@ def segment(
     """Outline what you point at in one frame and write the mask as a PNG.
 
     T is a frame (@120) or a time (@4.5s, @0:04.5); without it, the first frame. The PNG has a
-    palette; the value of a pixel is the object's id.
+    palette; the value of a pixel is the object's id. With --all nothing is pointed at: each thing
+    in the frame gets a number, the largest 1; OUT may end in .json then, for COCO's records.
     """
     from cleanplate import api
 
+    if every:
+        if prompts := prompts_of(ctx):
+            raise InputError(f"--all outlines everything; leave the {len(prompts)} prompts out.")
+        things = api.segment_all(
+            clip,
+            at=parse_moment(at),
+            out=out,
+            preview=preview,
+            overwrite=overwrite,
+            segmenter=segmenter or api.EVERYTHING,
+            device=device,
+            engine_settings=parse_sets(sets),
+        )
+        if json:
+            print(json_text.dumps([one.record() for one in things], indent=1))
+        elif not quiet:
+            typer.echo(f"{len(things)} things: {out}", err=True)
+        return
     found = api.segment(
         clip,
         *prompts_of(ctx),
         out=out,
         overwrite=overwrite,
-        segmenter=segmenter,
+        segmenter=segmenter or "grabcut",
         device=device,
         engine_settings=parse_sets(sets),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,14 @@ def mask_of(runs: Sequence[int], height: int, width: int) -> np.ndarray:
     return np.repeat(values, runs).reshape(width, height).T
 
 
+def ranked(found: Sequence[Found], size: tuple[int, ...]) -> np.ndarray:
+    """(H, W) uint8: each thing's number from 1, largest first, small ones on top; 255 at most."""
+    mask = np.zeros(size, np.uint8)
+    for number, one in enumerate(sorted(found, key=lambda one: -one.area)[:255], start=1):
+        mask[one.mask] = number
+    return mask
+
+
 def coco_text(runs: Sequence[int]) -> str:
     """Run lengths as the ``counts`` of a compressed COCO mask.
 
@@ -39,3 +49,45 @@ def coco_text(runs: Sequence[int]) -> str:
             more = value != (-1 if bits & 16 else 0)
             letters.append(chr((bits | 32 if more else bits) + 48))
     return "".join(letters)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One thing in the picture."""
+
+    runs: list[int]
+    """Its mask, as ``run_lengths``."""
+    size: tuple[int, int]
+    """(H, W) of the picture."""
+    box: tuple[float, float, float, float]
+    """x0, y0, x1, y1; the last pixel included, so that one pixel has no width."""
+    quality: float
+    stability: float
+    point: tuple[float, float]
+    """The click that found it."""
+    crop: tuple[int, int, int, int]
+    """x0, y0, x1, y1 of the crop in which it was found."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool."""
+        return mask_of(self.runs, *self.size)
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return sum(self.runs[1::2])
+
+    def record(self) -> dict[str, Any]:
+        """Plain numbers in COCO's terms; boxes are x, y, width, height."""
+        x0, y0, x1, y1 = self.box
+        left, top, right, bottom = self.crop
+        return {
+            "segmentation": {"size": list(self.size), "counts": coco_text(self.runs)},
+            "area": self.area,
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "predicted_iou": self.quality,
+            "stability_score": self.stability,
+            "point_coords": [list(self.point)],
+            "crop_box": [left, top, right - left, bottom - top],
+        }

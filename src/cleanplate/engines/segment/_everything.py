@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from cleanplate.engines.segment._sam import SamEngine
-from cleanplate.ops.runs import coco_text, mask_of, run_lengths
+from cleanplate.ops.runs import Found, run_lengths
 from cleanplate.settings import check, setting
+
+if TYPE_CHECKING:
+    from cleanplate.engines.segment._sam import SamEngine
 
 NEAR = 20  # px from a crop's edge within which a mask is taken for cut off there
 
@@ -41,34 +43,6 @@ class EverythingSettings:
 
     def __post_init__(self) -> None:
         check(self)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """One thing in the picture."""
-
-    runs: list[int]
-    """Its mask, as ``ops.runs.run_lengths``."""
-    size: tuple[int, int]
-    """(H, W) of the picture."""
-    box: tuple[float, float, float, float]
-    """x0, y0, x1, y1; the last pixel included, so that one pixel has no width."""
-    quality: float
-    stability: float
-    point: tuple[float, float]
-    """The click that found it."""
-    crop: tuple[int, int, int, int]
-    """x0, y0, x1, y1 of the crop in which it was found."""
-
-    @property
-    def mask(self) -> np.ndarray:
-        """(H, W) bool."""
-        return mask_of(self.runs, *self.size)
-
-    @property
-    def area(self) -> int:
-        """Pixels."""
-        return sum(self.runs[1::2])
 
 
 def everything(engine: SamEngine, image: np.ndarray, settings: EverythingSettings) -> list[Found]:
@@ -260,19 +234,3 @@ def without_small(mask: np.ndarray, least: int, kind: str) -> tuple[np.ndarray, 
 
 def _area(box: tuple[int, int, int, int]) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def records(found: list[Found]) -> Iterator[dict[str, object]]:
-    """Each thing as plain numbers, in COCO's terms; boxes are x, y, width, height."""
-    for one in found:
-        x0, y0, x1, y1 = one.box
-        left, top, right, bottom = one.crop
-        yield {
-            "segmentation": {"size": list(one.size), "counts": coco_text(one.runs)},
-            "area": one.area,
-            "bbox": [x0, y0, x1 - x0, y1 - y0],
-            "predicted_iou": one.quality,
-            "stability_score": one.stability,
-            "point_coords": [list(one.point)],
-            "crop_box": [left, top, right - left, bottom - top],
-        }

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from cleanplate import checkpoints
+from cleanplate.engines.segment._everything import EverythingSettings, everything
 from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.protocols import About, Runtime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from cleanplate.networks.sam import Encoded as Embedding
     from cleanplate.networks.sam import Sam
+    from cleanplate.ops.runs import Found
 
 AUTO, ONE, THREE = "auto", "one", "three"
 LOGIT = 8.0  # of a mask that is given as a prompt, inside; minus that outside
@@ -34,7 +36,7 @@ CACHED = 4  # embeddings kept, 4 MB each and up to 8 MB more for HQ-SAM
 
 
 @dataclass(frozen=True, slots=True)
-class SamSettings:
+class SamSettings(EverythingSettings):
     """Settings that all engines of the family have."""
 
     weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
@@ -163,6 +165,11 @@ class SamEngine:
                 several=several,
             )
         return _candidates(found, box)
+
+    def everything(self, image: np.ndarray) -> list[Found]:
+        """All things in ``image`` ((H, W, 3) uint8 RGB), in the published order."""
+        check_image(image)
+        return everything(self, image, self.settings)
 
     # --- below the protocol: batches, logits ---
 

@@ -1,0 +1,21 @@
+"""Learned engines are held to the contracts too, with weights made from the names of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleanplate.checkpoints import store
+from tests.weights import make_sam_small
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stored_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A store of checkpoints, which ``tests.weights.provide`` fills."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("weights")
+        patch.setenv(store.PLACE, str(folder))
+        make_sam_small(patch)
+        yield folder
