@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cleanplate.networks.sampling import neighbours, sample, steps
+from cleanplate.networks.sampling import sample, steps
 
 _TAPS = 9
 
@@ -32,28 +32,36 @@ def deformable_convolution(
     """
     n, channels, height, width = x.shape
     groups = modulation.shape[1] // _TAPS
-    places, weights = _corners(offsets, modulation, groups)
-    table = x.permute(0, 2, 3, 1).reshape(-1, channels // groups)
-    # (n, h, w, taps, channels), seen as an image: what is left is a 1x1 convolution.
-    columns = sample(table, places, weights).view(n, height, width, _TAPS * channels)
-    kernel = weight.permute(0, 2, 3, 1).reshape(len(weight), _TAPS * channels, 1, 1)
-    return functional.conv2d(columns.permute(0, 3, 1, 2), kernel, bias)
+    # A ring of zeros, so that a tap kept within it finds zeros where it was outside.
+    ringed = functional.pad(x, (1, 2, 1, 2)).permute(0, 2, 3, 1)
+    places, weights = _corners(offsets, modulation, groups, ringed.shape[2])
+    places += (steps(n, x) * (ringed[0].numel() * groups // channels)).view(-1, 1, 1, 1, 1, 1)
+    samples = sample(ringed.reshape(-1, channels // groups), places, weights)
+    # (n, h, w, groups * taps * channels of one), seen as an image: a 1x1 convolution is left.
+    columns = samples.view(n, height, width, _TAPS * channels).permute(0, 3, 1, 2)
+    kernel = weight.unflatten(1, (groups, -1)).flatten(3).transpose(2, 3)
+    return functional.conv2d(columns, kernel.reshape(len(weight), -1, 1, 1), bias)
 
 
-def _corners(offsets: Tensor, modulation: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """For each sample, (n, h, w, tap, group, 4): rows of the table, and their weights."""
-    n, _, height, width = offsets.shape
-    moved = offsets.view(n, groups, _TAPS, 2, height, width).permute(3, 0, 4, 5, 2, 1)
-    amount = modulation.view(n, groups, _TAPS, height, width).permute(0, 3, 4, 2, 1)
-    tap = steps(_TAPS, offsets)[:, None]
-    y = moved[0] + (steps(height, offsets).view(-1, 1, 1, 1) + tap // 3 - 1)
-    x = moved[1] + (steps(width, offsets).view(-1, 1, 1) + tap % 3 - 1)
-    rows, row_weights = neighbours(y, height)
-    columns, column_weights = neighbours(x, width)
-    image, group = steps(n, offsets).view(-1, 1, 1, 1, 1) * height, steps(groups, offsets)
-    lines = [(image + row) * (width * groups) for row in rows]
-    points = [column * groups + group for column in columns]
-    heights = [part * amount for part in row_weights]
-    places = [line + point for line in lines for point in points]
-    weights = [row * column for row in heights for column in column_weights]
-    return torch.stack(places, dim=-1), torch.stack(weights, dim=-1)
+def _corners(
+    offsets: Tensor, modulation: Tensor, groups: int, stride: int
+) -> tuple[Tensor, Tensor]:
+    """Rows of the first image's table and their weights, (n, h, w, groups, taps, 4) each.
+
+    The table has the groups of a place one after the other, and ``stride`` places a line.
+    """
+    height, width = offsets.shape[-2:]
+    moves = offsets.permute(0, 2, 3, 1).unflatten(-1, (groups, _TAPS, 2))
+    amounts = modulation.permute(0, 2, 3, 1).unflatten(-1, (groups, _TAPS))
+    tap = steps(_TAPS, offsets)
+    y = moves[..., 0] + (steps(height, offsets).view(-1, 1, 1, 1) + tap // 3)
+    x = moves[..., 1] + (steps(width, offsets).view(-1, 1, 1) + tap % 3)
+    y, x = y.clamp(0, height + 1), x.clamp(0, width + 1)
+    line, point = y.detach().floor(), x.detach().floor()
+    first = ((line * stride + point) * groups).to(torch.int32) + steps(groups, offsets)[:, None]
+    corners = [0, groups, stride * groups, (stride + 1) * groups]
+    places = first[..., None] + torch.tensor(corners, device=first.device, dtype=torch.int32)
+    below, right = (y - line) * amounts, x - point
+    above = amounts - below
+    east, south_east = above * right, below * right
+    return places, torch.stack([above - east, east, below - south_east, south_east], dim=-1)

@@ -53,8 +53,9 @@ class Alignment(nn.Module):
         raw = self.offsets(extra, flow_1, flow_2).float()
         moves, amounts = raw.split([18 * _GROUPS, 9 * _GROUPS], dim=1)
         # Offsets are (y, x), flows (x, y); the first half of the groups reads the step before.
-        flows = [flow.flip(1).repeat(1, 9 * _GROUPS // 2, 1, 1) for flow in (flow_1, flow_2)]
-        moves = _MOST_OFFSET * torch.tanh(moves) + torch.cat(flows, dim=1)
+        flows = torch.stack([flow_1, flow_2], dim=1).flip(2).permute(0, 3, 4, 1, 2)
+        spread = torch.tanh(moves).permute(0, 2, 3, 1).unflatten(-1, (2, -1, 2)) * _MOST_OFFSET
+        moves = (spread + flows[..., None, :]).flatten(3).permute(0, 3, 1, 2)
         return deformable_convolution(x, moves, torch.sigmoid(amounts), self.weight, self.bias)
 
     def offsets(self, extra: Tensor, flow_1: Tensor, flow_2: Tensor) -> Tensor:

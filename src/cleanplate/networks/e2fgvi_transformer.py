@@ -7,6 +7,7 @@ summed where they overlap, is a transposed one. Tokens are (B, T, rows, columns,
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,6 +24,7 @@ WINDOW = (5, 9)  # tokens: rows, columns
 STRIDE = 3  # features from token to token, each way
 _KERNEL = 7
 _HIDDEN = 40  # channels of a patch inside the feed-forward network
+_ROWS = 256  # queries that attend at once on a CPU
 _CHUNK = 2**26  # bytes of keys and values that are gathered at once
 
 
@@ -82,6 +84,21 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return functional.linear(x, weight, bias)
     image = functional.conv2d(x.flatten(0, 1).permute(0, 3, 1, 2), weight[:, :, None, None], bias)
     return image.permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention of ``q`` (n, heads, queries, c) to ``k`` and ``v`` (n, heads, keys, c)."""
+    if q.device.type != "cpu" or q.dtype == torch.float32:
+        return functional.scaled_dot_product_attention(q, k, v)
+    # Plain products, a few queries at a time: on a CPU torch's own kernel gains nothing from
+    # reduced precision, and the BLAS does.
+    found = torch.empty_like(q)
+    q = q * q.shape[-1] ** -0.5
+    for n, head in itertools.product(*map(range, q.shape[:2])):
+        keys, values = k[n, head].T, v[n, head]
+        for some, into in zip(q[n, head].split(_ROWS), found[n, head].split(_ROWS), strict=True):
+            torch.mm(torch.softmax(some @ keys, dim=-1), values, out=into)
+    return found
 
 
 # ---- which tokens a window looks at ------------------------------------------------------------
@@ -195,7 +212,7 @@ class FocalAttention(nn.Module):
                 kv = table[rows].view(batch * len(some), -1, 2, HEADS, DIM // HEADS)
                 k, v = kv.permute(2, 0, 3, 1, 4)
                 chosen = q[:, some].flatten(0, 1)
-                found = functional.scaled_dot_product_attention(chosen, k, v)
+                found = attention(chosen, k, v)
                 result[:, some] = found.transpose(1, 2).flatten(2).unflatten(0, (batch, -1))
         return result
 
