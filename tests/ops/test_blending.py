@@ -53,6 +53,17 @@ def test_a_guess_that_the_ring_contradicts_loses_against_a_true_one() -> None:
     assert both < alone + 2
 
 
+def test_a_guess_that_contradicts_all_others_far_from_the_ring_loses_weight() -> None:
+    truth, hole, ring, smooth = setup()
+    stray = truth.astype(np.float32)
+    stray[26:34, 31:39] += 120
+    area = hole | ring
+    guesses = [guess(stray, area), guess(truth, area), guess(truth, area)]
+    filled = blend(truth, hole, ring, smooth, guesses)
+    middle = (slice(28, 32), slice(33, 37))
+    assert np.abs(filled[middle] - truth[middle]).mean() < 20  # a plain mean is 40 off
+
+
 def test_what_a_guess_does_not_show_comes_from_elsewhere() -> None:
     truth, hole, ring, smooth = setup()
     half = (hole | ring) & (np.arange(70) < 35)

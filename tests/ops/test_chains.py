@@ -8,6 +8,7 @@ from cleanplate.ops.chains import (
     NOWHERE,
     Chains,
     Link,
+    Spot,
     extend,
     no_chains,
     read_colours,
@@ -16,18 +17,25 @@ from cleanplate.ops.chains import (
 )
 
 
-def constant(count: int, dx: float, dy: float, doubt: float = 0.25) -> Link:
+def constant(spot: Spot, dx: float, dy: float, doubt: float = 0.25) -> Link:
+    count = len(spot.places)
     flow = np.tile(np.array([[dx, dy]], np.float32), (count, 1))
-    return Link(flow, np.full(count, doubt, np.float32))
+    return Link(spot, flow, np.full(count, doubt, np.float32))
+
+
+def row(*columns: int) -> Spot:
+    """Those pixels of a picture of 12 x 1."""
+    area = np.zeros((1, 12), bool)
+    area[0, list(columns)] = True
+    return spot_of(area)
 
 
 def followed(steps: int, dx: float, oldest: int = 0, newest: int = 99) -> Chains:
     """Chains of frame 0 over a still hole of 4 px in a row of 12, the background moving by dx."""
-    area = np.zeros((1, 12), bool)
-    area[0, 4:8] = True
-    spot, chains = spot_of(area), no_chains(4)
+    spot = row(4, 5, 6, 7)
+    chains = no_chains(spot)
     for frame in reversed(range(steps)):
-        chains = extend(spot, constant(4, dx, 0), frame + 1, spot, chains, oldest, newest)
+        chains = extend(constant(spot, dx, 0), frame + 1, chains, oldest, newest)
     return chains
 
 
@@ -48,6 +56,14 @@ def test_fractions_of_a_pixel_are_kept_along_the_way() -> None:
 
 def test_frames_out_of_reach_are_not_used() -> None:
     assert followed(10, 1.0, newest=2).frame.tolist() == [NOWHERE, NOWHERE, 2, 1]
+
+
+def test_a_chain_goes_on_past_what_a_wider_spot_covers() -> None:
+    hole, wider = row(4, 5), row(4, 5, 6)
+    last = extend(constant(wider, 1, 0), 2, no_chains(hole), 0, 9)
+    chains = extend(constant(wider, 1, 0), 1, last, 0, 9)
+    assert chains.of(hole).frame.tolist() == [2, 2]
+    assert chains.of(hole).place[:, 0].tolist() == [6, 7]
 
 
 def test_a_place_that_leaves_the_picture_is_seen_nowhere() -> None:

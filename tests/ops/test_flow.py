@@ -6,7 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.ops.flow import common_shift, dense_flow, landing, pixel_grid, round_trip, shifted
+from cleanplate.ops.flow import (
+    apart,
+    common_shift,
+    dense_flow,
+    landing,
+    pixel_grid,
+    round_trip,
+    shifted,
+    stiff_flow,
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +57,25 @@ def test_landing_names_the_pixels_that_are_led_into_an_area() -> None:
     area = np.zeros((10, 10), bool)
     area[5, 5] = True
     assert np.argwhere(landing(flow, area)).tolist() == [[5, 2]]
+
+
+def test_the_motion_that_most_share_is_told_from_that_of_a_thing_before_it() -> None:
+    flow = np.tile(np.array([2.0, 0.5], np.float32), (60, 80, 1))
+    flow[20:40, 10:30] = -3.0
+    everywhere = np.ones((60, 80), bool)
+    stiff = stiff_flow(flow, everywhere)
+    assert stiff is not None
+    assert np.allclose(stiff, [2.0, 0.5], atol=0.05)
+    beside = apart(flow, stiff, everywhere, 1.0)
+    assert beside[20:40, 10:30].all()
+    assert not beside[:16].any()
+    assert not beside[:, 34:].any()
+
+
+def test_too_few_pixels_share_no_motion() -> None:
+    few = np.zeros((60, 80), bool)
+    few[:5, :5] = True
+    assert stiff_flow(np.zeros((60, 80, 2), np.float32), few) is None
 
 
 def test_a_shifted_picture_is_read_from_there(scene: np.ndarray) -> None:

@@ -17,7 +17,13 @@ _UNASKED = 400.0  # the error of a guess of which the ring says nothing
 _LEAST_ANSWER = 0.02  # of a full ring, below which a guess counts as not asked
 _RING_BLUR = 1.25  # sigma, in pixels of half size
 _SPREAD_BLUR = 4.0
-_DEEP = 8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
+_DEBATES = 2  # rounds in which guesses far from the mean of all lose weight
+_DEBATE_BLUR = 2.0
+_OBSTINATE = 0.3  # of the squared distance from the mean counts as a guess's variance
+_MEAN = np.full((1, 3), 1 / 3, np.float32)
+_DEEP = (
+    8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +48,8 @@ def blend(
     """Fill ``hole`` from ``guesses`` and the smooth fill, without a seam.
 
     Each guess is shifted by the smooth offset that makes it meet the ring, and weighed by one over
-    its expected squared error: its error in the ring beyond that offset, and its own ``variance``.
+    its expected squared error: its error in the ring beyond that offset, its own ``variance``, and
+    its distance from what all guesses together say.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -60,22 +67,52 @@ def blend(
     fields.append(_spread_of_surroundings(truth, hole))
     solved = harmonic_fill(np.concatenate(fields, axis=2), here[..., 0] == 0)
     height, width = hole.shape
-    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
+    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[
+        :height, :width
+    ]
     solved = solved.reshape(height, width, -1)
 
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
-    weights = 1 / (LEAST_VARIANCE + solved[..., -1] * np.minimum(depth / _DEEP, 1))
-    total = weights[..., None] * smooth
+    variances = [LEAST_VARIANCE + solved[..., -1] * np.minimum(depth / _DEEP, 1)]
+    colours = [smooth]
     for i, guess in enumerate(guesses):
         offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
         own = np.maximum(square - np.mean(offset**2, axis=2), 0)
-        weight = guess.seen / (LEAST_VARIANCE + own + guess.variance)
-        total += weight[..., None] * (guess.colours + offset)
+        variances.append(
+            np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf)
+        )
+        colours.append(guess.colours + offset)
+    result = _mean(colours, variances)
+    for _ in range(_DEBATES if guesses else 0):
+        doubts = [
+            _disagreement(one, result, guess)
+            for one, guess in zip(colours[1:], guesses, strict=True)
+        ]
+        result = _mean(colours, [variances[0], *map(np.add, variances[1:], doubts)])
+    return result
+
+
+def _mean(colours: list[np.ndarray], variances: list[np.ndarray]) -> np.ndarray:
+    """Each picture (H, W, 3) weighed by one over its variance (H, W)."""
+    total, weights = np.zeros_like(colours[0]), np.zeros_like(variances[0])
+    for one, variance in zip(colours, variances, strict=True):
+        weight = 1 / variance
+        total += weight[..., None] * one
         weights += weight
     return total / weights[..., None]
 
 
-def _ask_ring(truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess) -> np.ndarray:
+def _disagreement(colours: np.ndarray, result: np.ndarray, guess: Guess) -> np.ndarray:
+    """What the opinion of all says against ``guess``: (H, W) grey levels squared."""
+    seen = guess.seen.astype(np.float32)
+    square = cv2.transform((colours - result) ** 2, _MEAN) * seen
+    sums = cv2.GaussianBlur(np.dstack([square, seen]), (0, 0), _DEBATE_BLUR)
+    return _OBSTINATE * sums[..., 0] / np.maximum(sums[..., 1], 1e-3)
+
+
+def _ask_ring(
+    truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess
+) -> np.ndarray:
     """What ``guess`` misses in the ring, at half size: (h, w, 4), offset and squared error."""
     asked = (ring & guess.seen).astype(np.float32)[..., None]
     missed = (truth - guess.colours) * asked

@@ -29,8 +29,10 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """One step of a chain: the flow at the N places of a spot, to one other frame."""
+    """One step of a chain, to one other frame."""
 
+    spot: Spot
+    """The N places from which it leads."""
     flow: np.ndarray
     """(N, 2) float32."""
     doubt: np.ndarray
@@ -39,8 +41,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chains:
-    """Where each of the N places of a spot is seen."""
+    """Where each place of a spot is seen."""
 
+    spot: Spot
+    """The N places from which they lead."""
     frame: np.ndarray
     """(N,) int32: number of the frame in which it is seen, or NOWHERE."""
     place: np.ndarray
@@ -49,6 +53,20 @@ class Chains:
     """(N,) float32: steps on the way."""
     doubt: np.ndarray
     """(N,) float32, px: the sum of the steps' doubts."""
+
+    def of(self, spot: Spot) -> Chains:
+        """Those from the places of ``spot``, all of which are among one's own."""
+        if spot is self.spot:
+            return self
+        x, y = spot.places.astype(int).T
+        which = self.spot.numbers[y, x]
+        return Chains(
+            spot,
+            self.frame[which],
+            self.place[which],
+            self.hops[which],
+            self.doubt[which],
+        )
 
 
 def spot_of(area: np.ndarray) -> Spot:
@@ -59,52 +77,48 @@ def spot_of(area: np.ndarray) -> Spot:
     return Spot(np.stack([xs, ys], axis=1).astype(np.float32), numbers)
 
 
-def no_chains(count: int) -> Chains:
-    """``count`` places that are seen nowhere."""
+def no_chains(spot: Spot) -> Chains:
+    """The places of ``spot``, seen nowhere."""
+    count = len(spot.places)
     zero = np.zeros(count, np.float32)
-    return Chains(np.full(count, NOWHERE, np.int32), np.zeros((count, 2), np.float32), zero, zero)
+    nowhere = np.full(count, NOWHERE, np.int32)
+    return Chains(spot, nowhere, np.zeros((count, 2), np.float32), zero, zero)
 
 
-def extend(
-    spot: Spot,
-    link: Link,
-    target: int,
-    next_spot: Spot,
-    next_chains: Chains,
-    oldest: int,
-    newest: int,
-) -> Chains:
-    """Chains of ``spot``, whose ``link`` leads to frame ``target``, from that frame's own.
+def extend(link: Link, target: int, onward: Chains, oldest: int, newest: int) -> Chains:
+    """Chains along ``link``, which leads to frame ``target``, from that frame's own.
 
     Args:
-        spot: where the chains start.
         link: the first step.
         target: number of the frame that the link leads to.
-        next_spot: that frame's spot; a place outside it is seen.
-        next_chains: that frame's chains, in the same direction of time.
+        onward: that frame's chains in the same direction of time; a place outside their spot is
+            seen.
         oldest, newest: frames outside these numbers must not be used.
     """
-    height, width = next_spot.numbers.shape
-    places = spot.places + link.flow
+    height, width = onward.spot.numbers.shape
+    places = link.spot.places + link.flow
     nearest = np.rint(places).astype(np.int32)
     x, y = nearest[:, 0], nearest[:, 1]
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    number = next_spot.numbers[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    number = onward.spot.numbers[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
     seen = inside & (number < 0)
-    if len(next_chains.frame) == 0:
+    if len(onward.frame) == 0:
         frame = np.where(seen, np.int32(target), np.int32(NOWHERE))
-        return Chains(frame, places, np.ones(len(frame), np.float32), link.doubt)
+        return Chains(
+            link.spot, frame, places, np.ones(len(frame), np.float32), link.doubt
+        )
     number = np.maximum(number, 0)
-    frame = np.where(inside, next_chains.frame[number], np.int32(NOWHERE))
+    frame = np.where(inside, onward.frame[number], np.int32(NOWHERE))
     frame = np.where(seen, np.int32(target), frame)
     frame[(frame < oldest) | (frame > newest)] = NOWHERE
     further = ~seen
-    onward = next_chains.place[number] + (places - nearest)
+    end = onward.place[number] + (places - nearest)
     return Chains(
+        link.spot,
         frame,
-        np.where(further[:, None], onward, places).astype(np.float32),
-        1 + further * next_chains.hops[number],
-        link.doubt + further * next_chains.doubt[number],
+        np.where(further[:, None], end, places).astype(np.float32),
+        1 + further * onward.hops[number],
+        link.doubt + further * onward.doubt[number],
     )
 
 
@@ -134,7 +148,9 @@ def read_colours(
     return colours, chains.frame != NOWHERE
 
 
-def sample(picture: np.ndarray, places: np.ndarray, method: int = cv2.INTER_LINEAR) -> np.ndarray:
+def sample(
+    picture: np.ndarray, places: np.ndarray, method: int = cv2.INTER_LINEAR
+) -> np.ndarray:
     """Values of ``picture`` (H, W) or (H, W, C <= 4) at N ``places`` (N, 2): (N, C) or (N,)."""
     count = len(places)
     rows = max(-(-count // _COLUMNS), 1)

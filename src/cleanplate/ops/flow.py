@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 
 from cleanplate.ops.harmonic import harmonic_fill
+from cleanplate.ops.masks import grow
 
 _LEAST = 16  # px: DIS works on patches of 8 px at several sizes; less is padded
 _LIT = 12  # grey levels below which a ratio says nothing
 _STEADY = 0.02
+_SAMPLES = 2000  # pixels of which a shared motion is found
+_AGREES = 0.5  # px within which a pixel shares a motion
+_BLURRED = 3  # px around a moving thing that motion has blurred
 _COARSE = 4  # times smaller: the size at which a common displacement is found
 Precision = Literal["fine", "finest"]
 
@@ -56,6 +60,35 @@ def complete_flow(flow: np.ndarray, untrusted: np.ndarray) -> np.ndarray:
     return harmonic_fill(flow, untrusted)
 
 
+def stiff_flow(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray | None:
+    """The affine flow that most of the ``trusted`` (bool) pixels share; None if they are too few.
+
+    Fischler and Bolles, "Random Sample Consensus", 1981. Unlike smooth completion it does not mix
+    the motions of what lies before and behind.
+    """
+    ys, xs = np.nonzero(trusted)
+    if len(ys) < _LEAST**2:
+        return None
+    chosen = np.linspace(0, len(ys) - 1, min(len(ys), _SAMPLES)).astype(int)
+    source = np.stack([xs[chosen], ys[chosen]], axis=1).astype(np.float32)
+    target = source + flow[ys[chosen], xs[chosen]]
+    motion, _ = cv2.estimateAffine2D(source, target, ransacReprojThreshold=_AGREES, maxIters=500)
+    if motion is None:
+        return None
+    grid = pixel_grid(*trusted.shape)
+    return (cv2.transform(grid, motion) - grid).astype(np.float32)
+
+
+def apart(flow: np.ndarray, stiff: np.ndarray, known: np.ndarray, least: float) -> np.ndarray:
+    """Where ``flow``, if ``known`` (bool), differs by ``least`` px from ``stiff``: (H, W) bool.
+
+    Specks are dropped; a little of what is around each is taken with it.
+    """
+    off = known & (np.hypot(*np.moveaxis(flow - stiff, 2, 0)) > least)
+    pieces = cv2.morphologyEx(off.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return grow(np.asarray(pieces), _BLURRED) > 0
+
+
 def landing(flow: np.ndarray, area: np.ndarray) -> np.ndarray:
     """The pixels that ``flow`` leads into ``area`` (bool) of the second picture: (H, W) bool."""
     places = flow + pixel_grid(*area.shape)
@@ -70,7 +103,11 @@ def round_trip(there: np.ndarray, back: np.ndarray) -> np.ndarray:
     height, width = there.shape[:2]
     places = there + pixel_grid(height, width)
     returned = cv2.remap(
-        back, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        back,
+        places[..., 0],
+        places[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.abs(there + returned).sum(axis=2)
 

@@ -15,7 +15,9 @@ import numpy as np
 
 from cleanplate.engines.inpaint._invent import Inventor
 from cleanplate.engines.inpaint._plates import (
+    Manner,
     Plate,
+    Way,
     connect,
     follow,
     make_plate,
@@ -26,6 +28,7 @@ from cleanplate.ops.flow import Precision
 from cleanplate.types import MaskedFrame
 
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way
+_ROUGH_WAYS = tuple(Way(1, manner) for manner in Manner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,13 @@ class Plan:
 class Carrier:
     """The state of one shot. ``add`` each frame, then ``finish`` as many as can be."""
 
-    def __init__(self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor) -> None:
+    def __init__(
+        self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor
+    ) -> None:
         self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
+        self._ways = tuple(
+            Way(stride, manner) for stride in plan.strides for manner in Manner
+        )
         self._inventor = Inventor(reach) if texture else None
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
@@ -65,7 +73,9 @@ class Carrier:
         rough_picture, rough_hole = _shrunk(picture, hole, self._plan.rough_side)
         scale = rough_hole.shape[1] / hole.shape[1]
         self._full[number] = full
-        self._rough[number] = make_plate(number, rough_picture, rough_hole, origin * scale)
+        self._rough[number] = make_plate(
+            number, rough_picture, rough_hole, origin * scale
+        )
         self._added += 1
 
     @property
@@ -82,13 +92,17 @@ class Carrier:
         """
         new = range(self._carried, self._added)
         self._fill_roughly(new)
-        self._connect(self._full, new, self._plan.strides, self._plan.band, self._plan.precision)
-        self._follow_past(self._full, new, self._plan.strides)
+        self._connect(
+            self._full, new, self._plan.strides, self._plan.band, self._plan.precision
+        )
+        self._follow_past(self._full, new, self._ways)
         self._carried = self._added
 
         ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
-        self._follow_future(self._full, range(ready.start, self._added), self._plan.strides)
-        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full), ready)
+        self._follow_future(self._full, range(ready.start, self._added), self._ways)
+        pictures = self._pool.map(
+            lambda n: synthesise(self._full[n], self._full), ready
+        )
         for n, picture in zip(ready, pictures, strict=True):
             if self._inventor is not None:
                 picture = self._inventor.add(self._full[n], self._full, picture)
@@ -106,8 +120,8 @@ class Carrier:
         brighter = self._connect(rough, new, (1,), plan.rough_band, "fine")
         for (before, n), ratio in brighter.items():
             rough[n].exposure = rough[before].exposure * ratio
-        self._follow_past(rough, new, (1,))
-        self._follow_future(rough, new, (1,))
+        self._follow_past(rough, new, _ROUGH_WAYS)
+        self._follow_future(rough, new, _ROUGH_WAYS)
         for number, picture in zip(
             new, self._pool.map(lambda n: synthesise(rough[n], rough), new), strict=True
         ):
@@ -126,23 +140,29 @@ class Carrier:
         """By pair of numbers, how many times brighter the second plate is."""
         pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
         ratios = self._pool.map(
-            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision), pairs
+            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision),
+            pairs,
         )
         return dict(zip(pairs, ratios, strict=True))
 
-    def _follow_past(self, plates: dict[int, Plate], new: range, strides: tuple[int, ...]) -> None:
-        for stride in strides:
+    def _follow_past(
+        self, plates: dict[int, Plate], new: range, ways: tuple[Way, ...]
+    ) -> None:
+        for way in ways:
             for n in new:
-                plates[n].chains[-stride] = follow(plates[n], -stride, plates, n - self._reach, n)
+                chains = follow(plates[n], way.back, plates, n - self._reach, n)
+                plates[n].chains[way.back] = chains
 
     def _follow_future(
-        self, plates: dict[int, Plate], numbers: range, strides: tuple[int, ...]
+        self, plates: dict[int, Plate], numbers: range, ways: tuple[Way, ...]
     ) -> None:
         if self._causal:
             return
-        for stride in strides:
+        for way in ways:
             for n in reversed(numbers):
-                plates[n].chains[stride] = follow(plates[n], stride, plates, n, n + self._reach)
+                plates[n].chains[way] = follow(
+                    plates[n], way, plates, n, n + self._reach
+                )
 
     def _steady(self, done: range) -> list[np.ndarray]:
         filled = self._filled
@@ -152,8 +172,12 @@ class Carrier:
             return [filled[n] for n in done]
         current = dict(filled)
         for sweep in reversed(range(SWEEPS)):
-            wanted = [n for n in range(done.start - sweep, done.stop + sweep) if n in current]
-            latest = self._pool.map(lambda n, c=current: steadied(self._full[n], c), wanted)
+            wanted = [
+                n for n in range(done.start - sweep, done.stop + sweep) if n in current
+            ]
+            latest = self._pool.map(
+                lambda n, c=current: steadied(self._full[n], c), wanted
+            )
             current |= dict(zip(wanted, latest, strict=True))
         return [current[n] for n in done]
 
@@ -163,8 +187,21 @@ class Carrier:
         for plates in (self._full, self._rough):
             for n in [n for n in plates if n < oldest]:
                 del plates[n]
+        for n in range(oldest, self._synthesised):
+            if n in self._full:
+                self._lighten(self._full[n])
+        for n in range(oldest, self._carried):
+            if n in self._rough:
+                self._lighten(self._rough[n])
         for n in [n for n in self._filled if n < self._finished - SWEEPS]:
             del self._filled[n]
+
+    def _lighten(self, plate: Plate) -> None:
+        """Leave what steadying and the chains of later frames still ask for."""
+        steadying = (Way(-1), Way(1))
+        plate.links = {way: link for way, link in plate.links.items() if way in steadying}
+        if plate.number < self._carried - max(self._plan.strides):
+            plate.chains = {}
 
 
 def frames_behind(reach: int) -> int:
@@ -172,7 +209,9 @@ def frames_behind(reach: int) -> int:
     return max(reach, 2 * SWEEPS)
 
 
-def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _shrunk(
+    picture: np.ndarray, hole: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Both so small that no side is longer than ``side``; never enlarged."""
     height, width = hole.shape
     scale = side / max(height, width)
@@ -180,10 +219,14 @@ def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarra
         return picture, hole
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return small, cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    return small, cv2.resize(
+        hole.astype(np.float32), size, interpolation=cv2.INTER_AREA
+    ) > 0
 
 
-def _flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _flow_picture(
+    full: Plate, rough: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The plate in grey, its hole filled from the ``rough`` picture, no side over ``side`` px."""
     picture, hole = _shrunk(full.picture, full.hole, side)
     if hole.any():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from cleanplate.engines.inpaint._plates import Plate
+from cleanplate.engines.inpaint._plates import Plate, Way
 from cleanplate.ops.chains import Chains, extend, no_chains, sample, spot_of
 from cleanplate.ops.texture import texture_fill
 
@@ -15,7 +15,9 @@ _LEAST = 300  # px below which the smooth fill is good enough
 _DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing
 _FEATHER = 5  # px
 _DOUBTED = 6.0  # grey levels of error beyond which a ring pixel counts less
-_RIDGE = 1.0  # grey levels squared: what keeps a ring without structure from moving anything
+_RIDGE = (
+    1.0  # grey levels squared: what keeps a ring without structure from moving anything
+)
 _FASTEST = 2.0  # px a frame of correction
 
 
@@ -26,13 +28,17 @@ class Inventor:
         self._reach = reach  # frames after which the key frame is renewed
         self._key = -1
         self._picture = np.zeros((0, 0, 3), np.uint8)
-        self._chains = no_chains(0)
+        self._chains = no_chains(spot_of(np.zeros((0, 0), bool)))
 
-    def add(self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray) -> np.ndarray:
+    def add(
+        self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray
+    ) -> np.ndarray:
         """``filled``, the synthesised picture of ``plate``, with texture where nothing was seen."""
         missing = _never_seen(plate)
         if self._key >= 0:
-            self._chains = _settled(plate, self._follow(plate, plates), self._key, self._picture)
+            self._chains = _settled(
+                plate, self._follow(plate, plates), self._key, self._picture
+            )
             filled, missing = self._carry(plate, filled, missing)
         if self._key < 0 or plate.number - self._key >= self._reach:
             if np.count_nonzero(missing) >= _LEAST:
@@ -42,15 +48,13 @@ class Inventor:
 
     def _follow(self, plate: Plate, plates: dict[int, Plate]) -> Chains:
         """Chains back to the key frame, which shows everything."""
-        link, before = plate.links.get(-1), plates[plate.number - 1]
+        link, before = plate.links.get(Way(-1)), plates[plate.number - 1]
         if link is None:
-            return no_chains(len(plate.spot.places))
+            return no_chains(plate.spot)
+        chains = self._chains
         if before.number == self._key:
-            everywhere = spot_of(np.zeros(plate.hole.shape, bool))
-            chains = no_chains(0)
-        else:
-            everywhere, chains = before.spot, self._chains
-        return extend(plate.spot, link, before.number, everywhere, chains, self._key, plate.number)
+            chains = no_chains(spot_of(np.zeros(plate.hole.shape, bool)))
+        return extend(link, before.number, chains, self._key, plate.number)
 
     def _carry(
         self, plate: Plate, filled: np.ndarray, missing: np.ndarray
@@ -64,7 +68,9 @@ class Inventor:
         share = (wanted[ys, xs] * reached)[:, None]
         colours = sample(self._picture, self._chains.place, cv2.INTER_CUBIC)
         result = filled.copy()
-        result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(np.uint8)
+        result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(
+            np.uint8
+        )
         left = missing.copy()
         left[ys[reached], xs[reached]] = False
         return result, left
@@ -93,7 +99,9 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
     size = max(float(np.abs(plate.spot.places - centre).max()), 1.0)
     u, v = ((plate.spot.places - centre) / size).T
     here = np.stack([np.ones_like(u), u, v], axis=1)
-    terms = np.concatenate([gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1)
+    terms = np.concatenate(
+        [gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1
+    )
     terms = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
     weights = 1 / np.maximum(np.abs(missed - np.median(missed)), _DOUBTED)
     normal = terms.T @ (weights[:, None] * terms)
@@ -106,7 +114,7 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
 def _never_seen(plate: Plate) -> np.ndarray:
     """The pixels of the hole from which no trusted chain leads anywhere: (H, W) bool."""
     seen = np.zeros(len(plate.spot.places), bool)
-    for chains in plate.chains.values():
+    for chains in (chains.of(plate.spot) for chains in plate.chains.values()):
         seen |= (chains.frame >= 0) & (chains.doubt < _DOUBTFUL)
     missing = plate.hole.copy()
     ys, xs = plate.spot.places[seen].astype(int).T[::-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +22,7 @@ from cleanplate.ops.chains import (
 )
 from cleanplate.ops.flow import (
     Precision,
+    apart,
     brightening,
     common_shift,
     complete_flow,
@@ -27,6 +30,7 @@ from cleanplate.ops.flow import (
     landing,
     round_trip,
     shifted,
+    stiff_flow,
 )
 from cleanplate.ops.harmonic import harmonic_fill
 from cleanplate.ops.masks import bounding_box, grow
@@ -34,10 +38,31 @@ from cleanplate.ops.masks import bounding_box, grow
 RING = 6  # px around the hole where guesses are compared with the truth
 _CONTEXT = 44  # px around a hole, at the flow's size, in which flow is looked for
 _LOST = 1.0  # px of a round trip beyond which a flow is not believed
+_APART = 1.0  # px a frame by which something else moves
 _AROUND = 8  # px around ring and hole that the blending sees
 _GREY = 128.0  # of a picture of which nothing is known
 _PER_HOP = 3.0  # variance, grey levels squared, that a step of a chain adds
 _PER_DOUBT = 10.0  # the same for a px of doubt
+
+
+class Manner(Enum):
+    """What chains follow."""
+
+    FREE = "the flow of each pixel, completed smoothly inside the hole"
+    STIFF = "the one affine motion that most of the surroundings share"
+    BEHIND = "the same, on past whatever moves otherwise in front of it"
+
+
+class Way(NamedTuple):
+    """How chains lead from frame to frame."""
+
+    step: int
+    """Frames that one link spans: 1 leads to the next frame, -10 to the tenth before."""
+    manner: Manner = Manner.FREE
+
+    @property
+    def back(self) -> Way:
+        return Way(-self.step, self.manner)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,13 +86,13 @@ class Plate:
     """(h, w) bool."""
     exposure: float = 1.0
     """How many times brighter it is than the shot's first frame."""
-    links: dict[int, Link] = field(default_factory=dict)
-    """By step: 1 leads to the next frame, -10 to the tenth before."""
-    chains: dict[int, Chains] = field(default_factory=dict)
-    """By step."""
+    links: dict[Way, Link] = field(default_factory=dict)
+    chains: dict[Way, Chains] = field(default_factory=dict)
 
 
-def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray) -> Plate:
+def make_plate(
+    number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray
+) -> Plate:
     """A plate whose flow is computed on the smooth fill at the picture's own size."""
     smooth = picture
     if hole.any():
@@ -98,16 +123,64 @@ def connect(one: Plate, other: Plate, band: int, precision: Precision) -> float:
         grow(hole.astype(np.uint8), band)[box.slices] > 0
         for hole in (one.grey_hole, shifted(other.grey_hole, *total))
     )
-    there, back = dense_flow(grey, other_grey, precision), dense_flow(other_grey, grey, precision)
-    lost, other_lost = round_trip(there, back) > _LOST, round_trip(back, there) > _LOST
-    completed = complete_flow(there, spoilt | landing(there, other_spoilt) | lost)
-    completed_back = complete_flow(back, other_spoilt | landing(back, spoilt) | other_lost)
-    step, corner = other.number - one.number, np.array([box.x0, box.y0], np.float32)
-    one.links[step] = _link(one, completed, round_trip(completed, completed_back), corner, total)
-    other.links[-step] = _link(
-        other, completed_back, round_trip(completed_back, completed), corner + total, -total
+    there, back = (
+        dense_flow(grey, other_grey, precision),
+        dense_flow(other_grey, grey, precision),
     )
+    lost, other_lost = round_trip(there, back) > _LOST, round_trip(back, there) > _LOST
+    near_hole = (
+        spoilt | landing(there, other_spoilt),
+        other_spoilt | landing(back, spoilt),
+    )
+    untrusted = near_hole[0] | lost, near_hole[1] | other_lost
+    corner = np.array([box.x0, box.y0], np.float32)
+    pair = _Pair(one, other, corner, total)
+    pair.link(
+        Manner.FREE,
+        (complete_flow(there, untrusted[0]), complete_flow(back, untrusted[1])),
+    )
+    shared = stiff_flow(there, ~untrusted[0]), stiff_flow(back, ~untrusted[1])
+    if shared[0] is not None and shared[1] is not None:
+        flows, least = (
+            (shared[0], shared[1]),
+            _APART * abs(other.number - one.number) ** 0.5,
+        )
+        pair.link(Manner.STIFF, flows)
+        other_things = (
+            apart(there, flows[0], ~near_hole[0], least),
+            apart(back, flows[1], ~near_hole[1], least),
+        )
+        pair.link(Manner.BEHIND, flows, other_things)
     return brightening(grey, other_grey, there, ~(spoilt | lost))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two plates that are being linked."""
+
+    one: Plate
+    other: Plate
+    corner: np.ndarray
+    """(2,) float32 (x, y) in the first plate at which flows begin."""
+    shift: np.ndarray
+    """(2,) int: what is to be added to the flow there, and subtracted from the flow back."""
+
+    def link(
+        self,
+        manner: Manner,
+        flows: tuple[np.ndarray, np.ndarray],
+        beside: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    ) -> None:
+        """Link both by the ``flows`` there and back; ``beside`` holds further starting places."""
+        one, other, corner, shift = self.one, self.other, self.corner, self.shift
+        there, back = flows
+        way = Way(other.number - one.number, manner)
+        one.links[way] = _link(
+            one, there, round_trip(there, back), corner, shift, beside[0]
+        )
+        other.links[way.back] = _link(
+            other, back, round_trip(back, there), corner + shift, -shift, beside[1]
+        )
 
 
 def _near(hole: np.ndarray) -> np.ndarray:
@@ -128,22 +201,42 @@ def _scale(plate: Plate) -> np.ndarray:
 
 
 def _link(
-    plate: Plate, flow: np.ndarray, doubt: np.ndarray, corner: np.ndarray, shift: np.ndarray
+    plate: Plate,
+    flow: np.ndarray,
+    doubt: np.ndarray,
+    corner: np.ndarray,
+    shift: np.ndarray,
+    beside: np.ndarray | None,
 ) -> Link:
-    """Read ``flow``, which begins at ``corner`` and adds to ``shift``, at the plate's spot."""
-    scale = _scale(plate)
-    places = (plate.spot.places + 0.5) * scale - 0.5 - corner
+    """Read ``flow``, which begins at ``corner`` and adds to ``shift``, at the plate's spot.
+
+    Pixels ``beside`` the spot, (h, w) bool from the same corner on, are made part of it.
+    """
+    scale, spot = _scale(plate), plate.spot
+    if beside is not None and beside.any():
+        height, width = plate.hole.shape
+        move = np.array([[scale[0], 0, 0], [0, scale[1], 0]], np.float32)
+        move[:, 2] = (scale - 1) / 2 - corner
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        wider = cv2.warpAffine(
+            beside.astype(np.uint8), move, (width, height), flags=flags
+        )
+        spot = spot_of((wider > 0) | (spot.numbers >= 0))
+    places = (spot.places + 0.5) * scale - 0.5 - corner
     whole = sample(flow, places) + shift.astype(np.float32)
-    return Link(whole / scale, sample(doubt, places) / scale.mean())
+    return Link(spot, whole / scale, sample(doubt, places) / scale.mean())
 
 
-def follow(plate: Plate, step: int, plates: dict[int, Plate], oldest: int, newest: int) -> Chains:
-    """The chains of ``plate`` in strides of ``step``; those of ``number + step`` exist already."""
-    target = plates.get(plate.number + step)
-    link = plate.links.get(step)
+def follow(
+    plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest: int
+) -> Chains:
+    """The chains of ``plate`` along ``way``; those of the next frame there exist already."""
+    target = plates.get(plate.number + way.step)
+    link = plate.links.get(way)
     if target is None or link is None:
-        return no_chains(len(plate.spot.places))
-    return extend(plate.spot, link, target.number, target.spot, target.chains[step], oldest, newest)
+        opposite = plate.links.get(way.back)
+        return no_chains(plate.spot if opposite is None else opposite.spot)
+    return extend(link, target.number, target.chains[way], oldest, newest)
 
 
 def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
@@ -159,15 +252,25 @@ def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
     hole, numbers = plate.hole[part], plate.spot.numbers[part]
     area = numbers >= 0
     pictures = {number: other.picture for number, other in plates.items()}
-    gains = {number: plate.exposure / other.exposure for number, other in plates.items()}
+    gains = {
+        number: plate.exposure / other.exposure for number, other in plates.items()
+    }
     guesses = []
-    for step, chains in plate.chains.items():
+    for way, all_chains in plate.chains.items():
+        chains = all_chains.of(plate.spot)
         colours, seen = read_colours(chains, pictures, gains)
         if seen.any():
-            against = _PER_HOP * abs(step) ** 0.5 * chains.hops + _PER_DOUBT * chains.doubt
+            against = (
+                _PER_HOP * abs(way.step) ** 0.5 * chains.hops
+                + _PER_DOUBT * chains.doubt
+            )
             guesses.append(_spread_out(area, colours, seen, against))
     filled = blend(
-        plate.picture[part], hole, area & ~hole, plate.smooth[part].astype(np.float32), guesses
+        plate.picture[part],
+        hole,
+        area & ~hole,
+        plate.smooth[part].astype(np.float32),
+        guesses,
     )
     result = plate.picture.copy()
     result[part][hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
@@ -205,7 +308,7 @@ def steadied(
     total, weights = own[ys, xs].astype(np.float32), np.ones(len(ys), np.float32)
     height, width = plate.hole.shape
     for step in steps:
-        other, link = filled.get(plate.number + step), plate.links.get(step)
+        other, link = filled.get(plate.number + step), plate.links.get(Way(step))
         if other is None or link is None:
             continue
         places = plate.spot.places[inner] + link.flow[inner]

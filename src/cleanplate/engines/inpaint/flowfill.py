@@ -35,12 +35,20 @@ _PLANS = {
 @dataclass(frozen=True)
 class Settings:
     quality: str = setting(
-        "standard", "How much work goes into a frame.", choices=("fast", "standard", "best")
+        "standard",
+        "How much work goes into a frame.",
+        choices=("fast", "standard", "best"),
     )
     window: int = setting(
-        20, "Frames each way in which to look for background.", low=1, high=200, unit="frames"
+        20,
+        "Frames each way in which to look for background.",
+        low=1,
+        high=200,
+        unit="frames",
     )
-    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
+    causal: bool = setting(
+        False, "Use past frames only, so that nothing waits for the future."
+    )
 
     texture: bool = setting(
         False, "Invent texture, copied from the surroundings, for what no frame shows."
@@ -55,7 +63,9 @@ class Engine:
     """See the module."""
 
     about: ClassVar[About] = About(
-        "inpaint", "flowfill", "Real background carried along the motion from frames that show it."
+        "inpaint",
+        "flowfill",
+        "Real background carried along the motion from frames that show it.",
     )
     Settings: ClassVar[type[Settings]] = Settings
 
@@ -87,19 +97,27 @@ class Engine:
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
+            for _, shot in groupby(
+                same_sizes(frames), key=lambda masked: masked.frame.shot
+            ):
                 yield from self._fill_shot(shot, pool)
 
-    def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
+    def _fill_shot(
+        self, shot: Iterable[MaskedFrame], pool: Executor
+    ) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
-        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
+        carrier = Carrier(
+            _PLANS[self.settings.quality], reach, causal, self.settings.texture, pool
+        )
         held: deque[MaskedFrame] = deque()
         for masked in shot:
             held.append(masked)
             carrier.add(masked)
             # Blocks end at the same frames wherever the stream begins: a job that is resumed in
             # the middle of a shot gives the same fill.
-            if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
+            if (
+                masked.frame.index + 1
+            ) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
                 yield from self._released(held, carrier.finish(ahead, steady))
         yield from self._released(held, carrier.finish(0, 0))
