@@ -22,7 +22,7 @@ EXEMPLAR, SEARCH = 127, 255  # px a side
 GRID, STRIDE = 25, 8
 ANCHORS = 5
 COARSE, FINE = 63, 127  # px a side of a mask as the head gives it, and refined
-_WIDTH = 256
+BASE, WIDTH = 64, 256  # channels of the backbone's first layer, and of the heads
 _KERNEL = 5  # cells a side of an exemplar's kernel
 _EXEMPLAR_CELLS = 7
 
@@ -131,7 +131,7 @@ class Features(nn.Module):
         self.features = ResNet()
         self.downsample = nn.Module()
         self.downsample.downsample = nn.Sequential(
-            nn.Conv2d(1024, _WIDTH, 1, bias=False), nn.BatchNorm2d(_WIDTH)
+            nn.Conv2d(16 * BASE, WIDTH, 1, bias=False), nn.BatchNorm2d(WIDTH)
         )
 
     def forward(self, picture: Tensor) -> Region:
@@ -149,11 +149,11 @@ class ResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = _stage(64, 64, 3, stride=1, dilation=1, shortcut=1)
-        self.layer2 = _stage(256, 128, 4, stride=2, dilation=1, shortcut=3)
-        self.layer3 = _stage(512, 256, 6, stride=1, dilation=2, shortcut=3)
+        self.conv1 = nn.Conv2d(3, BASE, 7, 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(BASE)
+        self.layer1 = _stage(BASE, BASE, 3, stride=1, dilation=1, shortcut=1)
+        self.layer2 = _stage(4 * BASE, 2 * BASE, 4, stride=2, dilation=1, shortcut=3)
+        self.layer3 = _stage(8 * BASE, 4 * BASE, 6, stride=1, dilation=2, shortcut=3)
 
     def forward(self, picture: Tensor) -> Stages:
         p0 = functional.relu(self.bn1(self.conv1(picture)))
@@ -204,10 +204,10 @@ class Head(nn.Module):
         super().__init__()
         self.conv_kernel, self.conv_search = _unpadded(), _unpadded()
         self.head = nn.Sequential(
-            nn.Conv2d(_WIDTH, _WIDTH, 1, bias=False),
-            nn.BatchNorm2d(_WIDTH),
+            nn.Conv2d(WIDTH, WIDTH, 1, bias=False),
+            nn.BatchNorm2d(WIDTH),
             nn.ReLU(inplace=True),
-            nn.Conv2d(_WIDTH, outputs, 1),
+            nn.Conv2d(WIDTH, outputs, 1),
         )
 
     def kernel(self, features: Tensor) -> Tensor:
@@ -235,8 +235,8 @@ class Head(nn.Module):
 
 
 def _unpadded() -> nn.Sequential:
-    conv = nn.Conv2d(_WIDTH, _WIDTH, 3, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(_WIDTH), nn.ReLU(inplace=True))
+    conv = nn.Conv2d(WIDTH, WIDTH, 3, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True))
 
 
 class Proposals(nn.Module):
@@ -260,9 +260,13 @@ class Refinement(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.v0, self.v1, self.v2 = _pair(64, 16, 4), _pair(256, 64, 16), _pair(512, 128, 32)
+        self.v0, self.v1, self.v2 = (
+            _pair(BASE, 16, 4),
+            _pair(4 * BASE, 64, 16),
+            _pair(8 * BASE, 128, 32),
+        )
         self.h2, self.h1, self.h0 = _pair(32, 32, 32), _pair(16, 16, 16), _pair(4, 4, 4)
-        self.deconv = nn.ConvTranspose2d(_WIDTH, 32, 15, 15)
+        self.deconv = nn.ConvTranspose2d(WIDTH, 32, 15, 15)
         self.post0 = nn.Conv2d(32, 16, 3, padding=1)
         self.post1 = nn.Conv2d(16, 4, 3, padding=1)
         self.post2 = nn.Conv2d(4, 1, 3, padding=1)
