@@ -7,8 +7,9 @@ Both are the same network in the same process, taking turns: "ours" is a step of
 each frame encoded once, the streams as one batch, and correlation tile by tile; "published" encodes
 five pictures a step, estimates the five flows one after the other, correlates displacement by
 displacement and computes the flow that the 512 topology throws away. Weights are random; time does
-not depend on them. Peak memory is that of a process of its own in which the engine's part alone
-runs, torch included; on a CUDA device it is what torch allocated.
+not depend on them. Seconds are the least of all steps, of the clock and of the processor over all
+cores, which tells more on a busy machine. Peak memory is that of a process of its own in which the
+engine's part alone runs, torch included; on a CUDA device it is what torch allocated.
 """
 
 from __future__ import annotations
@@ -105,12 +106,13 @@ def pictures_of(network: VINet, height: int, width: int) -> list[Tensor]:
     ]
 
 
-def seconds(call: Callable[[], Step], device: str) -> float:
-    began = time.perf_counter()
+def seconds(call: Callable[[], Step], device: str) -> tuple[float, float]:
+    """Of the clock and of the processor."""
+    clock, processor = time.perf_counter(), time.process_time()
     call()
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter() - began
+    return time.perf_counter() - clock, time.process_time() - processor
 
 
 @torch.inference_mode()
@@ -126,8 +128,13 @@ def compare(arguments: argparse.Namespace, size: tuple[int, int], precision: str
     one, other = (call().image.float() for call in calls)
     apart = (one - other).abs().max() / other.abs().max()
     times = [[seconds(call, arguments.device) for call in calls] for _ in range(arguments.steps)]
-    mine, theirs = (min(column) for column in zip(*times, strict=True))
-    return f"{mine:7.2f} s  {theirs:7.2f} s  {theirs / mine:5.2f} x   {apart:.1e}"
+    (mine, own), (theirs, other) = (
+        map(min, zip(*column, strict=True)) for column in zip(*times, strict=True)
+    )
+    return (
+        f"{mine:7.2f} s {theirs:7.2f} s {theirs / mine:5.2f} x  "
+        f"{own:7.2f} s {other:7.2f} s {other / own:5.2f} x  {apart:.1e}"
+    )
 
 
 @torch.inference_mode()
@@ -150,7 +157,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, default=3)
     arguments = parser.parse_args()
-    print("   size    precision     ours     published  ratio   apart  peak")
+    print("   size    precision  ours  published  ratio   processor: the same   apart    peak")
     context = multiprocessing.get_context("spawn")
     for text in arguments.sizes.split(","):
         width, height = (int(side) for side in text.split("x"))
