@@ -15,8 +15,6 @@ from cleanplate.ops.masks import bounding_box
 from cleanplate.ops.publish import publishing
 from cleanplate.types import Box, ObjectState, TrackedMask, Visibility
 
-_STATE = "state/"  # prefix of the tracker's own arrays in a piece
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
@@ -49,18 +47,16 @@ class Record:
         return mask
 
 
-def save_piece(path: Path, records: Sequence[Record], state: dict[str, np.ndarray]) -> None:
-    """Write the records of a run of frames and the tracker's state after the last of them."""
+def save_piece(path: Path, records: Sequence[Record]) -> None:
+    """Write the records of a run of frames."""
     texts = [
         {"index": r.index, "shape": r.shape, "box": r.box, "objects": list(map(_plain, r.objects))}
         for r in records
     ]
     offsets = np.cumsum([0, *(len(r.png) for r in records)])
     data = np.frombuffer(b"".join(r.png for r in records), np.uint8)
-    arrays: dict[str, Any] = {_STATE + name: array for name, array in state.items()}
-    arrays |= {"texts": np.array(json.dumps(texts)), "offsets": offsets, "data": data}
     with publishing(path) as draft, draft.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, texts=np.array(json.dumps(texts)), offsets=offsets, data=data)
 
 
 def load_piece(path: Path) -> Iterator[Record]:
@@ -78,11 +74,16 @@ def load_piece(path: Path) -> Iterator[Record]:
         )
 
 
+def save_state(path: Path, state: dict[str, np.ndarray]) -> None:
+    """Write a tracker's state."""
+    with publishing(path) as draft, draft.open("wb") as file:
+        np.savez(file, allow_pickle=False, **state)
+
+
 def load_state(path: Path) -> dict[str, np.ndarray]:
-    """The tracker's state after the last frame of a piece."""
+    """A tracker's state as it was saved."""
     with np.load(path, allow_pickle=False) as archive:
-        names = [name for name in archive.files if name.startswith(_STATE)]
-        return {name.removeprefix(_STATE): archive[name] for name in names}
+        return dict(archive)
 
 
 def _plain(state: ObjectState) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Each object is followed forward from its first prompt and backward from its last; every prompt on
 the way corrects it. Where both directions know an object, the surer one is believed. Both passes
-are kept in pieces, each with the tracker's state at its end, so that an interrupted job goes on.
+are kept in pieces, with the tracker's state at the end of the last one, so that an interrupted job
+goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanplate.jobs.progress import Progress
-from cleanplate.jobs.records import Record, load_piece, load_state, save_piece
+from cleanplate.jobs.records import Record, load_piece, load_state, save_piece, save_state
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _run(
     finished = min(len(pieces) * PIECE, one.count)
     if finished == one.count:
         return
-    tracking = tracker.resume(load_state(pieces[-1])) if pieces else None
+    tracking = tracker.resume(load_state(_state_of(pieces[-1]))) if pieces else None
     frames = one.frames(clip, one.first + one.step * finished, shots)
     for number in range(len(pieces), -(-one.count // PIECE)):
         records: list[Record] = []
@@ -123,7 +124,18 @@ def _run(
             records.append(Record.pack(frame.index, tracked))
             progress.advance()
         assert tracking is not None  # a piece has a frame
-        save_piece(folder / f"{one.name}-{number:06d}.npz", records, tracking.state())
+        path = folder / f"{one.name}-{number:06d}.npz"
+        save_state(_state_of(path), tracking.state())
+        save_piece(path, records)
+        # A tracker may remember much: only what the last whole piece ended with is wanted again.
+        for old in folder.glob(f"state-{one.name}-*.npz"):
+            if old != _state_of(path):
+                old.unlink()
+
+
+def _state_of(piece: Path) -> Path:
+    """Where the tracker's state at the end of a piece lies."""
+    return piece.with_name(f"state-{piece.name}")
 
 
 def _advance(

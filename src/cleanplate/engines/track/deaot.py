@@ -1,0 +1,254 @@
+"""DeAOT and AOT: many objects carried along by what they look like, however long the clip."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from cleanplate import checkpoints
+from cleanplate.engines.track._aot_memory import Remembered
+from cleanplate.engines.track._aot_video import Group, Limits, Video
+from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
+from cleanplate.errors import InputError
+from cleanplate.protocols import About, Runtime
+from cleanplate.settings import check, setting
+from cleanplate.types import ObjectState, TrackedMask, Visibility
+
+if TYPE_CHECKING:
+    from cleanplate.types import Frame
+
+MODELS = (
+    *("deaot_t", "deaot_s", "deaot_b", "deaot_l", "r50_deaotl", "swinb_deaotl"),
+    *("aot_t", "aot_s", "aot_b", "aot_l", "r50_aotl", "swinb_aotl"),
+)
+DEFAULT = "r50_deaotl"
+SURE = 0.75  # mean share of an object's own pixels below which it is partly hidden
+ABSENT = 0.5  # and below which it is not there
+SHRUNK = 0.35  # of the area that it usually has
+
+
+@dataclass(frozen=True, slots=True)
+class DeAotSettings:
+    """Which network, and how much it remembers."""
+
+    model: str = setting(
+        DEFAULT, "Size: r50_deaotl, deaot_t (quick) to swinb_deaotl (best), or aot.", choices=MODELS
+    )
+    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    gap: int = setting(5, "Every so many frames one is remembered for long.", low=1, unit="frames")
+    memory_frames: int = setting(
+        8, "Most such frames; the newest stay.", low=0, high=200, unit="frames"
+    )
+    confirmed_frames: int = setting(
+        16, "Most prompted frames remembered; the first and the newest stay.", low=2, high=200
+    )
+    longest: int = setting(
+        1040, "Longer side at which pictures are seen at most.", low=64, high=8192, unit="px"
+    )
+    patience: int = setting(
+        48, "An object hidden for so many frames is lost.", low=1, unit="frames"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class DeAotTracking:
+    """One clip being tracked."""
+
+    def __init__(self, engine: Engine, video: Video) -> None:
+        self._engine, self._video = engine, video
+        self.ids: list[int] = []
+        """The object id of each slot, from slot 1 on."""
+        self._labels = np.zeros((0, 0), np.uint8)
+        self._usual: list[float] = []
+        """The area that each object usually has, px."""
+        self._hidden: list[int] = []
+        """For how many frames each object has not been seen."""
+
+    def step(self, frame: Frame) -> TrackedMask:
+        """Find the objects in ``frame``, the next one."""
+        self._check_size(frame.image)
+        if not self.ids:
+            return TrackedMask(np.zeros_like(self._labels), ())
+        with self._engine.computing():
+            self._video.see(frame.image)
+            self._video.match()
+            shares, labels = self._video.probabilities().max(dim=0)
+            labels, shares = labels.cpu().numpy().astype(np.uint8), shares.cpu().numpy()
+            states = self._judged(labels, shares)
+            absent = [slot for slot, one in enumerate(states, 1) if not _is_seen(one)]
+            labels[np.isin(labels, absent)] = 0
+            self._video.pass_on(labels, keep=len(absent) < len(states))
+        self._labels = labels
+        return TrackedMask(self._as_ids(labels), tuple(sorted(states, key=lambda s: s.object_id)))
+
+    def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Fix or add objects in the frame last seen, which is then remembered for good."""
+        check_mask(mask, frame.image)
+        self._check_size(frame.image)
+        self.confirm(frame, replace_objects(self._as_ids(self._labels), mask), objects_in(mask))
+
+    def confirm(self, frame: Frame, mask: np.ndarray, given: list[int]) -> None:
+        """Take ``mask`` (ids) as the truth of ``frame``; the objects ``given`` are surely there."""
+        for new in [one for one in given if one not in self.ids]:
+            self.ids.append(new)
+            self._usual.append(0.0)
+            self._hidden.append(0)
+        slots = np.zeros(256, np.uint8)
+        slots[self.ids] = np.arange(1, len(self.ids) + 1)
+        self._labels = slots[mask]
+        areas = np.bincount(self._labels.ravel(), minlength=len(self.ids) + 1)
+        for one in given:
+            slot = self.ids.index(one)
+            self._usual[slot], self._hidden[slot] = float(areas[slot + 1]), 0
+        if self.ids:
+            with self._engine.computing():
+                self._video.see(frame.image)
+                self._video.confirm(self._labels, len(self.ids))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Labels, areas, and what each layer of each group remembers."""
+        arrays = {
+            "ids": np.array(self.ids, np.int64),
+            "usual": np.array(self._usual),
+            "hidden": np.array(self._hidden, np.int64),
+            "labels": self._labels.copy(),
+        }
+        for number, group in enumerate(self._video.groups):
+            memory = group.memory
+            short = [] if memory.short is None else [memory.short]
+            counts = [len(memory.confirmed), len(memory.sampled), len(short), memory.since]
+            arrays[f"{number}/counts"] = np.array(counts, np.int64)
+            frames = [*memory.confirmed, *memory.sampled, *short]
+            for place, layers in enumerate(frames):
+                for layer, (key, value) in enumerate(layers):
+                    arrays[f"{number}/{place}/{layer}/key"] = key.cpu().float().numpy()
+                    arrays[f"{number}/{place}/{layer}/value"] = value.cpu().float().numpy()
+        return arrays
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take up what ``state`` returned."""
+        self.ids = state["ids"].tolist()
+        self._usual, self._hidden = state["usual"].tolist(), state["hidden"].tolist()
+        self._labels = state["labels"]
+        self._video.count = len(self.ids)
+        while f"{len(self._video.groups)}/counts" in state:
+            self._video.groups.append(self._restored(state, len(self._video.groups)))
+
+    def _restored(self, state: dict[str, np.ndarray], number: int) -> Group:
+        confirmed, sampled, short, since = state[f"{number}/counts"].tolist()
+        frames = []
+        for place in range(confirmed + sampled + short):
+            layers = []
+            while f"{number}/{place}/{len(layers)}/key" in state:
+                name = f"{number}/{place}/{len(layers)}"
+                layers.append(self._engine.remembered(state[f"{name}/key"], state[f"{name}/value"]))
+            frames.append(layers)
+        limits = self._video.limits
+        memory = Remembered(limits.ring, limits.confirmed, frames[:confirmed])
+        memory.sampled = frames[confirmed : confirmed + sampled]
+        memory.short = frames[-1] if short else None
+        memory.since = since
+        return Group(memory)
+
+    def _judged(self, labels: np.ndarray, shares: np.ndarray) -> list[ObjectState]:
+        """The state of each slot, from how sure the network is of its pixels."""
+        count = len(self.ids) + 1
+        areas = np.bincount(labels.ravel(), minlength=count)[1:]
+        sums = np.bincount(labels.ravel(), shares.ravel().astype(np.float64), count)[1:]
+        states = []
+        for slot, (area, total) in enumerate(zip(areas.tolist(), sums.tolist(), strict=True)):
+            sure = total / area if area else 0.0
+            seen = sure >= ABSENT
+            self._hidden[slot] = 0 if seen else self._hidden[slot] + 1
+            if not seen:
+                lost = self._hidden[slot] >= self._engine.settings.patience
+                kind = Visibility.LOST if lost else Visibility.HIDDEN
+            elif sure < SURE or area < SHRUNK * self._usual[slot]:
+                kind = Visibility.PARTLY_HIDDEN
+            else:
+                kind = Visibility.VISIBLE
+                self._usual[slot] += 0.1 * (area - self._usual[slot])
+            states.append(ObjectState(self.ids[slot], min(1.0, float(sure)), kind))
+        return states
+
+    def _as_ids(self, labels: np.ndarray) -> np.ndarray:
+        return np.array([0, *self.ids], np.uint8)[labels]
+
+    def _check_size(self, image: np.ndarray) -> None:
+        if image.shape[:2] != self._labels.shape:
+            height, width = self._labels.shape
+            raise InputError(
+                f"The frame is {image.shape[1]}x{image.shape[0]} and the clip began at "
+                f"{width}x{height}; give frames of one size."
+            )
+
+
+def _is_seen(state: ObjectState) -> bool:
+    return state.visibility in (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
+
+
+class Engine:
+    """Yang and Yang, "Decoupling Features in Hierarchical Propagation", NeurIPS 2022; and AOT."""
+
+    about: ClassVar = About(
+        "track",
+        "deaot",
+        "Follows many things of any shape, also such that bend, by what they look like.",
+        licence="BSD-3-Clause",
+        needs=("torch",),
+        extra="networks",
+        checkpoints=(DEFAULT, *(model for model in MODELS if model != DEFAULT)),
+    )
+    Settings: ClassVar = DeAotSettings
+
+    def __init__(self, settings: DeAotSettings, runtime: Runtime) -> None:
+        import torch
+
+        from cleanplate.networks import aot, aot_layers
+
+        self.settings, self.runtime = settings, runtime
+        network = getattr(aot, settings.model)()
+        checkpoints.load(network, settings.model, settings.weights)
+        self._torch, self._layers = torch, aot_layers
+        self._network: Any = network.to(runtime.device).eval()
+        self._limits = Limits(
+            settings.gap, settings.memory_frames, settings.confirmed_frames, settings.longest
+        )
+
+    def start(self, frame: Frame, mask: np.ndarray) -> DeAotTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth."""
+        check_mask(mask, frame.image)
+        tracking = DeAotTracking(self, self._video())
+        tracking.confirm(frame, mask, objects_in(mask))
+        return tracking
+
+    def resume(self, state: dict[str, np.ndarray]) -> DeAotTracking:
+        """Go on from what ``Tracking.state`` returned."""
+        tracking = DeAotTracking(self, self._video())
+        tracking.restore(state)
+        return tracking
+
+    def _video(self) -> Video:
+        return Video(self._network, self._limits, self.runtime.device)
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """Matrix products in the precision asked for; normalisations stay float32."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._torch.inference_mode())
+            if self.runtime.precision != "float32":
+                kind = getattr(self._torch, self.runtime.precision)
+                stack.enter_context(self._torch.autocast(self.runtime.device.split(":")[0], kind))
+            yield
+
+    def remembered(self, key: np.ndarray, value: np.ndarray) -> Any:
+        """What one layer remembers of a frame, from plain arrays."""
+        return self._layers.KeyValue(
+            *(self._torch.from_numpy(one).to(self.runtime.device) for one in (key, value))
+        )
