@@ -5,12 +5,15 @@ What the engine is measured against, in tests for equality and in ``bench/`` for
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from cleanplate.networks.e2fgvi import E2FGVI, MULTIPLE
 
@@ -55,16 +58,20 @@ def fill(
     frames: np.ndarray,
     holes: np.ndarray,
     seen: Callable[[Window, torch.Tensor], None] = lambda window, pictures: None,
+    until: int | None = None,
 ) -> np.ndarray:
     """``frames`` (N, H, W, 3) uint8 with the ``holes`` (N, H, W) bool filled.
 
     ``seen`` is shown each window's pictures of its neighbours, (n, 3, H, W) with the padding.
+    Only the first ``until`` frames are filled, if that is given.
     """
     count, height, width = holes.shape
     signed = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 * 2 - 1
     masked = signed * (1 - torch.from_numpy(holes)[:, None].float())
     blended: list[np.ndarray | None] = [None] * count
     for window in windows(count):
+        if until is not None and window.centre - STRIDE >= until:
+            break
         chosen = masked[[*window.neighbours, *window.references]]
         pictures, _ = network(padded(chosen)[None], len(window.neighbours))
         pictures = pictures[: len(window.neighbours)]
@@ -74,4 +81,66 @@ def fill(
             new = np.where(holes[index][..., None], picture, frames[index]).astype(np.float32)
             old = blended[index]
             blended[index] = new if old is None else 0.5 * old + 0.5 * new
-    return np.stack(blended).astype(np.uint8)
+    return np.stack([b for b in blended if b is not None]).astype(np.uint8)
+
+
+# ---- the network's layers as the paper's text has them, which the package computes otherwise -----
+
+
+def as_written(network: E2FGVI) -> E2FGVI:
+    """``network`` with patches unfolded and folded, all keys spelt out, and an explicit softmax."""
+    for block in network.transformer:
+        block.attn.forward = types.MethodType(_attention, block.attn)
+        block.mlp.forward = types.MethodType(_feed_forward, block.mlp)
+    network.sc.forward = types.MethodType(_composition, network.sc)
+    return network
+
+
+def _cut(x: Tensor) -> Tensor:
+    """(B, T, rows, columns, c) to (B, windows, T, 45, c)."""
+    x = x.unflatten(3, (-1, 9)).unflatten(2, (-1, 5)).permute(0, 2, 4, 1, 3, 5, 6)
+    return x.flatten(4, 5).flatten(1, 2)
+
+
+def _attention(layer: Any, y: Tensor, pooled: Tensor, part: Any, queries: Any) -> Tensor:
+    """All frames and windows, whatever is asked for; keys in the order of the text."""
+    batch, frames, *_, width = y.shape
+    down, across = pooled.shape[2:4]
+    q, *maps = layer.qkv(y).chunk(3, dim=-1)
+    _, *far = layer.qkv(pooled).chunk(3, dim=-1)
+    found = []
+    for x, few in zip(maps, far, strict=True):
+        shifts = ((-2, -4), (-2, 4), (2, -4), (2, 4))
+        rolled = torch.cat([_cut(torch.roll(x, by, (2, 3))) for by in shifts], dim=3)
+        wide = functional.pad(few.flatten(0, 1).permute(0, 3, 1, 2), (4, 4, 2, 2))
+        near = functional.unfold(wide, (5, 9)).view(batch, frames, width, 45, down * across)
+        keys = [_cut(x), rolled[:, :, :, layer.valid_ind_rolled], near.permute(0, 4, 1, 3, 2)]
+        found.append(torch.cat(keys, dim=3).flatten(2, 3).unflatten(-1, (4, -1)).transpose(2, 3))
+    ones = functional.pad(y.new_ones(1, 1, down, across), (4, 4, 2, 2))
+    outside = functional.unfold(ones, (5, 9))[0].T == 0
+    bias = torch.zeros(down * across, frames, 210)
+    bias[:, :, 165:][outside[:, None].expand(-1, frames, -1)] = -100
+    windows = _cut(q).flatten(2, 3).unflatten(-1, (4, -1)).transpose(2, 3) * 128**-0.5
+    logits = windows @ found[0].transpose(-1, -2) + bias.flatten(1)[None, :, None, None]
+    result = (torch.softmax(logits, dim=-1) @ found[1]).transpose(2, 3).flatten(3)
+    result = layer.proj(result).view(batch, down, across, frames, 5, 9, width)
+    return result.permute(0, 3, 1, 4, 2, 5, 6).reshape(y.shape)
+
+
+def _folded(x: Tensor, rows: int, columns: int) -> Tensor:
+    return functional.fold(x.transpose(1, 2), (3 * rows, 3 * columns), 7, stride=3, padding=3)
+
+
+def _feed_forward(layer: Any, tokens: Tensor, part: Any, whole: Any) -> Tensor:
+    _, rows, columns, _ = tokens.shape
+    hidden = layer.conv1[0](tokens.flatten(1, 2))
+    overlap = _folded(torch.ones(len(hidden), rows * columns, 49), rows, columns)
+    image = _folded(hidden, rows, columns) / overlap
+    patches = functional.unfold(image, 7, stride=3, padding=3).transpose(1, 2)
+    return layer.conv2[1](functional.gelu(patches)).view(tokens.shape)
+
+
+def _composition(layer: Any, tokens: Tensor, part: Any, whole: Any) -> Tensor:
+    _, rows, columns, _ = tokens.shape
+    features = _folded(layer.embedding(tokens.flatten(1, 2)), rows, columns)
+    return layer.bias_conv(features) if hasattr(layer, "bias_conv") else features + layer.bias

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.checkpoints import find, store
-from cleanplate.networks import sam, tiny_vit
+from cleanplate.networks import e2fgvi, e2fgvi_propagation, sam, tiny_vit
 from cleanplate.networks.sam_vit import Size
 
 
@@ -46,6 +46,19 @@ def make_sam_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tiny_vit, "DEPTHS", (1, 1, 1, 1))
     patch.setattr(tiny_vit, "HEADS", (1, 1, 1, 1))
     patch.setattr(tiny_vit.TinyViT, "early_width", 24)
+
+
+def make_e2fgvi_small(patch: pytest.MonkeyPatch) -> None:
+    """E2FGVI with thin layers, one block, and a sixteenth of its size."""
+    patch.setattr(e2fgvi, "SIZE", e2fgvi.MULTIPLE)
+    patch.setattr(e2fgvi, "BLOCKS", 1)
+    for module in (e2fgvi, e2fgvi_propagation):
+        patch.setattr(module, "CHANNELS", 32)
+    widths = ((3, 8), (8, 8), (8, 16), (16, 32), (32, 48), (80, 64), (96, 48), (80, 32), (64, 32))
+    layers = (
+        (*width, *rest) for width, (_, _, *rest) in zip(widths, e2fgvi.Encoder.LAYERS, strict=True)
+    )
+    patch.setattr(e2fgvi.Encoder, "LAYERS", tuple(layers))
 
 
 def provide(name: str) -> None:

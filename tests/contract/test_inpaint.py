@@ -18,10 +18,14 @@ import pytest
 from cleanplate import registry
 from cleanplate.errors import MaskError
 from cleanplate.types import Frame, MaskedFrame
+from tests.weights import provide
 
 SHORT = {
     "flowfill": {"window": "4"},
     "unblend": {"study": "10", "fill": "telea"},
+    "e2fgvi": {"reach": "10"},
+    "e2fgvi_hq": {"reach": "10"},
+    "vinet": {"size": "0", "pre_roll": "8"},
 }  # so that a short clip fills the window several times
 VARIANTS = {
     "unblend": [{}],
@@ -46,9 +50,12 @@ def _title(case: tuple[str, dict[str, str]]) -> str:
 @pytest.fixture(params=CASES, ids=_title)
 def engine(request: pytest.FixtureRequest) -> Any:
     name, settings = request.param
-    lacking = registry.missing(registry.find("inpaint", name).about)
+    about = registry.find("inpaint", name).about
+    lacking = registry.missing(about)
     if lacking:
         pytest.skip(f"The engine {name} needs {', '.join(lacking)}, which is not installed")
+    for checkpoint in about.checkpoints[:1]:
+        provide(checkpoint)
     return registry.create("inpaint", name, settings)
 
 

@@ -43,7 +43,7 @@ class Encoder(nn.Module):
     """(n, 3, H, W) to (n, 128, H/4, W/4)."""
 
     # inputs, outputs, stride, groups; from the sixth on the input is joined by the fourth's output.
-    _LAYERS = (
+    LAYERS = (
         (3, 64, 2, 1),
         (64, 64, 1, 1),
         (64, 128, 2, 1),
@@ -58,14 +58,14 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, outputs, stride, groups in self._LAYERS:
+        for inputs, outputs, stride, groups in self.LAYERS:
             layers.append(nn.Conv2d(inputs, outputs, 3, stride, padding=1, groups=groups))
             layers.append(nn.LeakyReLU(_SLOPE, inplace=True))
         self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
         kept = x
-        pairs = zip(self.layers[::2], self.layers[1::2], self._LAYERS, strict=True)
+        pairs = zip(self.layers[::2], self.layers[1::2], self.LAYERS, strict=True)
         for number, (convolution, activation, (*_, groups)) in enumerate(pairs):
             if number == 4:
                 kept = x
