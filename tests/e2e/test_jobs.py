@@ -271,7 +271,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def started(clip: Path, out: Path) -> tuple[subprocess.Popen[str], list[str]]:
     command = [
         *(str(PROGRAM), "remove", str(clip), "--box", "20,20,90,100", "--static"),
-        *("-o", str(out)),
+        *("-o", str(out), "--set", "flowfill.quality=fast"),
     ]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True), command
 

@@ -62,6 +62,29 @@ def _sam_hq(model: str, digest: str) -> Checkpoint:
     )
 
 
+def _aot(name: str, published: str, drive: str) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        file=f"{published}_PRE_YTB_DAV.pth",
+        network=f"aot:{name}",
+        licence="BSD-3-Clause (of the repository; none is stated for the weights alone)",
+        commercial=True,
+        page=f"https://drive.google.com/file/d/{drive}/view",
+    )
+
+
+def _siammask(name: str, file: str) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        file=file,
+        network="siammask:siammask",
+        licence="MIT (of the repository; none is stated for the weights alone)",
+        commercial=True,
+        page="https://github.com/foolwood/SiamMask",
+        url=f"https://www.robots.ox.ac.uk/~qwang/{file}",
+    )
+
+
 _NOT_STATED = "none stated: all rights reserved"
 
 CATALOGUE: tuple[Checkpoint, ...] = (
@@ -91,6 +114,21 @@ CATALOGUE: tuple[Checkpoint, ...] = (
         url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
         digest="sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
     ),
+    _aot("r50_deaotl", "R50_DeAOTL", "1QoChMkTVxdYZ_eBlZhK2acq9KMQZccPJ"),
+    _aot("deaot_t", "DeAOTT", "1ThWIZQS03cYWx1EKNN8MIMnJS5eRowzr"),
+    _aot("deaot_s", "DeAOTS", "1YwIAV5tBtn5spSFxKLBQBEQGwPHyQlHi"),
+    _aot("deaot_b", "DeAOTB", "1BHxsonnvJXylqHlZ1zJHHc-ymKyq-CFf"),
+    _aot("deaot_l", "DeAOTL", "18elNz_wi9JyVBcIUYKhRdL08MA-FqHD5"),
+    _aot("swinb_deaotl", "SwinB_DeAOTL", "1g4E-F0RPOx9Nd6J7tU9AE1TjsouL4oZq"),
+    _aot("aot_t", "AOTT", "1owPmwV4owd_ll6GuilzklqTyAd0ZvbCu"),
+    _aot("aot_s", "AOTS", "1beU5E6Mdnr_pPrgjWvdWurKAIwJSz1xf"),
+    _aot("aot_b", "AOTB", "1hH-GOn4GAxHkV8ARcQzsUy8Ax6ndot-A"),
+    _aot("aot_l", "AOTL", "1L1N2hkSPqrwGgnW9GyFHuG59_EYYfTG4"),
+    _aot("r50_aotl", "R50_AOTL", "1qJDYn3Ibpquu4ffYoQmVjg1YCbr2JQep"),
+    _aot("swinb_aotl", "SwinB_AOTL", "192jCGQZdnuTsvX-CVra-KVZl2q1ZR0vW"),
+    _siammask("siammask_davis", "SiamMask_DAVIS.pth"),
+    _siammask("siammask_vot", "SiamMask_VOT.pth"),
+    _siammask("siammask_vot_ld", "SiamMask_VOT_LD.pth"),
     Checkpoint(
         name="e2fgvi",
         file="E2FGVI-CVPR22.pth",

@@ -88,4 +88,8 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], name: str, path: 
             "published, or leave the setting empty for the one that cleanplate weights keeps."
         )
     counters = {key: t for key, t in own.items() if key.endswith(_COUNTER) and key not in state}
-    network.load_state_dict({**state, **counters}, strict=True)
+    try:
+        network.load_state_dict({**state, **counters}, strict=True)
+    except RuntimeError as error:  # a constant that stands in the file has another value
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise WeightsError(f"{path} does not hold the weights of {name}: {reason}") from error
