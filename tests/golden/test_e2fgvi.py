@@ -23,7 +23,7 @@ from cleanplate.networks.e2fgvi_transformer import WINDOW, whole_of
 from cleanplate.networks.sampling import warp_features
 from cleanplate.networks.spynet import SPyNet, warp
 from cleanplate.types import Frame, MaskedFrame
-from tests.e2fgvi_published import Window, dilated, fill, padded, windows
+from tests.e2fgvi_published import dilated, fill, padded, windows
 
 
 @pytest.fixture(scope="module", params=["e2fgvi", "e2fgvi_hq"])
@@ -169,11 +169,11 @@ def test_the_first_window_of_a_clip_agrees(folder: Any, network: E2FGVI) -> None
     for case in clips_of(folder):
         expected = {window["f"]: window for window in case["windows"]}
         given = {name: folder.input(text) for name, text in case["inputs"].items()}
-        found: list[tuple[Window, Tensor]] = []
+        found: list[Any] = []
         holes = np.stack([dilated(mask) for mask in given["masks"]])
         assert [w.centre for w in windows(len(holes))] == list(expected)
         # Only the first window is run: the engine's test goes through all of them.
-        fill(network, given["frames"], holes, lambda *run: found.append(run), until=-4)
+        fill(network, given["frames"], holes, lambda *run, found=found: found.append(run), until=-4)
         assert len(found) == 1
         window, pictures = found[0]
         known = expected[window.centre]

@@ -97,8 +97,9 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def nearest(hole: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """``hole`` (H, W) bool scaled by taking, for each pixel, the one that its centre lies in."""
+    # Summed up step by step, as Pillow does it: rounding decides where a centre is on an edge.
     rows, columns = (
-        ((np.arange(new) + 0.5) * (old / new)).astype(int)
+        np.cumsum(np.r_[old / new / 2, np.full(new - 1, old / new)]).astype(int)
         for old, new in zip(hole.shape, size, strict=True)
     )
     return hole[rows[:, None], columns]
