@@ -13,13 +13,13 @@ import numpy as np
 from cleanplate.ops.harmonic import halve, harmonic_fill
 
 LEAST_VARIANCE = 20.0  # grey levels squared: no guess is better than the noise
-_UNASKED = 400.0  # the error of a guess of which the ring says nothing
+_UNASKED = 1000.0  # the error of a guess of which the ring says nothing
 _LEAST_ANSWER = 0.02  # of a full ring, below which a guess counts as not asked
 _RING_BLUR = 1.25  # sigma, in pixels of half size
 _SPREAD_BLUR = 4.0
 _DEBATES = 2  # rounds in which guesses far from the mean of all lose weight
 _DEBATE_BLUR = 2.0
-_OBSTINATE = 0.3  # of the squared distance from the mean counts as a guess's variance
+_OBSTINATE = 0.6  # of the squared distance from the mean counts as a guess's variance
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
 _DEEP = (
     8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary

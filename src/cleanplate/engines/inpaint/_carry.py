@@ -28,7 +28,6 @@ from cleanplate.ops.flow import Precision
 from cleanplate.types import MaskedFrame
 
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way
-_ROUGH_WAYS = tuple(Way(1, manner) for manner in Manner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class Plan:
     """px: the longest side of the pictures of the rough pass."""
     flow_side: int
     """px: the longest side of the pictures that flow is computed on."""
+    manners: tuple[Manner, ...] = tuple(Manner)
+    """What chains follow, in the full pass and in the rough one."""
     rough_band: int = 14
     """px of the rough picture: see ``complete_flow``."""
     band: int = 5
@@ -50,13 +51,12 @@ class Plan:
 class Carrier:
     """The state of one shot. ``add`` each frame, then ``finish`` as many as can be."""
 
-    def __init__(
-        self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor
-    ) -> None:
+    def __init__(self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor) -> None:
         self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
         self._ways = tuple(
-            Way(stride, manner) for stride in plan.strides for manner in Manner
+            Way(stride, manner) for stride in plan.strides for manner in plan.manners
         )
+        self._rough_ways = tuple(Way(1, manner) for manner in plan.manners)
         self._inventor = Inventor(reach) if texture else None
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
@@ -73,9 +73,7 @@ class Carrier:
         rough_picture, rough_hole = _shrunk(picture, hole, self._plan.rough_side)
         scale = rough_hole.shape[1] / hole.shape[1]
         self._full[number] = full
-        self._rough[number] = make_plate(
-            number, rough_picture, rough_hole, origin * scale
-        )
+        self._rough[number] = make_plate(number, rough_picture, rough_hole, origin * scale)
         self._added += 1
 
     @property
@@ -92,17 +90,13 @@ class Carrier:
         """
         new = range(self._carried, self._added)
         self._fill_roughly(new)
-        self._connect(
-            self._full, new, self._plan.strides, self._plan.band, self._plan.precision
-        )
+        self._connect(self._full, new, self._plan.strides, self._plan.band, self._plan.precision)
         self._follow_past(self._full, new, self._ways)
         self._carried = self._added
 
         ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
         self._follow_future(self._full, range(ready.start, self._added), self._ways)
-        pictures = self._pool.map(
-            lambda n: synthesise(self._full[n], self._full), ready
-        )
+        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full), ready)
         for n, picture in zip(ready, pictures, strict=True):
             if self._inventor is not None:
                 picture = self._inventor.add(self._full[n], self._full, picture)
@@ -120,8 +114,8 @@ class Carrier:
         brighter = self._connect(rough, new, (1,), plan.rough_band, "fine")
         for (before, n), ratio in brighter.items():
             rough[n].exposure = rough[before].exposure * ratio
-        self._follow_past(rough, new, _ROUGH_WAYS)
-        self._follow_future(rough, new, _ROUGH_WAYS)
+        self._follow_past(rough, new, self._rough_ways)
+        self._follow_future(rough, new, self._rough_ways)
         for number, picture in zip(
             new, self._pool.map(lambda n: synthesise(rough[n], rough), new), strict=True
         ):
@@ -138,16 +132,15 @@ class Carrier:
         precision: Precision,
     ) -> dict[tuple[int, int], float]:
         """By pair of numbers, how many times brighter the second plate is."""
+        manners = self._plan.manners
         pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
         ratios = self._pool.map(
-            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision),
+            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision, manners),
             pairs,
         )
         return dict(zip(pairs, ratios, strict=True))
 
-    def _follow_past(
-        self, plates: dict[int, Plate], new: range, ways: tuple[Way, ...]
-    ) -> None:
+    def _follow_past(self, plates: dict[int, Plate], new: range, ways: tuple[Way, ...]) -> None:
         for way in ways:
             for n in new:
                 chains = follow(plates[n], way.back, plates, n - self._reach, n)
@@ -160,9 +153,7 @@ class Carrier:
             return
         for way in ways:
             for n in reversed(numbers):
-                plates[n].chains[way] = follow(
-                    plates[n], way, plates, n, n + self._reach
-                )
+                plates[n].chains[way] = follow(plates[n], way, plates, n, n + self._reach)
 
     def _steady(self, done: range) -> list[np.ndarray]:
         filled = self._filled
@@ -172,12 +163,8 @@ class Carrier:
             return [filled[n] for n in done]
         current = dict(filled)
         for sweep in reversed(range(SWEEPS)):
-            wanted = [
-                n for n in range(done.start - sweep, done.stop + sweep) if n in current
-            ]
-            latest = self._pool.map(
-                lambda n, c=current: steadied(self._full[n], c), wanted
-            )
+            wanted = [n for n in range(done.start - sweep, done.stop + sweep) if n in current]
+            latest = self._pool.map(lambda n, c=current: steadied(self._full[n], c), wanted)
             current |= dict(zip(wanted, latest, strict=True))
         return [current[n] for n in done]
 
@@ -209,9 +196,7 @@ def frames_behind(reach: int) -> int:
     return max(reach, 2 * SWEEPS)
 
 
-def _shrunk(
-    picture: np.ndarray, hole: np.ndarray, side: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Both so small that no side is longer than ``side``; never enlarged."""
     height, width = hole.shape
     scale = side / max(height, width)
@@ -219,14 +204,10 @@ def _shrunk(
         return picture, hole
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return small, cv2.resize(
-        hole.astype(np.float32), size, interpolation=cv2.INTER_AREA
-    ) > 0
+    return small, cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
 
 
-def _flow_picture(
-    full: Plate, rough: np.ndarray, side: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The plate in grey, its hole filled from the ``rough`` picture, no side over ``side`` px."""
     picture, hole = _shrunk(full.picture, full.hole, side)
     if hole.any():

@@ -15,9 +15,7 @@ _LEAST = 300  # px below which the smooth fill is good enough
 _DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing
 _FEATHER = 5  # px
 _DOUBTED = 6.0  # grey levels of error beyond which a ring pixel counts less
-_RIDGE = (
-    1.0  # grey levels squared: what keeps a ring without structure from moving anything
-)
+_RIDGE = 1.0  # grey levels squared: what keeps a ring without structure from moving anything
 _FASTEST = 2.0  # px a frame of correction
 
 
@@ -30,15 +28,11 @@ class Inventor:
         self._picture = np.zeros((0, 0, 3), np.uint8)
         self._chains = no_chains(spot_of(np.zeros((0, 0), bool)))
 
-    def add(
-        self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray
-    ) -> np.ndarray:
+    def add(self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray) -> np.ndarray:
         """``filled``, the synthesised picture of ``plate``, with texture where nothing was seen."""
         missing = _never_seen(plate)
         if self._key >= 0:
-            self._chains = _settled(
-                plate, self._follow(plate, plates), self._key, self._picture
-            )
+            self._chains = _settled(plate, self._follow(plate, plates), self._key, self._picture)
             filled, missing = self._carry(plate, filled, missing)
         if self._key < 0 or plate.number - self._key >= self._reach:
             if np.count_nonzero(missing) >= _LEAST:
@@ -68,9 +62,7 @@ class Inventor:
         share = (wanted[ys, xs] * reached)[:, None]
         colours = sample(self._picture, self._chains.place, cv2.INTER_CUBIC)
         result = filled.copy()
-        result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(
-            np.uint8
-        )
+        result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(np.uint8)
         left = missing.copy()
         left[ys[reached], xs[reached]] = False
         return result, left
@@ -99,9 +91,7 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
     size = max(float(np.abs(plate.spot.places - centre).max()), 1.0)
     u, v = ((plate.spot.places - centre) / size).T
     here = np.stack([np.ones_like(u), u, v], axis=1)
-    terms = np.concatenate(
-        [gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1
-    )
+    terms = np.concatenate([gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1)
     terms = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
     weights = 1 / np.maximum(np.abs(missed - np.median(missed)), _DOUBTED)
     normal = terms.T @ (weights[:, None] * terms)

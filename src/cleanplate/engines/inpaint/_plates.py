@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from cleanplate.ops.blending import Guess, blend
+from cleanplate.ops.blending import LEAST_VARIANCE, Guess, blend
 from cleanplate.ops.chains import (
     Chains,
     Link,
@@ -37,6 +37,7 @@ from cleanplate.ops.masks import bounding_box, grow
 
 RING = 6  # px around the hole where guesses are compared with the truth
 _CONTEXT = 44  # px around a hole, at the flow's size, in which flow is looked for
+_MOST_GAIN = 4.0  # by which a source may be brightened; a near-black one holds no picture
 _LOST = 1.0  # px of a round trip beyond which a flow is not believed
 _APART = 1.0  # px a frame by which something else moves
 _AROUND = 8  # px around ring and hole that the blending sees
@@ -90,9 +91,7 @@ class Plate:
     chains: dict[Way, Chains] = field(default_factory=dict)
 
 
-def make_plate(
-    number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray
-) -> Plate:
+def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray) -> Plate:
     """A plate whose flow is computed on the smooth fill at the picture's own size."""
     smooth = picture
     if hole.any():
@@ -102,7 +101,9 @@ def make_plate(
     return Plate(number, picture, hole, origin, spot_of(area), smooth, grey, hole)
 
 
-def connect(one: Plate, other: Plate, band: int, precision: Precision) -> float:
+def connect(
+    one: Plate, other: Plate, band: int, precision: Precision, manners: tuple[Manner, ...]
+) -> float:
     """Find the links between two plates, both ways, and how many times brighter the other is.
 
     The flow is looked for around the holes only, and from where the surroundings as a whole went.
@@ -145,12 +146,14 @@ def connect(one: Plate, other: Plate, band: int, precision: Precision) -> float:
             (shared[0], shared[1]),
             _APART * abs(other.number - one.number) ** 0.5,
         )
-        pair.link(Manner.STIFF, flows)
-        other_things = (
-            apart(there, flows[0], ~near_hole[0], least),
-            apart(back, flows[1], ~near_hole[1], least),
-        )
-        pair.link(Manner.BEHIND, flows, other_things)
+        if Manner.STIFF in manners:
+            pair.link(Manner.STIFF, flows)
+        if Manner.BEHIND in manners:
+            things = (
+                apart(there, flows[0], ~near_hole[0], least),
+                apart(back, flows[1], ~near_hole[1], least),
+            )
+            pair.link(Manner.BEHIND, flows, things)
     return brightening(grey, other_grey, there, ~(spoilt | lost))
 
 
@@ -175,9 +178,7 @@ class _Pair:
         one, other, corner, shift = self.one, self.other, self.corner, self.shift
         there, back = flows
         way = Way(other.number - one.number, manner)
-        one.links[way] = _link(
-            one, there, round_trip(there, back), corner, shift, beside[0]
-        )
+        one.links[way] = _link(one, there, round_trip(there, back), corner, shift, beside[0])
         other.links[way.back] = _link(
             other, back, round_trip(back, there), corner + shift, -shift, beside[1]
         )
@@ -218,18 +219,14 @@ def _link(
         move = np.array([[scale[0], 0, 0], [0, scale[1], 0]], np.float32)
         move[:, 2] = (scale - 1) / 2 - corner
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        wider = cv2.warpAffine(
-            beside.astype(np.uint8), move, (width, height), flags=flags
-        )
+        wider = cv2.warpAffine(beside.astype(np.uint8), move, (width, height), flags=flags)
         spot = spot_of((wider > 0) | (spot.numbers >= 0))
     places = (spot.places + 0.5) * scale - 0.5 - corner
     whole = sample(flow, places) + shift.astype(np.float32)
     return Link(spot, whole / scale, sample(doubt, places) / scale.mean())
 
 
-def follow(
-    plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest: int
-) -> Chains:
+def follow(plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest: int) -> Chains:
     """The chains of ``plate`` along ``way``; those of the next frame there exist already."""
     target = plates.get(plate.number + way.step)
     link = plate.links.get(way)
@@ -253,17 +250,16 @@ def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
     area = numbers >= 0
     pictures = {number: other.picture for number, other in plates.items()}
     gains = {
-        number: plate.exposure / other.exposure for number, other in plates.items()
+        number: min(plate.exposure / other.exposure, _MOST_GAIN) for number, other in plates.items()
     }
     guesses = []
     for way, all_chains in plate.chains.items():
         chains = all_chains.of(plate.spot)
         colours, seen = read_colours(chains, pictures, gains)
         if seen.any():
-            against = (
-                _PER_HOP * abs(way.step) ** 0.5 * chains.hops
-                + _PER_DOUBT * chains.doubt
-            )
+            against = _PER_HOP * abs(way.step) ** 0.5 * chains.hops + _PER_DOUBT * chains.doubt
+            # Noise is brightened with the picture.
+            against += LEAST_VARIANCE * np.maximum(_at(gains, chains.frame) ** 2 - 1, 0)
             guesses.append(_spread_out(area, colours, seen, against))
     filled = blend(
         plate.picture[part],
@@ -275,6 +271,12 @@ def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
     result = plate.picture.copy()
     result[part][hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
     return result
+
+
+def _at(gains: dict[int, float], frames: np.ndarray) -> np.ndarray:
+    """The gain of each of ``frames`` (N,), 1 for those that are not there."""
+    numbers, which = np.unique(frames, return_inverse=True)
+    return np.array([gains.get(int(number), 1.0) for number in numbers], np.float32)[which]
 
 
 def _spread_out(

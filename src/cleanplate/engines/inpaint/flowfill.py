@@ -19,15 +19,17 @@ import numpy as np
 
 from cleanplate.engines.inpaint._carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint._inputs import same_sizes
+from cleanplate.engines.inpaint._plates import Manner
 from cleanplate.ops.grain import with_grain
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
 _THREADS = 2
+_SIMPLE = (Manner.FREE, Manner.STIFF)
 _PLANS = {
-    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=448, precision="fine"),
-    "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
+    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=448, manners=_SIMPLE, precision="fine"),
+    "standard": Plan(strides=(1, 4, 10), rough_side=216, flow_side=448),
     "best": Plan(strides=(1, 3, 8, 16), rough_side=216, flow_side=448),
 }
 
@@ -40,15 +42,13 @@ class Settings:
         choices=("fast", "standard", "best"),
     )
     window: int = setting(
-        20,
+        30,
         "Frames each way in which to look for background.",
         low=1,
         high=200,
         unit="frames",
     )
-    causal: bool = setting(
-        False, "Use past frames only, so that nothing waits for the future."
-    )
+    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
 
     texture: bool = setting(
         False, "Invent texture, copied from the surroundings, for what no frame shows."
@@ -97,27 +97,19 @@ class Engine:
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _, shot in groupby(
-                same_sizes(frames), key=lambda masked: masked.frame.shot
-            ):
+            for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
                 yield from self._fill_shot(shot, pool)
 
-    def _fill_shot(
-        self, shot: Iterable[MaskedFrame], pool: Executor
-    ) -> Iterator[Frame]:
+    def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
-        carrier = Carrier(
-            _PLANS[self.settings.quality], reach, causal, self.settings.texture, pool
-        )
+        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
         held: deque[MaskedFrame] = deque()
         for masked in shot:
             held.append(masked)
             carrier.add(masked)
             # Blocks end at the same frames wherever the stream begins: a job that is resumed in
             # the middle of a shot gives the same fill.
-            if (
-                masked.frame.index + 1
-            ) % self._block == 0 or carrier.waiting == self._block:
+            if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
                 yield from self._released(held, carrier.finish(ahead, steady))
         yield from self._released(held, carrier.finish(0, 0))
