@@ -126,6 +126,13 @@ def test_after_a_cut_the_whole_picture_is_searched_at_once() -> None:
     assert len(follower.asked) > 6
 
 
+def test_a_box_covers_the_pixels_between_its_edges_and_no_more() -> None:
+    covered, _ = Quarry(Settings(shape="box"), Scripted(0.9)).step(image(), False)
+    rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
+    assert (rows[0], rows[-1] + 1) == (50, 70)
+    assert (columns[0], columns[-1] + 1) == (50, 80)  # 65 in the middle, 31 wide: 49.5 to 80.5
+
+
 def test_as_published_nothing_counts_as_gone() -> None:
     follower = Scripted(0.01, 0.01)
     answers = steps(Quarry(Settings(lost_below=0), follower), 2)

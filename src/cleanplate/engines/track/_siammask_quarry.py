@@ -125,8 +125,10 @@ class Quarry:
     def _covered(self, sighting: Sighting, size: tuple[int, ...]) -> np.ndarray:
         if self._settings.shape == "mask":
             return sighting.mask
-        box = sighting.box if self._settings.shape == "rotated box" else sighting.place.corners
-        # Pixel centres lie half a pixel from the corners of pixels.
         canvas = np.zeros(size, np.uint8)
-        cv2.fillConvexPoly(canvas, np.round(box - 0.5).astype(np.int32), 1)
+        if self._settings.shape == "rotated box":
+            cv2.fillConvexPoly(canvas, np.round(sighting.box).astype(np.int32), 1)
+        else:
+            x0, y0, x1, y1 = (round(max(float(v), 0)) for v in sighting.place.corners[[0, 2]].flat)
+            canvas[y0:y1, x0:x1] = 1
         return canvas != 0
