@@ -91,6 +91,16 @@ def test_a_frame_without_the_mark_is_left_nearly_as_it_is() -> None:
     assert np.abs(got.image[where].astype(int) - truth[20][where]).mean() < 6
 
 
+def test_before_a_plain_surface_nothing_of_the_mark_is_left() -> None:
+    frames, _ = scene(shots=2)
+    share = 0.4 * mark()[..., None]
+    plain = np.rint(np.full((HEIGHT, WIDTH, 3), 18) * (1 - share) + 240 * share).astype(np.uint8)
+    shown = replace(frames[-1], frame=Frame(len(frames), Fraction(len(frames), 25), plain, 2))
+    engine = registry.create("inpaint", "unblend", {"fill": "telea"})
+    *_, last = engine.inpaint([*frames, shown])
+    assert np.abs(last.image.astype(int) - 18).max() <= 2
+
+
 def test_an_engine_that_has_learnt_holds_no_frames_back() -> None:
     frames, truth = scene(count=60, shots=3)
     engine = registry.create("inpaint", "unblend", {"fill": "telea"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.blending import Guess, blend
+from cleanplate.ops.blending import Guess, blend, surrounding_variance
 from cleanplate.ops.harmonic import harmonic_fill
 
 
@@ -71,3 +71,11 @@ def test_what_a_guess_does_not_show_comes_from_elsewhere() -> None:
     filled = blend(truth, hole, ring, smooth, [guess(colours, half)])
     unseen = hole & ~half
     assert np.abs(filled[unseen] - smooth[unseen]).max() < 30
+
+
+def test_a_plain_surface_has_no_variance_and_a_rough_one_has_its_own() -> None:
+    truth, hole, _, _ = setup()
+    plain = np.where(hole[..., None], truth, np.uint8(77))
+    assert surrounding_variance(plain, hole)[hole].max() < 1e-2
+    deep = surrounding_variance(truth, hole)[28:32, 33:37].mean()
+    assert 0.4 < deep / truth[~hole].var(axis=0).mean() < 2.5

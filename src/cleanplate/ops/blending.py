@@ -21,9 +21,7 @@ _DEBATES = 2  # rounds in which guesses far from the mean of all lose weight
 _DEBATE_BLUR = 2.0
 _OBSTINATE = 0.6  # of the squared distance from the mean counts as a guess's variance
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
-_DEEP = (
-    8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
-)
+_DEEP = 8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +65,7 @@ def blend(
     fields.append(_spread_of_surroundings(truth, hole))
     solved = harmonic_fill(np.concatenate(fields, axis=2), here[..., 0] == 0)
     height, width = hole.shape
-    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[
-        :height, :width
-    ]
+    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
     solved = solved.reshape(height, width, -1)
 
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
@@ -78,9 +74,7 @@ def blend(
     for i, guess in enumerate(guesses):
         offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
         own = np.maximum(square - np.mean(offset**2, axis=2), 0)
-        variances.append(
-            np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf)
-        )
+        variances.append(np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf))
         colours.append(guess.colours + offset)
     result = _mean(colours, variances)
     for _ in range(_DEBATES if guesses else 0):
@@ -110,9 +104,7 @@ def _disagreement(colours: np.ndarray, result: np.ndarray, guess: Guess) -> np.n
     return _OBSTINATE * sums[..., 0] / np.maximum(sums[..., 1], 1e-3)
 
 
-def _ask_ring(
-    truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess
-) -> np.ndarray:
+def _ask_ring(truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess) -> np.ndarray:
     """What ``guess`` misses in the ring, at half size: (h, w, 4), offset and squared error."""
     asked = (ring & guess.seen).astype(np.float32)[..., None]
     missed = (truth - guess.colours) * asked
@@ -122,6 +114,26 @@ def _ask_ring(
     answered = (sums[..., 4:] > _LEAST_ANSWER) & (here > 0)
     means = sums[..., :4] / np.maximum(sums[..., 4:], _LEAST_ANSWER)
     return np.where(answered, means, np.array([0, 0, 0, _UNASKED], np.float32))
+
+
+def surrounding_variance(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """How much the known pixels near by vary: the squared error to expect of a smooth fill.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        hole: (H, W) bool.
+
+    Returns:
+        (H, W) float32, grey levels squared, inside ``hole`` carried in from its rim; less close
+        to the rim.
+    """
+    height, width = hole.shape
+    known = halve((~hole).astype(np.float32)[..., None])[..., 0] > 0
+    spread = _spread_of_surroundings(picture.astype(np.float32), hole)
+    spread = harmonic_fill(spread, ~known)
+    spread = cv2.resize(spread, (spread.shape[1] * 2, spread.shape[0] * 2))[:height, :width]
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    return spread * np.minimum(depth / _DEEP, 1)
 
 
 def _spread_of_surroundings(truth: np.ndarray, hole: np.ndarray) -> np.ndarray:

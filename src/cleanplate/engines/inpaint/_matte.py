@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleanplate.ops.blending import surrounding_variance
 from cleanplate.ops.harmonic import harmonic_fill
 from cleanplate.ops.masks import bounding_box, grow
 from cleanplate.ops.overlay import relief, shapes, what_stays
@@ -32,6 +33,7 @@ _PLAIN = 0.1  # opacity from which on both a letter and its shadow are plain to 
 _MEETING = 2  # px on each side of where they meet
 _LIKE = 0.3  # correlation of J and guessed I below which the line is not made steeper for it
 _OPAQUE = 0.8  # opacity beyond which too little of the picture is left
+_SLIPS = 4.0  # grey levels squared by which an overlay is misjudged where it is thin
 _RESTLESS = 12.0  # grey levels beyond black and white that an undone pixel may reach
 _GREY = 128.0  # of a picture of which nothing is known
 _STUBBORN = 100.0  # squared grey levels a pixel that speak for the usual strength
@@ -182,6 +184,10 @@ def undo(image: np.ndarray, matte: Matte) -> tuple[np.ndarray, np.ndarray]:
     strength = _strength(seen, guess, opacity, paint, ~matte.doubtful[part][inside])
     behind = (seen - strength * paint) / (1 - np.minimum(strength * opacity, _OPAQUE))
     restless = np.maximum(-behind, behind - 255).max(axis=1) > _RESTLESS
+    # Before a plain surface a smooth fill is all but exact, and what is left of letters shows.
+    unlike = surrounding_variance(image[part], inside)[inside][:, None]
+    slips = _SLIPS / (1 - np.minimum(opacity, _OPAQUE)) ** 2
+    behind = (unlike * behind + slips * guess) / (unlike + slips)
     undone, doubtful = image.copy(), matte.doubtful.copy()
     undone[part][inside] = np.rint(np.clip(behind, 0, 255)).astype(np.uint8)
     doubtful[part][inside] |= restless
