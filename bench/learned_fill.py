@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ def pan(width: int, height: int, count: int) -> Iterator[MaskedFrame]:
         yield MaskedFrame(Frame(n, Fraction(n, 25), texture[:, x : x + width].copy()), mask)
 
 
+def only(frames: Iterator[MaskedFrame], masked: int) -> Iterator[MaskedFrame]:
+    """The frames, of which but the one of index ``masked`` has a hole; all of them when < 0."""
+    for one in frames:
+        clear = masked >= 0 and one.frame.index != masked
+        yield replace(one, mask=np.zeros_like(one.mask)) if clear else one
+
+
 def weights_for(name: str, folder: Path) -> str:
     """A file of named weights, scaled so that the pictures stay pictures."""
     from cleanplate.checkpoints import find
@@ -89,12 +96,14 @@ def one(name: str, way: str, size: str, frames: int, until: int, settings: dict[
     import torch
 
     threads, out = int(settings.pop("threads")), settings.pop("out")
+    masked = int(settings.pop("masked", -1))
     torch.set_num_threads(threads)
     width, height = map(int, size.split("x"))
     precision = way if way not in BASELINES[name] else "float32"
-    memory = int(settings.pop("memory")) if "memory" in settings else None
-    engine = registry.create("inpaint", name, settings, Runtime("cpu", precision, 0, memory))
-    before, begun, used = peak(), time.perf_counter(), time.process_time()
+    allowed = int(settings.pop("memory")) if "memory" in settings else None
+    engine = registry.create("inpaint", name, settings, Runtime("cpu", precision, 0, allowed))
+    forget_peak()
+    before, begun, used = memory("VmRSS"), time.perf_counter(), time.process_time()
     if way in BASELINES[name]:
         given = list(pan(width, height, frames))
         images, masks = np.stack([m.frame.image for m in given]), np.stack([m.mask for m in given])
@@ -102,7 +111,7 @@ def one(name: str, way: str, size: str, frames: int, until: int, settings: dict[
         result[masks[:until] == 0] = images[:until][masks[:until] == 0]
     else:
         kept: list[np.ndarray] = []
-        for frame in engine.inpaint(pan(width, height, frames)):
+        for frame in engine.inpaint(only(pan(width, height, frames), masked)):
             if len(kept) < 100:  # what is compared; a long clip is not held
                 kept.append(frame.image)
             if frame.index + 1 == until:
@@ -111,22 +120,28 @@ def one(name: str, way: str, size: str, frames: int, until: int, settings: dict[
     wall, cpu = time.perf_counter() - begun, time.process_time() - used
     np.save(out, result)
     plan = str(engine.plan(width, height)) if hasattr(engine, "plan") else ""
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak(), "base": before, "plan": plan}))
+    most = memory("VmHWM")
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak": most, "base": before, "plan": plan}))
 
 
-def peak() -> float:
-    """MiB of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory(field: str) -> float:
+    """MiB of this process: VmRSS now, VmHWM at most since ``forget_peak``. Linux alone says it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
-def run(chosen: argparse.Namespace, way: str, folder: Path, **more: str) -> dict[str, Any]:
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def run(chosen: argparse.Namespace, way: str, folder: Path, **more: Any) -> dict[str, Any]:
     asked = {"size": chosen.size, "frames": chosen.frames, "until": chosen.until} | more
     settings = {
         "weights": str(folder / f"{chosen.engine}.pth"),
         "threads": str(chosen.threads),
         "out": str(folder / f"{way}.npy"),
     } | dict(pair.split("=", 1) for pair in chosen.set)
-    settings |= {k: v for k, v in more.items() if k in ("reach",)}
+    settings |= {name: more[name] for name in ("reach", "masked") if name in more}
     call = [chosen.engine, way, asked["size"], asked["frames"], asked["until"]]
     code = "import json, sys; from bench_learned_fill import one; one(*json.loads(sys.argv[1]))"
     code = code.replace("bench_learned_fill", Path(__file__).stem)
@@ -144,8 +159,9 @@ def compare(chosen: argparse.Namespace, folder: Path) -> None:
     print(f"{chosen.engine}, {chosen.size}, {chosen.until} frames of {chosen.frames}")
     print(f"{'way':10} {'s/frame':>8} {'CPU s':>8} {'ratio':>7} {'CPU':>6} {'MiB':>6}  PSNR, truth")
     first: dict[str, Any] = {}
-    truth = np.stack([m.frame.image for m in pan(*map(int, chosen.size.split("x")), chosen.until)])
-    masks = np.stack([m.mask for m in pan(*map(int, chosen.size.split("x")), chosen.until)]) > 0
+    width, height = map(int, chosen.size.split("x"))
+    given = list(pan(width, height, chosen.until))
+    truth, masks = np.stack([m.frame.image for m in given]), np.stack([m.mask for m in given]) > 0
     for way in chosen.ways:
         found = run(chosen, way, folder)
         result = np.load(folder / f"{way}.npy")
@@ -161,12 +177,15 @@ def compare(chosen: argparse.Namespace, folder: Path) -> None:
 
 
 def cost(chosen: argparse.Namespace, folder: Path) -> None:
-    """Peak memory of one window for several sizes and reaches."""
-    for size in ("216x120", "432x240", "648x360"):
+    """Peak memory of windows in the middle of a clip, without references and with many."""
+    for size in chosen.sizes:
         for reach in ("0", "50"):
-            found = run(chosen, "float32", folder, size=size, frames="61", until="50", reach=reach)
+            more = {"frames": 111, "until": 53, "reach": reach, "masked": "52"}
+            found = run(chosen, "float32", folder, size=size, **more)
             print(
-                f"{size} reach {reach}: {found['peak']:.0f} MiB, of which {found['base']:.0f} idle"
+                f"{size} reach {reach}: {found['peak']:.0f} MiB, idle {found['base']:.0f}; "
+                f"{found['plan']}",
+                flush=True,
             )
 
 
@@ -174,6 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="e2fgvi_hq", choices=BASELINES)
     parser.add_argument("--size", default="432x240")
+    parser.add_argument("--sizes", nargs="+", default=["216x120", "432x240"], help="For --cost.")
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--until", type=int, help="Stop after so many frames have come out.")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
