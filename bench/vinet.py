@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cleanplate.networks import vinet
-from cleanplate.networks.vinet import Features, Step, VINet
+from cleanplate.networks import vinet_layers
+from cleanplate.networks.vinet import Step, VINet
+from cleanplate.networks.vinet_layers import Features
 
 FLOWS = ("flownet", "flownet_64", "flownet_128")
 
@@ -46,10 +47,10 @@ def by_displacement(reference: Tensor, source: Tensor, radius: int) -> Tensor:
 
 def published(network: VINet, pictures: list[Tensor], feedback: Tensor) -> Step:
     """One step as it is published; ``pictures`` are t-6, t-3, t, t+3, t+6."""
-    tiles, flows = vinet.correlation, {n: network.get_submodule(n) for n in FLOWS}
+    tiles, flows = vinet_layers.correlation, {n: network.get_submodule(n) for n in FLOWS}
     m2, m1, t, p1, p2 = pictures
     try:
-        vinet.correlation = by_displacement
+        vinet_layers.correlation = by_displacement
         for name, flow in flows.items():
             network.set_submodule(name, OneByOne(flow))
         sources = [network.encoder2(x) for x in (m2, m1, p1, p2, feedback)]
@@ -58,7 +59,7 @@ def published(network: VINet, pictures: list[Tensor], feedback: Tensor) -> Step:
             network.encoder1(t), sources, feedback[:, :3], None, lambda name, value: None
         )
     finally:
-        vinet.correlation = tiles
+        vinet_layers.correlation = tiles
         for name, flow in flows.items():
             network.set_submodule(name, flow)
 

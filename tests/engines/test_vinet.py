@@ -20,7 +20,8 @@ torch: Any = pytest.importorskip("torch", reason="The engine vinet needs torch")
 
 from cleanplate.engines.inpaint._vinet_pictures import Scale, moved  # noqa: E402
 from cleanplate.networks.correlation import correlation  # noqa: E402
-from cleanplate.networks.vinet import Encoder, VINet, vinet_256, vinet_512  # noqa: E402
+from cleanplate.networks.vinet import VINet, vinet_256, vinet_512  # noqa: E402
+from cleanplate.networks.vinet_layers import Encoder  # noqa: E402
 from tests.engines.vinet_weights import save_lively  # noqa: E402
 from tests.weights import named_weights  # noqa: E402
 

@@ -18,7 +18,8 @@ from cleanplate.engines.inpaint._vinet_order import REACH, Order
 from cleanplate.engines.inpaint._vinet_pictures import Scale, levels
 from cleanplate.engines.inpaint._vinet_shot import run
 from cleanplate.networks.correlation import correlation
-from cleanplate.networks.vinet import State, VINet, warp
+from cleanplate.networks.vinet import VINet
+from cleanplate.networks.vinet_layers import State, warp
 from cleanplate.types import Frame, MaskedFrame
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from cleanplate.engines.inpaint._vinet_order import REACH, Order
 from cleanplate.engines.inpaint._vinet_pictures import Scale, moved, tensors
-from cleanplate.networks.vinet import Features, State, VINet
+from cleanplate.networks.vinet import VINet
+from cleanplate.networks.vinet_layers import Features, State
 from cleanplate.types import MaskedFrame
 
 _AGED = 0.5  # the mask channel of a previous output, where the 512 weights know one
