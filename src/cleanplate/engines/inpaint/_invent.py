@@ -1,4 +1,4 @@
-"""Texture for what no frame shows: made on a key frame, carried along the flow from there."""
+"""Texture for what no frame shows: made on a key frame, carried stiffly from there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from cleanplate.engines.inpaint._plates import Plate, Way
+from cleanplate.engines.inpaint._plates import Manner, Plate, Way
 from cleanplate.ops.chains import Chains, extend, no_chains, sample, spot_of
 from cleanplate.ops.texture import texture_fill
 
@@ -42,7 +42,9 @@ class Inventor:
 
     def _follow(self, plate: Plate, plates: dict[int, Plate]) -> Chains:
         """Chains back to the key frame, which shows everything."""
-        link, before = plate.links.get(Way(-1)), plates[plate.number - 1]
+        # A stiff motion keeps straight what was invented straight.
+        link = plate.links.get(Way(-1, Manner.STIFF)) or plate.links.get(Way(-1))
+        before = plates[plate.number - 1]
         if link is None:
             return no_chains(plate.spot)
         chains = self._chains
