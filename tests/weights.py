@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.checkpoints import find, store
-from cleanplate.networks import e2fgvi, e2fgvi_propagation, sam, tiny_vit
+from cleanplate.networks import e2fgvi, e2fgvi_propagation, sam, siammask, tiny_vit
 from cleanplate.networks.sam_vit import Size
+from cleanplate.networks.vinet import VINet
 
 
 def named_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -33,9 +34,34 @@ def _fill(name: str, like: Tensor) -> Tensor:
     return 1 + 0.1 * normal if name.endswith("weight") else 0.02 * normal
 
 
+# Factors under which networks without normalisation are alive: with plain named weights their
+# signals fade to a constant, or saturate.
+SIAMMASK_GAINS = {
+    "features.features.conv1.weight": 0.02,
+    "rpn_model.loc.head.3.weight": 0.05,
+    "refine_model.deconv.weight": 20.0,
+    "refine_model.post2.weight": 8.0,
+}
+
+
+def lively_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Named weights with which signals neither fade nor grow."""
+    gain = _vinet_gain if isinstance(network, VINet) else lambda name: SIAMMASK_GAINS.get(name, 1)
+    return {name: weight * gain(name) for name, weight in named_weights(network).items()}
+
+
+def _vinet_gain(name: str) -> float:
+    if not name.endswith("weight"):
+        return 1
+    if name == "decoder.dc6.weight":
+        return 0.6  # keeps pictures within what can be shown
+    # Rectified layers keep their signals at the first, gated ones at the second.
+    return 1.4 if name.startswith(("flownet", "masknet")) else 2.6
+
+
 def save(network: nn.Module, path: Path) -> Path:
     """Write named weights of ``network`` as a bare state dict."""
-    torch.save(named_weights(network), path)
+    torch.save(lively_weights(network), path)
     return path
 
 
@@ -46,6 +72,12 @@ def make_sam_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tiny_vit, "DEPTHS", (1, 1, 1, 1))
     patch.setattr(tiny_vit, "HEADS", (1, 1, 1, 1))
     patch.setattr(tiny_vit.TinyViT, "early_width", 24)
+
+
+def make_siammask_small(patch: pytest.MonkeyPatch) -> None:
+    """SiamMask with thin layers."""
+    patch.setattr(siammask, "BASE", 4)
+    patch.setattr(siammask, "WIDTH", 16)
 
 
 def make_e2fgvi_small(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanplate.checkpoints import store
-from tests.weights import make_e2fgvi_small, make_sam_small
+from tests.weights import make_e2fgvi_small, make_sam_small, make_siammask_small
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,4 +19,5 @@ def stored_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(store.PLACE, str(folder))
         make_sam_small(patch)
         make_e2fgvi_small(patch)
+        make_siammask_small(patch)
         yield folder

@@ -25,10 +25,11 @@ SHORT = {
     "unblend": {"study": "10", "fill": "telea"},
     "e2fgvi": {"reach": "10"},
     "e2fgvi_hq": {"reach": "10"},
-    "vinet": {"size": "0", "pre_roll": "8"},
+    "vinet": {"size": "0", "pre_roll": "3"},
 }  # so that a short clip fills the window several times
 VARIANTS = {
     "unblend": [{}],
+    "vinet": [{"size": "0", "lookahead": "0"}],
     "flowfill": [
         {"window": "4", "causal": "true"},
         {"window": "4", "quality": "fast"},

@@ -129,7 +129,7 @@ def test_a_mask_that_comes_late_is_filled_as_if_it_had_been_awaited(
             assert apart.max() <= 1
 
 
-@pytest.mark.parametrize("precision", ["bfloat16"])
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_reduced_precision_is_close(weights: dict[str, str], precision: str) -> None:
     frames = clip(12)
     full = images(engine(weights, "e2fgvi_hq").inpaint(frames))

@@ -30,29 +30,21 @@ from cleanplate.engines.track._siammask_geometry import (  # noqa: E402
 from cleanplate.engines.track._siammask_quarry import Quarry  # noqa: E402
 from cleanplate.engines.track.siammask import Settings, SiamMaskTracking  # noqa: E402
 from cleanplate.networks import siammask as network_module  # noqa: E402
-from tests.weights import named_weights  # noqa: E402
+from tests.weights import lively_weights, make_siammask_small  # noqa: E402
 
 SIZE = (120, 160)
-GAINS = {  # with which a network of named weights answers and does not saturate
-    "features.features.conv1.weight": 0.02,
-    "rpn_model.loc.head.3.weight": 0.05,
-    "refine_model.deconv.weight": 20.0,
-    "refine_model.post2.weight": 8.0,
-}
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_module, "BASE", 4)
-        patch.setattr(network_module, "WIDTH", 16)
+        make_siammask_small(patch)
         yield
 
 
 def network(fold: bool = True) -> network_module.SiamMask:
     made = network_module.SiamMask().eval().requires_grad_(False)
-    weights = named_weights(made)
-    made.load_state_dict({name: w * GAINS.get(name, 1) for name, w in weights.items()})
+    made.load_state_dict(lively_weights(made))
     return made.fold() if fold else made
 
 

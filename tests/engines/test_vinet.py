@@ -22,15 +22,14 @@ from cleanplate.engines.inpaint._vinet_pictures import Scale, moved  # noqa: E40
 from cleanplate.networks.correlation import correlation  # noqa: E402
 from cleanplate.networks.vinet import VINet, vinet_256, vinet_512  # noqa: E402
 from cleanplate.networks.vinet_layers import Encoder  # noqa: E402
-from tests.engines.vinet_weights import save_lively  # noqa: E402
-from tests.weights import named_weights  # noqa: E402
+from tests.weights import named_weights, save  # noqa: E402
 
 LIVE = {"size": "0", "lookahead": "0"}
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_lively(vinet_512(), tmp_path_factory.mktemp("vinet") / "vinet.pth"))
+    return str(save(vinet_512(), tmp_path_factory.mktemp("vinet") / "vinet.pth"))
 
 
 def engine(weights: str, settings: dict[str, str], **runtime: Any) -> Any:
