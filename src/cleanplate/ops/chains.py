@@ -104,9 +104,7 @@ def extend(link: Link, target: int, onward: Chains, oldest: int, newest: int) ->
     seen = inside & (number < 0)
     if len(onward.frame) == 0:
         frame = np.where(seen, np.int32(target), np.int32(NOWHERE))
-        return Chains(
-            link.spot, frame, places, np.ones(len(frame), np.float32), link.doubt
-        )
+        return Chains(link.spot, frame, places, np.ones(len(frame), np.float32), link.doubt)
     number = np.maximum(number, 0)
     frame = np.where(inside, onward.frame[number], np.int32(NOWHERE))
     frame = np.where(seen, np.int32(target), frame)
@@ -148,9 +146,7 @@ def read_colours(
     return colours, chains.frame != NOWHERE
 
 
-def sample(
-    picture: np.ndarray, places: np.ndarray, method: int = cv2.INTER_LINEAR
-) -> np.ndarray:
+def sample(picture: np.ndarray, places: np.ndarray, method: int = cv2.INTER_LINEAR) -> np.ndarray:
     """Values of ``picture`` (H, W) or (H, W, C <= 4) at N ``places`` (N, 2): (N, C) or (N,)."""
     count = len(places)
     rows = max(-(-count // _COLUMNS), 1)
