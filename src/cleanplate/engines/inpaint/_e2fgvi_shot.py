@@ -22,7 +22,7 @@ from cleanplate.engines.inpaint._e2fgvi_plan import STEP, STRIDE
 from cleanplate.networks.e2fgvi import E2FGVI, MULTIPLE, Crop
 from cleanplate.networks.spynet import Pyramid
 
-_BATCH = 6 * 240 * 432  # pixels that are encoded or decoded at once
+_BATCH = 2 * 240 * 432  # pixels that are encoded or decoded at once
 
 
 @dataclass(slots=True, eq=False)
