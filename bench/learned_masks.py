@@ -1,0 +1,191 @@
+"""SAM's family and DeAOT: ms a picture, against the straightforward form in the same run.
+
+usage: python bench/learned_masks.py [--models sam_hq_vit_tiny deaot_t ...] [--precision bfloat16]
+
+SAM's encoder is held against the matrix products of a vision transformer of its size alone, DeAOT
+against the form of its paper: window attention as a dense matrix of the whole map. Weights are
+made from names: times do not depend on them. Best of several turns; ratios are of one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cleanplate.engines.track._aot_video import Limits, Video
+from cleanplate.networks import aot, aot_attention, sam, sam_vit
+from tests.weights import named_weights
+
+ALL = ("sam_hq_vit_tiny", "mobile_sam", "sam_vit_b", "deaot_t", "r50_deaotl", "aot_t")
+HEIGHT, WIDTH = 480, 854
+SIZES = {"sam_vit_b": sam_vit.VIT_B, "sam_vit_l": sam_vit.VIT_L, "sam_vit_h": sam_vit.VIT_H}
+
+
+def best(works: dict[str, Callable[[], Any]], turns: int) -> dict[str, float]:
+    """Seconds of each work: the best of so many turns, one after another in each."""
+    times = {name: float("inf") for name in works}
+    for _ in range(turns):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            times[name] = min(times[name], time.perf_counter() - began)
+    return times
+
+
+def loaded(network: Any) -> Any:
+    network.load_state_dict(named_weights(network))
+    return network.eval().requires_grad_(False)
+
+
+def autocast(precision: str) -> Any:
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast("cpu", getattr(torch, precision))
+
+
+# --- SAM ---------------------------------------------------------------------------------------
+
+
+def products(size: sam_vit.Size) -> Callable[[], None]:
+    """The matrix products of such a transformer on 64 x 64 tokens, and nothing else."""
+    tokens, width, depth = sam_vit.GRID**2, size.width, width_of_head(size)
+    x = torch.randn(tokens, width)
+    weights = [torch.randn(width, n) for n in (3 * width, width, 4 * width)]
+    back = torch.randn(4 * width, width)
+    windows = torch.randn(25 * size.heads, sam_vit.WINDOW**2, depth)
+    whole = torch.randn(size.heads, tokens, depth)
+
+    def run() -> None:
+        for block in range(size.depth):
+            for weight in weights:
+                y = x @ weight
+            y @ back
+            q = whole if block in size.whole else windows
+            torch.nn.functional.scaled_dot_product_attention(q[None], q[None], q[None])
+
+    return run
+
+
+def width_of_head(size: sam_vit.Size) -> int:
+    return size.width // size.heads
+
+
+def bench_sam(name: str, precision: str, turns: int) -> None:
+    network = loaded(getattr(sam, name)())
+    image = torch.randn(1, 3, sam.SIDE, sam.SIDE)
+    encoded = network.encode(image)
+    box = torch.tensor([[100.0, 100.0, 500.0, 400.0]])
+
+    def encode() -> None:
+        with autocast(precision):
+            network.encode(image)
+
+    works = {"encode": encode, "a click": lambda: network.decode(encoded, boxes=box)}
+    if name in SIZES:
+        bare = products(SIZES[name])
+
+        def in_precision() -> None:
+            with autocast(precision):
+                bare()
+
+        works["products alone"] = in_precision
+    times = best(works, turns)
+    line = f"encode {times['encode'] * 1e3:.0f} ms, a click {times['a click'] * 1e3:.0f} ms"
+    if "products alone" in times:
+        line += f", encode / products alone {times['encode'] / times['products alone']:.2f}"
+    print(f"{name:16} {precision:9} {line}", flush=True)
+
+
+# --- DeAOT -------------------------------------------------------------------------------------
+
+
+def dense_window(
+    self: aot_attention.WindowAttention,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    size: aot_attention.Size,
+    embedded: Tensor | None = None,
+) -> Tensor:
+    """The paper's form: the window scattered into a matrix of all places with all places."""
+    count, heads, total, depth = q.shape
+    height, width = size
+    flat = q.transpose(-1, -2).reshape(count, heads * depth, height, width)
+    terms = self.relative_emb_k(flat).view(count, heads, aot_attention.SPAN**2, total)
+    index, outside = aot_attention._offsets(0, height, 0, height, width)
+    scores = (q * depth**-0.5) @ k.transpose(-1, -2)
+    scores = scores + terms.transpose(-1, -2).gather(-1, index.expand(count, heads, -1, -1))
+    found = scores.masked_fill(outside, -1e8).softmax(dim=-1)
+    answer = found @ v
+    if embedded is not None:
+        local = found.new_zeros(count, heads, total, aot_attention.SPAN**2)
+        local.scatter_add_(-1, index.expand_as(found), found)
+        answer = answer + local @ embedded.transpose(-1, -2)
+    return answer
+
+
+def bench_aot(name: str, precision: str, turns: int) -> None:
+    network = loaded(getattr(aot, name)())
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels[100:300, 200:500] = 1
+    quick = aot_attention.WindowAttention.window
+    answers: dict[str, Tensor] = {}
+
+    def video() -> Video:
+        made = Video(network, Limits(5, 8, 16), "cpu")
+        made.see(image)
+        made.confirm(labels, 1)
+        return made
+
+    def step(way: str, made: Video) -> Callable[[], None]:
+        def run() -> None:
+            aot_attention.WindowAttention.window = quick if way == "ours" else dense_window
+            with torch.inference_mode(), autocast(precision if way == "ours" else "float32"):
+                made.see(image)
+                made.match()
+                answers[way] = made.joined()
+                made.pass_on(labels, keep=False)
+            aot_attention.WindowAttention.window = quick
+
+        return run
+
+    with torch.inference_mode():
+        times = best({way: step(way, video()) for way in ("ours", "as in the paper")}, turns)
+    apart = float((answers["ours"] - answers["as in the paper"]).abs().max())
+    print(
+        f"{name:16} {precision:9} {times['ours'] * 1e3:.0f} ms a frame at {WIDTH}x{HEIGHT}, as in "
+        f"the paper (float32) {times['as in the paper'] * 1e3:.0f} ms, ratio "
+        f"{times['as in the paper'] / times['ours']:.2f}, logits apart {apart:.1e}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", default=ALL)
+    parser.add_argument("--precision", nargs="+", default=("float32", "bfloat16"))
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    for name in options.models:
+        for precision in options.precision:
+            bench = bench_aot if "aot" in name else bench_sam
+            with torch.inference_mode():
+                bench(name, precision, options.turns)
+
+
+if __name__ == "__main__":
+    main()
