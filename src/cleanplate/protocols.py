@@ -46,6 +46,8 @@ class About:
     """The extra of the package that brings them, for example ``networks``."""
     checkpoints: tuple[str, ...] = ()
     """Names of the checkpoints, one of which it needs."""
+    also: tuple[str, ...] = ()
+    """Names of further checkpoints, one of which it needs besides."""
 
 
 @dataclass(frozen=True, slots=True)

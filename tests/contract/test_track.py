@@ -28,6 +28,8 @@ def engine(request: pytest.FixtureRequest) -> Any:
     settings = SMALL.get(request.param, {})
     for name in about.checkpoints[:1]:
         provide(settings.get("model", name))
+    for name in about.also[:1]:
+        provide(name)
     return registry.create("track", request.param, settings)
 
 

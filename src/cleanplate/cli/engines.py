@@ -52,7 +52,8 @@ def _here(row: dict[str, Any]) -> str:
 
     if row["missing"]:
         return f"no: pip install 'cleanplate[{row['extra']}]'"
-    if row["checkpoints"] and not any(map(store.is_here, row["checkpoints"])):
+    kinds = (row["checkpoints"], row["also"])
+    if any(names and not any(map(store.is_here, names)) for names in kinds):
         return "needs weights: cleanplate weights"
     return "yes"
 

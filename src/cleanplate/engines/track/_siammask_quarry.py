@@ -8,13 +8,13 @@ until one is sure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._siammask_follower import Follower, Sighting
-from cleanplate.engines.track._siammask_geometry import search_side
+from cleanplate.engines.track._siammask_follower import Sighting
+from cleanplate.engines.track._siammask_geometry import Place, search_side
 from cleanplate.types import ObjectState, Visibility
 
 if TYPE_CHECKING:
@@ -25,11 +25,29 @@ _LOOKS = 3  # places that are searched in a frame, the last one apart
 _LOOKS_AFTER_CUT = 12  # in the first frame of a shot
 
 
+class Looker(Protocol):
+    """Looks for one object; see ``Follower``."""
+
+    @property
+    def place(self) -> Place: ...
+
+    def look(
+        self,
+        image: np.ndarray,
+        outline: bool = True,
+        around: tuple[float, float] | None = None,
+    ) -> Sighting: ...
+
+    def accept(self, sighting: Sighting) -> None: ...
+
+    def state(self) -> dict[str, np.ndarray]: ...
+
+
 class Quarry:
     """One object in one direction of time."""
 
     def __init__(
-        self, settings: Settings, follower: Follower, missed: int = 0, looked: int = 0
+        self, settings: Settings, follower: Looker, missed: int = 0, looked: int = 0
     ) -> None:
         """
         Args:
@@ -71,9 +89,7 @@ class Quarry:
         return self._follower.state() | {"lost": np.array([self._missed, self._looked])}
 
     @classmethod
-    def restore(
-        cls, settings: Settings, follower: Follower, state: dict[str, np.ndarray]
-    ) -> Quarry:
+    def restore(cls, settings: Settings, follower: Looker, state: dict[str, np.ndarray]) -> Quarry:
         missed, looked = state["lost"].tolist()
         return cls(settings, follower, missed, looked)
 

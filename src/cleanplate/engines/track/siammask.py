@@ -19,8 +19,9 @@ from cleanplate.settings import check, setting
 from cleanplate.types import TrackedMask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from cleanplate.engines.track._siammask_follower import Follower
     from cleanplate.engines.track._siammask_quarry import Quarry
     from cleanplate.types import Frame
 
@@ -60,12 +61,12 @@ class SiamMaskTracking:
 
     def __init__(
         self,
-        begin: Callable[[np.ndarray, np.ndarray], Quarry],
+        begin: Callable[[np.ndarray, np.ndarray, int], Quarry],
         size: tuple[int, int],
         shot: int,
         quarries: dict[int, Quarry],
     ) -> None:
-        """Args: ``begin`` learns an object from an image and its mask; ``size`` is (H, W)."""
+        """Args: ``begin`` learns the object of an id from an image and a mask; ``size`` (H, W)."""
         self._begin, self._size, self._shot, self._quarries = begin, size, shot, quarries
 
     def step(self, frame: Frame) -> TrackedMask:
@@ -90,7 +91,7 @@ class SiamMaskTracking:
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         check_mask(mask, frame.image)
         self._shot = frame.shot
-        newer = {n: self._begin(frame.image, mask == n) for n in objects_in(mask)}
+        newer = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
         self._quarries = dict(sorted((self._quarries | newer).items()))
 
     def state(self) -> dict[str, np.ndarray]:
@@ -100,6 +101,13 @@ class SiamMaskTracking:
             for name, value in quarry.state().items():
                 kept[f"{number}.{name}"] = value
         return kept
+
+
+def states_of(state: dict[str, np.ndarray]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """The id of each object in ``SiamMaskTracking.state``, and what its ``Quarry`` gave to it."""
+    for number in state["objects"].tolist():
+        start = f"{number}."
+        yield number, {n.removeprefix(start): v for n, v in state.items() if n.startswith(start)}
 
 
 class Engine:
@@ -129,27 +137,34 @@ class Engine:
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
         check_mask(mask, frame.image)
-        quarries = {n: self._begin(frame.image, mask == n) for n in objects_in(mask)}
+        quarries = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
         return SiamMaskTracking(self._begin, mask.shape, frame.shot, quarries)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
-        from cleanplate.engines.track._siammask_follower import Follower
-        from cleanplate.engines.track._siammask_geometry import TUNINGS
         from cleanplate.engines.track._siammask_quarry import Quarry
 
-        quarries = {}
-        for number in state["objects"].tolist():
-            start = f"{number}."
-            own = {n.removeprefix(start): v for n, v in state.items() if n.startswith(start)}
-            follower = Follower.restore(self._network, TUNINGS[self.settings.variant], own)
-            quarries[number] = Quarry.restore(self.settings, follower, own)
+        quarries = {
+            number: Quarry.restore(self.settings, self.restored_follower(own), own)
+            for number, own in states_of(state)
+        }
         height, width = state["size"].tolist()
         return SiamMaskTracking(self._begin, (height, width), int(state["shot"]), quarries)
 
-    def _begin(self, image: np.ndarray, mask: np.ndarray) -> Quarry:
+    def follower(self, image: np.ndarray, mask: np.ndarray) -> Follower:
+        """One that has learnt what is under ``mask`` (H, W) bool."""
         from cleanplate.engines.track._siammask_follower import Follower
         from cleanplate.engines.track._siammask_geometry import TUNINGS
+
+        return Follower.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
+
+    def restored_follower(self, state: dict[str, np.ndarray]) -> Follower:
+        """The one whose ``state`` this was."""
+        from cleanplate.engines.track._siammask_follower import Follower
+        from cleanplate.engines.track._siammask_geometry import TUNINGS
+
+        return Follower.restore(self._network, TUNINGS[self.settings.variant], state)
+
+    def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Quarry:
         from cleanplate.engines.track._siammask_quarry import Quarry
 
-        tuning = TUNINGS[self.settings.variant]
-        return Quarry(self.settings, Follower.start_on(self._network, tuning, image, mask))
+        return Quarry(self.settings, self.follower(image, mask == number))
