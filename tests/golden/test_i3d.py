@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from cleanplate.errors import WeightsError
 from cleanplate.evaluation.vfid import Features, frechet_distance
 from cleanplate.networks.i3d import I3D
 
@@ -95,6 +96,10 @@ def test_a_checkpoint_in_the_published_form_loads_and_anything_else_is_refused(
     del weights["Mixed_5c.b0.conv3d.weight"]
     torch.save(weights, tmp_path / "short.pt")
     (tmp_path / "text.pt").write_text("not a checkpoint")
-    for name in ("short.pt", "text.pt", "none.pt"):
-        with pytest.raises(ValueError, match="is not the I3D checkpoint"):
+    for name, sentence in (
+        ("short.pt", r"Mixed_5c\.b0\.conv3d\.weight .* is missing"),
+        ("text.pt", "cannot be read as a checkpoint"),
+        ("none.pt", "There is no weights file"),
+    ):
+        with pytest.raises(WeightsError, match=sentence):
             Features(tmp_path / name)

@@ -31,13 +31,11 @@ def engines(settings: Settings = False, json: work.Json = False, debug: work.Deb
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("task", "engine", "runs here", "licence", "commercial use", "what it is for"):
+    for title in ("task", "engine", "runs here", "licence", "what it is for"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        commercial = "yes" if row["commercial"] else "no"
-        table.add_row(
-            row["task"], row["name"], _here(row), row["licence"], commercial, row["summary"]
-        )
+        licence = row["licence"] if row["commercial"] else f"{row['licence']}; not commercial"
+        table.add_row(row["task"], row["name"], _here(row), licence, row["summary"])
     console = Console(highlight=False)
     console.print(table)
     if settings:
@@ -54,7 +52,7 @@ def _here(row: dict[str, Any]) -> str:
         return f"no: pip install 'cleanplate[{row['extra']}]'"
     kinds = (row["checkpoints"], row["also"])
     if any(names and not any(map(store.is_here, names)) for names in kinds):
-        return "needs weights: cleanplate weights"
+        return "needs weights"
     return "yes"
 
 

@@ -55,7 +55,10 @@ def inpaint(
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size to evaluate at.")] = "432x240",
     i3d: Annotated[
-        str | None, typer.Option(metavar="FILE", help="i3d_rgb_imagenet.pt, for VFID.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="For VFID; unset: the one of cleanplate weights, if here."
+        ),
     ] = None,
     video: Videos = None,
     frames: Most = None,
@@ -88,7 +91,7 @@ def inpaint(
         most=frames,
         results=_path(results),
         save=_path(save_results),
-        i3d=_path(i3d),
+        i3d=_path(i3d) or _kept("i3d"),
     )
     chosen = videos_of(Path(data), order, video)
     _show(lambda bars: evaluate_inpainting(chosen, order, Path(out), jobs, bars), out, quiet, json)
@@ -128,6 +131,13 @@ def track(
     if not masked:
         raise InputError(f"No clip in {data} has masks to compare with.")
     _show(lambda bars: evaluate_tracking(masked, order, Path(out), jobs, bars), out, quiet, json)
+
+
+def _kept(name: str) -> Path | None:
+    """The checkpoint ``name`` of the store, if it is there."""
+    from cleanplate.checkpoints import store
+
+    return store.path_of(name) if store.is_here(name) else None
 
 
 def _path(text: str | None) -> Path | None:

@@ -6,14 +6,14 @@ Wang et al., "Video-to-Video Synthesis", 2018; as E2FGVI's evaluation computes i
 from __future__ import annotations
 
 import importlib
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cleanplate.errors import InputError, MissingDependencyError
+from cleanplate import checkpoints
+from cleanplate.errors import MissingDependencyError
 
 
 class Features:
@@ -28,7 +28,7 @@ class Features:
                 computed; False uses the running statistics, as a network in evaluation should.
 
         Raises:
-            InputError: the file is not that checkpoint.
+            WeightsError: the file is not that checkpoint.
             MissingDependencyError: torch is not installed.
         """
         try:
@@ -41,14 +41,7 @@ class Features:
         from cleanplate.networks.i3d import I3D
 
         self._network = I3D()
-        try:
-            weights = self._torch.load(checkpoint, map_location="cpu", weights_only=True)
-            self._network.load_state_dict(weights, strict=True)
-        except (RuntimeError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"{checkpoint} is not the I3D checkpoint i3d_rgb_imagenet.pt ({reason})."
-            ) from error
+        checkpoints.load(self._network, "i3d", str(checkpoint))
         self._network.train(as_published)
 
     def of(self, images: Iterable[np.ndarray]) -> np.ndarray:

@@ -5,7 +5,7 @@ survey ──▶ segment ──▶ track ──▶ masks ──▶ inpaint ─�
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -52,7 +52,7 @@ from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.ops.masks import components, grow
 from cleanplate.ops.moments import parse_moment
 from cleanplate.ops.publish import check_target
-from cleanplate.ops.regions import Margins, plan
+from cleanplate.ops.regions import Margins, Region, plan
 from cleanplate.ops.streams import prefetch
 from cleanplate.pipeline import fill, first_needed
 from cleanplate.protocols import Runtime, Task
@@ -393,6 +393,7 @@ class _Job:
             inpainter.lookback,
             inpainter.lookahead,
         )
+        self._note_plans(regions)
         self.report.regions = [
             {"first": r.start, "stop": r.stop, "width": r.width, "height": r.height}
             for r in regions
@@ -421,6 +422,14 @@ class _Job:
             self._write_folder(filled, span)
         else:
             self._encode(filled, found, span)
+
+    def _note_plans(self, regions: Sequence[Region]) -> None:
+        """Say how an engine that must divide its work will do it; raises where it cannot."""
+        plan_of = getattr(self.inpainter, "plan", None)
+        if plan_of is not None:
+            sizes = dict.fromkeys((region.width, region.height) for region in regions)
+            for sentence in dict.fromkeys(str(plan_of(*size)) for size in sizes):
+                self.progress.note(f"{self.settings.engines.inpainter}: {sentence}.")
 
     def _write_folder(self, filled: Callable[[int], Iterator[Any]], span: tracking.Span) -> None:
         """Pictures wait in the work folder: those of an earlier job are not taken for them."""
