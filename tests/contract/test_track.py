@@ -16,7 +16,10 @@ from cleanplate.errors import InputError, MaskError
 from cleanplate.types import Frame, TrackedMask, Visibility
 from tests.weights import provide
 
-SMALL = {"deaot": {"model": "deaot_t", "memory_frames": "2", "gap": "2"}}
+SMALL = {
+    "deaot": {"model": "deaot_t", "memory_frames": "2", "gap": "2"},
+    "siammask_hq": {"grow_times": "0"},
+}
 
 
 @pytest.fixture(params=registry.names("track"), scope="module")

@@ -90,6 +90,7 @@ class Painter:
         self.quality: Callable[[np.ndarray, np.ndarray], float] = lambda mask, box: 0.95
         self.logit = 6.0
         self.sees = True
+        self.bounded = True  # by the box
         self.crops: list[tuple[int, ...]] = []
         self.boxes: list[np.ndarray] = []
         self.points: list[tuple[list[list[float]], list[int]]] = []
@@ -119,6 +120,7 @@ class Painter:
         x0, y0, x1, y1 = boxes[0].round().astype(int).clip(0)
         inside = np.zeros_like(mask)
         inside[y0:y1, x0:x1] = True
+        inside |= not self.bounded
         mask &= inside & np.bool_(self.sees)
         logits = np.where(mask, self.logit, -self.logit).astype(np.float32)
         return Answer(logits[None, None], np.array([[self.quality(mask, boxes[0])]], np.float32))
@@ -198,6 +200,23 @@ def test_small_things_are_seen_large(side: int, shown: int) -> None:
     assert max(crop) <= shown
 
 
+def test_what_is_tiny_is_seen_with_enough_around_it_and_closer_than_a_box_far_too_large() -> None:
+    scene = Scene(ScriptedSiamMask(middle(100, 80, 108, 88)))
+    scene.step(picture((RED, (100, 80, 108, 88))))
+    assert min(scene.sam.crops[0]) >= 64
+    scene = Scene(ScriptedSiamMask(middle(100, 60, 240, 200)), agreement=0)
+    scene.step(picture((RED, (160, 120, 180, 140))))
+    assert [max(crop) < 80 for crop in scene.sam.crops] == [False, True]
+
+
+def test_islands_and_what_lies_beyond_the_box_are_no_part_of_the_outline() -> None:
+    scene = Scene(ScriptedSiamMask(middle(*THING)))
+    scene.sam.bounded = False
+    specks = [(RED, (102, 122, 104, 124)), (RED, (170, 80, 180, 120))]
+    covered, _, _ = scene.step(picture((RED, (100, 80, 140, 119)), *specks))
+    np.testing.assert_array_equal(covered, filled(100, 80, 140, 119))
+
+
 def test_size_and_zoom_are_followed_where_siammask_alone_would_not() -> None:
     siam = ScriptedSiamMask(middle(150, 110, 170, 130))  # sees it as it was, for ever
     scene = Scene(siam)
@@ -260,6 +279,24 @@ def test_one_doubtful_frame_does_not_change_what_the_next_is_compared_with() -> 
     scene.sam.sees = True
     _, visibility, _ = scene.step(picture((RED, (100, 80, 106, 86))))
     assert visibility is Visibility.PARTLY_HIDDEN
+
+
+def test_a_clear_outline_that_fell_is_doubted_and_not_gone_though_siammask_wavers() -> None:
+    scene = followed(agreement=0)
+    scene.siam.score = 0.45
+    scene.sam.quality = lambda mask, box: 0.8
+    covered, visibility, confidence = scene.step(picture((RED, (100, 80, 110, 100))))
+    assert covered.sum() == 1600
+    assert visibility is Visibility.PARTLY_HIDDEN
+    assert confidence == pytest.approx(0.45)  # and not 0.45 * 0.8
+
+
+def test_confidence_is_that_of_the_less_sure() -> None:
+    scene = followed()
+    scene.sam.quality = lambda mask, box: 0.75
+    assert scene.step(picture((RED, THING)))[2] == pytest.approx(0.75)
+    scene.siam.score = 0.72
+    assert scene.step(picture((RED, THING)))[2] == pytest.approx(0.72)
 
 
 def nothing(sam: Painter) -> None:
