@@ -13,7 +13,9 @@ from cleanplate import checkpoints
 from cleanplate.engines.track._aot_memory import Remembered
 from cleanplate.engines.track._aot_video import Group, Limits, Video
 from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
+from cleanplate.engines.track._new_objects import new_objects
 from cleanplate.errors import InputError
+from cleanplate.ops.runs import ranked
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import ObjectState, TrackedMask, Visibility
@@ -52,6 +54,20 @@ class DeAotSettings:
     patience: int = setting(
         48, "An object hidden for so many frames is lost.", low=1, unit="frames"
     )
+    find_new: int = setting(
+        0,
+        "Every so many frames sam_hq looks for things that are not tracked, and they are from then "
+        "on; 0: never.",
+        low=0,
+        unit="frames",
+    )
+    new_share: float = setting(
+        0.8, "How much of a new thing lies outside tracked ones, at least.", low=0, high=1
+    )
+    new_area: int = setting(200, "Size of a new thing, at least.", low=1, unit="px")
+    new_weights: str = setting(
+        "", "Path of the checkpoint of sam_hq vit_tiny; empty: the one that cleanplate keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -69,14 +85,24 @@ class DeAotTracking:
         """The area that each object usually has, px."""
         self._hidden: list[int] = []
         """For how many frames each object has not been seen."""
+        self._index = 0
+        """Of the frame last seen."""
 
     def step(self, frame: Frame) -> TrackedMask:
         """Find the objects in ``frame``, the next one."""
         self._check_size(frame.image)
-        if not self.ids:
-            return TrackedMask(np.zeros_like(self._labels), ())
+        states = self._followed(frame.image) if self.ids else []
+        # Backward in time a new thing would get an id that is another's forward.
+        if frame.index > self._index:
+            states += self._joined(frame)
+        self._index = frame.index
+        ordered = tuple(sorted(states, key=lambda one: one.object_id))
+        return TrackedMask(self._as_ids(self._labels), ordered)
+
+    def _followed(self, image: np.ndarray) -> list[ObjectState]:
+        """The objects that are known, looked for in ``image``."""
         with self._engine.computing():
-            self._video.see(frame.image)
+            self._video.see(image)
             self._video.match()
             shares, labels = self._video.probabilities().max(dim=0)
             labels, shares = labels.cpu().numpy().astype(np.uint8), shares.cpu().numpy()
@@ -85,7 +111,16 @@ class DeAotTracking:
             labels[np.isin(labels, absent)] = 0
             self._video.pass_on(labels, keep=len(absent) < len(states))
         self._labels = labels
-        return TrackedMask(self._as_ids(labels), tuple(sorted(states, key=lambda s: s.object_id)))
+        return states
+
+    def _joined(self, frame: Frame) -> list[ObjectState]:
+        """What is new in ``frame``, which is remembered for good when there is any."""
+        known = self._as_ids(self._labels)
+        fresh = self._engine.unknown(frame, known, max(self.ids, default=0))
+        given = objects_in(fresh)
+        if given:
+            self.confirm(frame, known + fresh, given)
+        return [ObjectState(one, SURE, Visibility.VISIBLE) for one in given]
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Fix or add objects in the frame last seen, which is then remembered for good."""
@@ -95,6 +130,7 @@ class DeAotTracking:
 
     def confirm(self, frame: Frame, mask: np.ndarray, given: list[int]) -> None:
         """Take ``mask`` (ids) as the truth of ``frame``; the objects ``given`` are surely there."""
+        self._index = frame.index
         for new in [one for one in given if one not in self.ids]:
             self.ids.append(new)
             self._usual.append(0.0)
@@ -118,6 +154,7 @@ class DeAotTracking:
             "usual": np.array(self._usual),
             "hidden": np.array(self._hidden, np.int64),
             "labels": self._labels.copy(),
+            "index": np.array(self._index),
         }
         for number, group in enumerate(self._video.groups):
             memory = group.memory
@@ -135,7 +172,7 @@ class DeAotTracking:
         """Take up what ``state`` returned."""
         self.ids = state["ids"].tolist()
         self._usual, self._hidden = state["usual"].tolist(), state["hidden"].tolist()
-        self._labels = state["labels"]
+        self._labels, self._index = state["labels"], int(state["index"])
         self._video.count = len(self.ids)
         while f"{len(self._video.groups)}/counts" in state:
             self._video.groups.append(self._restored(state, len(self._video.groups)))
@@ -220,6 +257,11 @@ class Engine:
         self._limits = Limits(
             settings.gap, settings.memory_frames, settings.confirmed_frames, settings.longest
         )
+        self._segmenter: Any = None
+        if settings.find_new:
+            from cleanplate.engines.segment import sam_hq
+
+            self._segmenter = sam_hq.Engine(sam_hq.Settings(weights=settings.new_weights), runtime)
 
     def start(self, frame: Frame, mask: np.ndarray) -> DeAotTracking:
         """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth."""
@@ -236,6 +278,17 @@ class Engine:
 
     def _video(self) -> Video:
         return Video(self._network, self._limits, self.runtime.device)
+
+    def unknown(self, frame: Frame, known: np.ndarray, highest: int) -> np.ndarray:
+        """(H, W) uint8: things of ``frame`` that ``known`` lacks, under ids above ``highest``.
+
+        Empty where it is not the frame's turn to be searched.
+        """
+        settings = self.settings
+        if not settings.find_new or frame.index % settings.find_new:
+            return np.zeros_like(known)
+        proposals = ranked(self._segmenter.everything(frame.image), known.shape)
+        return new_objects(known, proposals, highest, settings.new_share, settings.new_area)
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
