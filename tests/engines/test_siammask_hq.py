@@ -400,6 +400,28 @@ def test_what_is_hidden_is_nowhere_to_be_kept_off() -> None:
     assert 1 not in scene.crowd
 
 
+def test_others_are_pointed_at_in_the_same_order_however_they_became_known() -> None:
+    asked = []
+    for order in ((2, 3), (3, 2)):
+        scene = followed()
+        scene.crowd |= {n: Known(9.0, (90.0 + n, 100.0)) for n in order}
+        scene.step(picture((RED, THING)))
+        asked.append(scene.sam.points[-1])
+    assert asked[0] == asked[1]
+    assert asked[0][1] == [1, 0, 0]
+
+
+def test_of_two_that_pass_the_hidden_one_does_not_cut_a_hole_into_the_other() -> None:
+    crowd: Crowd = {}
+    front, back = (Scene(ScriptedSiamMask(middle(*THING)), crowd) for _ in range(2))
+    back.follower._number = 2
+    crowd[1], crowd[2] = Known(1600.0, (120.0, 100.0)), Known(1600.0, (120.0, 100.0))
+    back.siam.score = 0.1
+    for scene in (back, front):
+        scene.step(picture((GREEN, THING)))
+    np.testing.assert_array_equal(front.step(picture((GREEN, THING)))[0], filled(*THING))
+
+
 def test_what_was_known_of_the_outline_is_known_after_resuming() -> None:
     scene = followed(agreement=0)
     state = scene.quarry.state()

@@ -87,7 +87,7 @@ class HqFollower:
         if seen.score < worth:
             return _judged(seen, seen.score, _area(seen))
         inside = None if known is None else _moved(known.inside, self.place, seen.place)
-        others = [other.inside for other in self._crowd.values()]
+        others = [other.inside for _, other in sorted(self._crowd.items())]
         found = self._outliner.outline(image, seen.place, inside, others)
         return self._weighed(seen, found, known)
 
