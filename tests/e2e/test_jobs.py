@@ -345,7 +345,7 @@ def test_the_source_is_never_the_output(scene_clip: Path) -> None:
         (Prompt(box=Box(0, 0, 9, 9), at=Fraction(60)), {}, "not in the clip"),
         (Prompt(box=Box(900, 0, 990, 9)), {}, "900"),
         (Prompt(mask=np.ones((5, 5), bool)), {}, "5x5 and the clip is 192x128"),
-        (SIGN, {"inpainter": "magic"}, "there are: flowfill"),
+        (SIGN, {"inpainter": "magic"}, "there are: e2fgvi"),
         (SIGN, {"device": "cuda"}, "cuda"),
         (SIGN, {"engine_settings": {"magic": {"x": 1}}}, "no engine 'magic'"),
         (SIGN, {"engine_settings": {"flowfill": {"x": 1}}}, "no setting 'x'"),
