@@ -11,7 +11,7 @@ from cleanplate.checkpoints import store
 from tests.weights import make_e2fgvi_small, make_sam_small, make_siammask_small
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def stored_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store of checkpoints, which ``tests.weights.provide`` fills."""
     with pytest.MonkeyPatch.context() as patch:
