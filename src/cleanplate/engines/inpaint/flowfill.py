@@ -29,8 +29,8 @@ _THREADS = 2
 _SIMPLE = (Manner.FREE, Manner.STIFF)
 _PLANS = {
     "fast": Plan(strides=(1, 10), rough_side=216, flow_side=448, manners=_SIMPLE, precision="fine"),
-    "standard": Plan(strides=(1, 4, 10), rough_side=216, flow_side=448),
-    "best": Plan(strides=(1, 3, 8, 16), rough_side=216, flow_side=448),
+    "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
+    "best": Plan(strides=(1, 4, 10), rough_side=216, flow_side=448),
 }
 
 
