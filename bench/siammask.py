@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
+from timing import timed
 from torch import Tensor
 
 from cleanplate.engines.track._siammask_follower import Follower
@@ -41,15 +39,6 @@ def plain(network: SiamMask, exemplar: Exemplar, picture: Tensor) -> Tensor:
     network.locate(exemplar, region)
     network.mask_model.mask(exemplar.mask, region.features)
     return network.refined_mask(exemplar, region, 12, 12)
-
-
-def timed(call: Callable[[], Any], device: str) -> tuple[float, float]:
-    """Seconds of the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    call()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter() - clock, time.process_time() - processor
 
 
 @torch.inference_mode()

@@ -17,11 +17,10 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
-import time
-from collections.abc import Callable
 from functools import partial
 
 import torch
+from timing import timed
 from torch import Tensor
 from torch.nn import functional
 
@@ -107,15 +106,6 @@ def pictures_of(network: VINet, height: int, width: int) -> list[Tensor]:
     ]
 
 
-def seconds(call: Callable[[], Step], device: str) -> tuple[float, float]:
-    """Of the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    call()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter() - clock, time.process_time() - processor
-
-
 @torch.inference_mode()
 def compare(arguments: argparse.Namespace, size: tuple[int, int], precision: str) -> str:
     network = build(arguments, precision)
@@ -128,7 +118,7 @@ def compare(arguments: argparse.Namespace, size: tuple[int, int], precision: str
     )
     one, other = (call().image.float() for call in calls)
     apart = (one - other).abs().max() / other.abs().max()
-    times = [[seconds(call, arguments.device) for call in calls] for _ in range(arguments.steps)]
+    times = [[timed(call, arguments.device) for call in calls] for _ in range(arguments.steps)]
     (mine, own), (theirs, other) = (
         map(min, zip(*column, strict=True)) for column in zip(*times, strict=True)
     )

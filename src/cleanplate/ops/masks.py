@@ -14,6 +14,13 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     return Box(x, y, x + width, y + height) if width else None
 
 
+def deepest(mask: np.ndarray) -> tuple[float, float]:
+    """(x, y) of the place deepest inside ``mask``, (H, W) bool, which is not empty."""
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(x), float(y)
+
+
 def object_boxes(mask: np.ndarray) -> dict[int, Box]:
     """The box of each object in ``mask``, by its id."""
     whole = bounding_box(mask)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from cleanplate.ops.masks import bounding_box
 from cleanplate.ops.runs import Found, run_lengths
 from cleanplate.settings import check, setting
 
@@ -176,10 +177,10 @@ def stability(logits: np.ndarray, threshold: float, offset: float) -> np.ndarray
 
 def box_of(mask: np.ndarray) -> np.ndarray:
     """(4,) int64 x0, y0, x1, y1 of a mask, its last pixel included; zeros when it is empty."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    if not width:
+    box = bounding_box(mask)
+    if box is None:
         return np.zeros(4, np.int64)
-    return np.array([x, y, x + width - 1, y + height - 1], np.int64)
+    return np.array([box.x0, box.y0, box.x1 - 1, box.y1 - 1], np.int64)
 
 
 def near_crop_edge(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,9 +13,11 @@ import cv2
 import numpy as np
 
 from cleanplate import checkpoints
+from cleanplate.engines._precision import computing
 from cleanplate.engines.segment._everything import EverythingSettings, everything
 from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError, MissingDependencyError
+from cleanplate.ops.masks import bounding_box, deepest
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Prompt
@@ -138,32 +139,22 @@ class SamEngine:
         rough = None if prompt.mask is None else prompt.mask.astype(bool)
         if rough is not None and not (len(points) or box):
             # Alone a mask was never trained on: it comes with its box and its middle.
-            box, points = _box_of(rough), _middle(rough)
+            box, points = _box_of(rough), np.array([deepest(rough)])
             labels = np.ones(len(points), np.int64)
         low = None if rough is None else self.mask_prompt(rough)
         lone_click = len(points) == 1 and box is None and low is None
         several = self.settings.candidates == THREE or (
             self.settings.candidates == AUTO and lone_click
         )
-        corners = None if box is None else _corners(box)
-        found = self.decode_many(
-            encoded,
+        prompts = (
             points[None] if len(points) else None,
             labels[None] if len(points) else None,
-            corners,
-            low,
-            several=several,
+            None if box is None else _corners(box),
         )
+        found = self.decode_many(encoded, *prompts, low, several=several)
         for _ in range(self.settings.refine):
             best = found.quality[0].argmax()
-            found = self.decode_many(
-                encoded,
-                points[None] if len(points) else None,
-                labels[None] if len(points) else None,
-                corners,
-                found.low[0, best][None],
-                several=several,
-            )
+            found = self.decode_many(encoded, *prompts, found.low[0, best], several=several)
         return _candidates(found, box)
 
     def everything(self, image: np.ndarray) -> list[Found]:
@@ -242,19 +233,9 @@ class SamEngine:
     def _encode(self, image: np.ndarray) -> Encoded:
         torch = self._torch
         pixels = torch.from_numpy(self.prepare(image).astype(np.float32)).to(self.runtime.device)
-        with torch.inference_mode(), self._precision():
+        with computing(self.runtime):
             embedding = self._network.encode(self._functions.prepared(pixels))
         return Encoded(embedding.float(), image.shape[:2])
-
-    @contextlib.contextmanager
-    def _precision(self) -> Iterator[None]:
-        """Matrix products in the precision asked for; normalisations and softmax stay float32."""
-        if self.runtime.precision == "float32":
-            yield
-            return
-        kind = getattr(self._torch, self.runtime.precision)
-        with self._torch.autocast(self.runtime.device.split(":")[0], kind):
-            yield
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
         """(2,) x, y: from the picture's pixels to those of SAM's frame."""
@@ -299,17 +280,10 @@ def _corners(box: Box) -> np.ndarray:
 
 
 def _box_of(mask: np.ndarray) -> Box:
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    if not width:
+    box = bounding_box(mask)
+    if box is None:
         raise InputError("The mask given as a prompt is empty; draw something in it.")
-    return Box(x, y, x + width, y + height)
-
-
-def _middle(mask: np.ndarray) -> np.ndarray:
-    """(1, 2) the place deepest inside ``mask``."""
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(depth.argmax(), depth.shape)
-    return np.array([[x, y]], np.float64)
+    return box
 
 
 def _candidates(found: Decoded, box: Box | None) -> Candidates:

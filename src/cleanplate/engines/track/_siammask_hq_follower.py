@@ -19,9 +19,9 @@ from cleanplate.engines.track._siammask_hq_outline import (
     Outline,
     Outliner,
     Point,
-    deepest,
     span_of,
 )
+from cleanplate.ops.masks import deepest
 
 if TYPE_CHECKING:
     from cleanplate.engines.track._siammask_quarry import Looker

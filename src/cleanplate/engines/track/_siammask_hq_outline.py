@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from cleanplate.engines.segment._everything import stability, without_small
 from cleanplate.engines.track._siammask_geometry import OUTSIDE, Place
+from cleanplate.ops.masks import bounding_box
 
 if TYPE_CHECKING:
     from cleanplate.engines.track.siammask_hq import Settings
@@ -91,13 +91,6 @@ class Outline:
 
 def span_of(place: Place) -> Span:
     return Span(*place.corners[[0, 2]].ravel().tolist())
-
-
-def deepest(mask: np.ndarray) -> Point:
-    """The place deepest inside ``mask`` (H, W) bool, which is not empty."""
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(x), float(y)
 
 
 class Outliner:
@@ -200,8 +193,10 @@ def _slices(span: Span) -> tuple[slice, slice]:
 
 
 def _span_around(mask: np.ndarray) -> Span:
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return Span(float(x), float(y), float(x + width), float(y + height))
+    box = bounding_box(mask)
+    if box is None:
+        return Span(0.0, 0.0, 0.0, 0.0)
+    return Span(float(box.x0), float(box.y0), float(box.x1), float(box.y1))
 
 
 def _with_room(span: Span) -> Span:

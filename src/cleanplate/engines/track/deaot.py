@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from cleanplate import checkpoints
+from cleanplate.engines._precision import computing
 from cleanplate.engines.track._aot_memory import Remembered
 from cleanplate.engines.track._aot_video import Group, Limits, Video
 from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
@@ -101,7 +100,7 @@ class DeAotTracking:
 
     def _followed(self, image: np.ndarray) -> list[ObjectState]:
         """The objects that are known, looked for in ``image``."""
-        with self._engine.computing():
+        with computing(self._engine.runtime):
             self._video.see(image)
             self._video.match()
             shares, labels = self._video.probabilities().max(dim=0)
@@ -143,7 +142,7 @@ class DeAotTracking:
             slot = self.ids.index(one)
             self._usual[slot], self._hidden[slot] = float(areas[slot + 1]), 0
         if self.ids:
-            with self._engine.computing():
+            with computing(self._engine.runtime):
                 self._video.see(frame.image)
                 self._video.confirm(self._labels, len(self.ids))
 
@@ -289,16 +288,6 @@ class Engine:
             return np.zeros_like(known)
         proposals = ranked(self._segmenter.everything(frame.image), known.shape)
         return new_objects(known, proposals, highest, settings.new_share, settings.new_area)
-
-    @contextlib.contextmanager
-    def computing(self) -> Iterator[None]:
-        """Matrix products in the precision asked for; normalisations stay float32."""
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._torch.inference_mode())
-            if self.runtime.precision != "float32":
-                kind = getattr(self._torch, self.runtime.precision)
-                stack.enter_context(self._torch.autocast(self.runtime.device.split(":")[0], kind))
-            yield
 
     def remembered(self, key: np.ndarray, value: np.ndarray) -> Any:
         """What one layer remembers of a frame, from plain arrays."""
