@@ -6,7 +6,7 @@ survey ──▶ segment ──▶ track ──▶ masks ──▶ inpaint ─�
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -110,6 +110,10 @@ class Order:
     settings: Settings = field(default_factory=Settings)
     save_masks: Target | None = None
     overwrite: bool = False
+    part: tuple[int, int] | None = None
+    """Write only these frames, the first and one past the last, filled as in the whole clip."""
+    survey: Survey | None = None
+    """What the clip was found to be, where that is known."""
 
 
 def run(order: Order, progress: Progress | None = None) -> Report:
@@ -234,7 +238,8 @@ class _Job:
 
     def _identity(self) -> dict[str, Any]:
         order = self.order
-        return {
+        part = {} if order.part is None else {"part": order.part}
+        return part | {
             "command": order.command,
             "source": identity(order.source),
             "masks": None if order.masks is None else identity(order.masks),
@@ -253,18 +258,24 @@ class _Job:
         as_found = exact or order.command == "track"
         grown_by = self.settings.masks.grown_by(self.clip.info.height, as_found)
         masks = mapped(masks, partial(grow, pixels=grown_by))
+        shown = span
+        if order.part is not None:
+            shown = replace(span, start=order.part[0], stop=order.part[1])
+            masks = self._near(masks, found, shown)
         size = measured(masks, found.count, self.work.path / "boxes.npz", self.progress)
-        self._save_masks(masks, found, span)
+        self._save_masks(masks, found, shown)
         if self.inpainter is not None:
-            self._inpaint(masks, size, found, span, grown_by)
-        self._conclude(found, span)
+            self._inpaint(masks, size, found, span, shown, grown_by)
+        self._conclude(found, shown)
         return self.report
 
     # --- survey ---
 
     def _survey(self) -> Survey:
         path = self.work.path / "survey.npz"
-        if path.exists():
+        if self.order.survey is not None:
+            found = self.order.survey
+        elif path.exists():
             found = load_survey(path)
         else:
             self.progress.start("survey", self.clip.info.frame_count)
@@ -321,6 +332,18 @@ class _Job:
             open_masks(path, range(length), width, height), span.start, found.count, empty
         )
 
+    def _near(self, masks: Masks, found: Survey, shown: tracking.Span) -> Masks:
+        """``masks`` in the shots of ``shown``; others cannot matter there, and are not read."""
+        if masks.constant is not None:
+            return masks
+        first = int(np.searchsorted(found.shots, found.shots[shown.start]))
+        stop = int(np.searchsorted(found.shots, found.shots[shown.stop - 1], "right"))
+        near = Masks(
+            masks.origin, lambda start: islice(masks.read(first + start), stop - first - start)
+        )
+        empty = np.zeros((self.clip.info.height, self.clip.info.width), np.uint8)
+        return placed(near, first, found.count, empty)
+
     def _is_still(self, wanted: dict[int, list[Prompt]]) -> bool:
         """Whether one mask serves the whole clip: nothing moves, no object is prompted twice."""
         ids = [prompt.object_id for prompts in wanted.values() for prompt in prompts]
@@ -376,8 +399,15 @@ class _Job:
     # --- pass 2 ---
 
     def _inpaint(
-        self, masks: Masks, size: Measured, found: Survey, span: tracking.Span, grown_by: int
+        self,
+        masks: Masks,
+        size: Measured,
+        found: Survey,
+        span: tracking.Span,
+        shown: tracking.Span,
+        grown_by: int,
     ) -> None:
+        """Fill the frames ``shown``, planned as all of ``span`` would be."""
         inpainter, info, settings = self.inpainter, self.clip.info, self.settings
         assert inpainter is not None  # the caller asked
         if masks.constant is not None:
@@ -403,14 +433,14 @@ class _Job:
         if masks.constant is not None:
             inpainter = studied(inpainter, self.clip, masks.constant, regions, span)
         feather = settings.masks.feathered_by(grown_by)
-        stop = max([span.stop, *(region.stop for region in regions)])
+        stop = max([shown.stop, *(region.stop for region in regions)])
 
         def filled(start: int) -> Iterator[Any]:
             first = first_needed(regions, start, inpainter.lookback)
             source = zip(self.clip.pictures(first, stop), masks.read(first), strict=False)
-            done, total = start - span.start, span.stop - span.start
+            done, total = start - shown.start, shown.stop - shown.start
             line = fill(
-                prefetch(source), found.shots, regions, inpainter, feather, start, span.stop
+                prefetch(source), found.shots, regions, inpainter, feather, start, shown.stop
             )
             return prefetch(self.progress.over("inpaint", line, total, done))
 
@@ -419,9 +449,9 @@ class _Job:
             self.order.out.path.parent.mkdir(parents=True, exist_ok=True)
             picture.replace(self.order.out.path)
         elif self.order.out.as_folder:
-            self._write_folder(filled, span)
+            self._write_folder(filled, shown)
         else:
-            self._encode(filled, found, span)
+            self._encode(filled, found, shown)
 
     def _note_plans(self, regions: Sequence[Region]) -> None:
         """Say how an engine that must divide its work will do it; raises where it cannot."""
@@ -474,7 +504,9 @@ class _Job:
         report, order = self.report, self.order
         report.frame_count, report.first_frame = span.stop - span.start, span.start
         report.shot_cuts = [int(cut) for cut in found.cuts]
-        report.checksums = {"source": checksum(order.source), "output": checksum(order.out.path)}
+        if order.part is None:  # a trial is wanted in seconds, and a source may be large
+            ends = {"source": order.source, "output": order.out.path}
+            report.checksums = {name: checksum(path) for name, path in ends.items()}
         self.work.remove()
 
 

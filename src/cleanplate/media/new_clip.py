@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +19,7 @@ def write_clip(
     sound: np.ndarray | None = None,
     sample_rate: int = 48000,
     crf: int = 16,
+    options: Mapping[str, str] | None = None,
 ) -> int:
     """Write a clip, published by rename.
 
@@ -29,13 +30,16 @@ def write_clip(
         sound: (channels, samples) float32 in -1..1, or None for a silent clip.
         sample_rate: of ``sound``, in Hz.
         crf: quality of libx264; less is better.
+        options: further ones of libx264, such as ``preset``.
 
     Returns:
         How many frames were written.
     """
     count = 0
     with publishing(path) as draft, av.open(str(draft), "w") as container:
-        video = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+        video = container.add_stream(
+            "libx264", rate=rate, options={"crf": str(crf), **(options or {})}
+        )
         video.pix_fmt = "yuv420p"
         context = video.codec_context
         # BT.709, limited range: said, not left to a player's guess.
