@@ -17,7 +17,7 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint"),
-    *("info", "compare", "evaluate", "engines", "weights", "demo"),
+    *("info", "compare", "evaluate", "engines", "weights", "demo", "app"),
 )
 
 _STOPPED = 130  # as shells say it

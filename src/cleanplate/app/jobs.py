@@ -1,0 +1,90 @@
+"""A job as the page sees it, and its file, which the server and the worker both read."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cleanplate.ops.publish import write_text
+
+QUEUED, RUNNING, STOPPING = "queued", "running", "stopping"
+STOPPED, DONE, FAILED = "stopped", "done", "failed"
+FINAL = (STOPPED, DONE, FAILED)
+ALIVE = 5.0  # seconds after its last sign of life for which a worker is believed to live
+
+
+@dataclass(slots=True)
+class Job:
+    """Something that takes long. ``args`` say all that the worker needs."""
+
+    id: str
+    kind: str
+    """``open``, ``proxy``, ``follow``, ``try``, ``remove`` or ``order``."""
+    args: dict[str, Any] = field(default_factory=dict)
+    created: float = field(default_factory=time.time)
+    state: str = QUEUED
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None
+    """Frames a second, of late."""
+    left: float | None = None
+    """Seconds to the end of this stage."""
+    frame: int | None = None
+    """The last frame that was done, where the stage goes through frames in order."""
+    sentence: str = ""
+    notes: list[str] = field(default_factory=list)
+    beat: float = 0.0
+    """The worker's last sign of life, in seconds of ``time.time``."""
+    place: int | None = None
+    """How many jobs run or wait before this one, while it waits."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def result(self) -> str | None:
+        """Name of the result that it makes."""
+        about = self.args.get("about")
+        return None if about is None else about["name"]
+
+    def as_json(self) -> dict[str, Any]:
+        """What the page gets."""
+        shown = asdict(self) | {"result": self.result}
+        for private in ("args", "beat"):
+            del shown[private]
+        return shown
+
+    def update(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+def path_of(folder: Path, job_id: str) -> Path:
+    """Where the job lies in the project in ``folder``."""
+    return folder / "jobs" / f"{job_id}.json"
+
+
+def save(folder: Path, job: Job) -> None:
+    write_text(path_of(folder, job.id), json.dumps(asdict(job), indent=1))
+
+
+def load(path: Path) -> Job:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    known = {one.name for one in fields(Job)}
+    return Job(**{name: value for name, value in values.items() if name in known})
+
+
+def all_of(folder: Path) -> list[Job]:
+    """The project's jobs, oldest first."""
+    jobs = [load(path) for path in (folder / "jobs").glob("*.json")]
+    return sorted(jobs, key=lambda job: job.created)
+
+
+def is_alive(job: Job) -> bool:
+    """Whether a worker, of this server or one before it, gave a sign of life just now."""
+    return not job.is_over and time.time() - job.beat < ALIVE

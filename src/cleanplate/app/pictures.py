@@ -1,0 +1,126 @@
+"""The routes of what is seen: stills, masks, differences, proxies; and of what is taken away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from fastapi import APIRouter, Response
+from starlette.responses import FileResponse
+
+from cleanplate.app.comparison import difference, flicker
+from cleanplate.app.desk import Desk
+from cleanplate.app.frames import png
+from cleanplate.app.palette import mask_png
+from cleanplate.app.results import Result, Results
+from cleanplate.app.sentences import Refusal
+from cleanplate.app.sessions import Session
+from cleanplate.app.work import PROXY
+
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_NEVER = {"Cache-Control": "no-store"}
+
+
+def picture_routes(desk: Desk) -> APIRouter:
+    """``/project/ID/frame``, ``mask``, ``result`` and the like."""
+    routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
+
+    def made(project: str, name: str) -> tuple[Session, Result, Path]:
+        session = desk.sessions.get(project)
+        results = Results(session.results)
+        result = results.get(name)
+        return session, result, results.clip(result)
+
+    def of_result(result: Result, path: Path, frame: int) -> np.ndarray:
+        if not result.first <= frame <= result.last:
+            raise Refusal(
+                404,
+                f"{result.name} has no frame {frame}; it holds {result.first} to {result.last}.",
+            )
+        return frames.picture(path, frame - result.first)
+
+    @routes.get("/frame/{frame}.jpg")
+    def still(project: str, frame: int, w: int | None = None) -> Response:
+        clip = desk.sessions.get(project).clip
+        return _jpeg(frames.still(clip, frame, _width(w)))
+
+    @routes.get("/mask/{frame}.png")
+    def mask(project: str, frame: int, v: str = "") -> Response:
+        opened = desk.sessions.get(project).project
+        opened.refresh()
+        _check_frame(frame, opened.survey.count)
+        colours = {one.id: one.colour for one in opened.state.objects}
+        found = mask_png(opened.mask(frame), colours)
+        return Response(found, media_type="image/png", headers=_FOREVER if v else _NEVER)
+
+    @routes.get("/result/{name}/{frame}.jpg")
+    def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:
+        _, result, path = made(project, name)
+        of_result(result, path, frame)
+        return _jpeg(frames.still(path, frame - result.first, _width(w)))
+
+    @routes.get("/difference/{name}/{frame}.png")
+    def apart(project: str, name: str, frame: int) -> Response:
+        session, result, path = made(project, name)
+        filled = of_result(result, path, frame)
+        return _png(difference(frames.picture(session.clip, frame), filled))
+
+    @routes.get("/flicker/{name}/{frame}.png")
+    def flickers(project: str, name: str, frame: int) -> Response:
+        session, result, path = made(project, name)
+        before, opened = max(result.first, frame - 1), session.project
+        now, then = (of_result(result, path, one) for one in (frame, before))
+        filled = (opened.mask(frame) > 0) | (opened.mask(before) > 0)
+        return _png(flicker(then, now, filled))
+
+    @routes.get("/proxy.mp4")
+    def proxy(project: str) -> Response:
+        return _video(desk.sessions.get(project).folder / PROXY)
+
+    @routes.get("/result/{name}/proxy.mp4")
+    def result_proxy(project: str, name: str) -> Response:
+        session, result, _ = made(project, name)
+        return _video(Results(session.results).proxy(result))
+
+    @routes.get("/times.json")
+    def times(project: str) -> list[float]:
+        survey = desk.sessions.get(project).project.survey
+        return [float(survey.time(index) - survey.time(0)) for index in range(survey.count)]
+
+    @routes.get("/result/{name}/clip")
+    def clip(project: str, name: str) -> Response:
+        _, result, path = made(project, name)
+        return FileResponse(path, filename=result.file, media_type="application/octet-stream")
+
+    @routes.get("/result/{name}/report.json")
+    def report(project: str, name: str) -> Response:
+        session, result, _ = made(project, name)
+        path = Results(session.results).report(result)
+        if not path.is_file():
+            raise Refusal(404, f"{name} has no report; it was finished elsewhere.")
+        return FileResponse(path, filename=f"{Path(result.file).stem}.json")
+
+    return routes
+
+
+def _jpeg(data: bytes) -> Response:
+    return Response(data, media_type="image/jpeg", headers=_FOREVER)
+
+
+def _png(image: np.ndarray) -> Response:
+    return Response(png(image), media_type="image/png", headers=_FOREVER)
+
+
+def _video(path: Path) -> Response:
+    if not path.is_file():
+        raise Refusal(404, "The proxy is not ready yet.")
+    return FileResponse(path, media_type="video/mp4", headers=_NEVER)
+
+
+def _width(wanted: int | None) -> int | None:
+    return None if wanted is None else max(16, wanted)
+
+
+def _check_frame(frame: int, count: int) -> None:
+    if not 0 <= frame < count:
+        raise Refusal(404, f"Frame {frame} is not in the clip; its frames are 0 to {count - 1}.")

@@ -1,0 +1,117 @@
+"""Everything that the page knows of a project, as one JSON object."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from cleanplate.app import disk
+from cleanplate.app.engines import engine_rows
+from cleanplate.app.jobs import QUEUED, RUNNING
+from cleanplate.app.proxy import proxy_rate
+from cleanplate.app.results import Results
+from cleanplate.app.sessions import Session
+from cleanplate.app.speeds import Speeds, region_megapixels
+from cleanplate.app.work import PROXY, Work
+from cleanplate.jobs.settings import RegionSettings
+
+
+def stamp(session: Session, work: Work) -> str:
+    """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
+    parts: list[Any] = [session.is_open]
+    if session.is_open:
+        project = session.project
+        project.refresh()
+        parts += [project.version, project.masks_stamp]
+    for job in (work.current(session), work.proxy(session)):
+        parts.append(None if job is None else job.as_json())
+    parts.append(session.results.stat().st_mtime_ns if session.results.exists() else 0)
+    return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
+
+
+def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
+    """The state in the shape that docs/app.md describes."""
+    mark = stamp(session, work)  # first: what changes meanwhile is told by the next one
+    job, making = work.current(session), work.proxy(session)
+    state: dict[str, Any] = {
+        "id": session.id,
+        "stamp": mark,
+        "opening": not session.is_open,
+        "folder": str(session.folder),
+        "clip": _clip(session),
+        "results": Results(session.results).as_json(),
+        "job": None if job is None else job.as_json(),
+        "proxy": _proxy(session, None if making is None else making.as_json()),
+        "messages": [],
+    }
+    megapixels = None
+    if session.is_open:
+        project = session.project
+        state |= project.as_json()
+        state["masks"] = project.masks_stamp
+        state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
+        megapixels = _megapixels(session, state)
+    state["disk"] = _disk(session)
+    state["engines"] = engine_rows(speeds, megapixels)
+    return state
+
+
+def _clip(session: Session) -> dict[str, Any]:
+    info = session.info
+    frames, seconds = info.frame_count, info.duration
+    times, cuts = "rate", []
+    if session.is_open:
+        survey = session.project.survey
+        frames = survey.count
+        seconds = survey.time(frames - 1) - survey.time(0) + 1 / proxy_rate(info)
+        cuts = [int(cut) for cut in survey.cuts]
+        times = f"project/{session.id}/times.json"
+    return {
+        "name": session.about.name,
+        "path": "" if session.about.uploaded else session.about.clip,
+        "width": info.width,
+        "height": info.height,
+        "frames": frames,
+        "rate": float(proxy_rate(info)),
+        "seconds": None if seconds is None else float(seconds),
+        "audio": sum(one.kind == "audio" for one in info.streams),
+        "codec": info.codec,
+        "pixels": info.pixel_format,
+        "depth": info.bit_depth,
+        "size": disk.size_of(session.clip),
+        "times": times,
+        "cuts": cuts,
+    }
+
+
+def _proxy(session: Session, job: dict[str, Any] | None) -> dict[str, Any]:
+    rate = proxy_rate(session.info)
+    progress = None
+    if job is not None and job["state"] in (QUEUED, RUNNING) and job["total"]:
+        progress = job["done"] / job["total"]
+    return {
+        "ready": (session.folder / PROXY).exists(),
+        "progress": progress,
+        "rate": str(rate),
+        "fps": float(rate),
+        "sentence": "" if job is None else job["sentence"],
+    }
+
+
+def _disk(session: Session) -> dict[str, Any]:
+    info, needed = session.info, None
+    if session.is_open:
+        first, stop = session.project.state.span
+        share = (stop - first) / session.project.survey.count
+        lossless = bool(session.project.state.settings.get("lossless"))
+        needed = disk.needed(info, disk.size_of(session.clip), share, lossless)
+    return {"free": shutil.disk_usage(session.folder).free, "needed": needed}
+
+
+def _megapixels(session: Session, state: dict[str, Any]) -> float | None:
+    """Of the regions around what is masked, in the first frame that the user marked."""
+    marked = [int(frame) for frame in state["prompts"]] or [state["span"][0]]
+    mask = session.project.mask(min(marked))
+    if not mask.any():
+        return None
+    return region_megapixels(mask, RegionSettings())

@@ -1,0 +1,115 @@
+"""What a worker can do, by the kind of its job. Each returns the sentence that a person reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cleanplate import api
+from cleanplate.app.jobs import Job
+from cleanplate.app.prompts import prompt_of
+from cleanplate.app.proxy import write_proxy
+from cleanplate.app.results import Result, Results
+from cleanplate.app.sessions import Session
+from cleanplate.app.speeds import Speeds
+from cleanplate.app.work import PROXY
+from cleanplate.app.worker import Reporter
+from cleanplate.jobs import job as removal
+from cleanplate.jobs.report import Report
+from cleanplate.projects import Project
+
+
+def _open(folder: Path, job: Job, reporter: Reporter) -> str:
+    session = Session(folder)
+    project = Project.create(folder, session.clip, reporter)
+    for warning in project.survey.warnings:
+        reporter.note(warning)
+    return f"{session.about.name} is open: {project.survey.count} frames."
+
+
+def _proxy(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    write_proxy(Session(folder).clip, folder / PROXY, project.survey.count, reporter)
+    return "Ready to play."
+
+
+def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    began = time.monotonic()
+    project.follow(reporter, **job.args)
+    rows = len(project.doubtful())
+    look = "" if not rows else f" {rows} stretches are worth a look."
+    return f"Followed in {_minutes(time.monotonic() - began)}.{look}"
+
+
+def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Try and remove: the same order, for a part or for all of the span."""
+    results, began = Results(folder / "out"), time.monotonic()
+    result = Result(**job.args["about"])
+    project = Project.open(folder)
+    part = (result.first, result.last + 1) if result.kind == "try" else None
+    order = project.removal(results.clip(result), part)
+    result.exact = _is_exact(order)
+    results.write(result)
+    reporter.fills_from(result.first)
+    report = removal.run(order, reporter)
+    report.write(results.report(result))
+    Speeds(folder.parent.parent).note(report)
+    result.when = time.time()
+    result.sentence = _told(project, report, time.monotonic() - began)
+    results.write(result)
+    write_proxy(results.clip(result), results.proxy(result), report.frame_count, reporter)
+    return result.sentence
+
+
+def _order(folder: Path, job: Job, reporter: Reporter) -> str:
+    """A job of the REST API: a call of ``cleanplate.api``, which needs no project."""
+    results, began, args = Results(folder / "out"), time.monotonic(), job.args
+    result = Result(**args["about"])
+    results.write(result)
+    given: dict[str, Any] = {"progress": reporter, "engine_settings": args["engine_settings"]}
+    clip, out = Session(folder).clip, results.clip(result)
+    if args["command"] == "inpaint":
+        report = api.inpaint(clip, out, args["masks"], **given, **args["settings"])
+    else:
+        prompts = [prompt_of(one) for one in args["prompts"]]
+        call = {"remove": api.remove, "track": api.track}[args["command"]]
+        report = call(clip, out, *prompts, **given, **args["settings"])
+    report.write(results.report(result))
+    result.first, result.when = report.first_frame, time.time()
+    result.last = result.first + report.frame_count - 1
+    result.sentence = f"Done: {report.frame_count} frames in {_minutes(time.monotonic() - began)}."
+    results.write(result)
+    return result.sentence
+
+
+TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
+    "open": _open,
+    "proxy": _proxy,
+    "follow": _follow,
+    "try": _remove,
+    "remove": _remove,
+    "order": _order,
+}
+
+
+def _is_exact(order: removal.Order) -> bool:
+    """Whether a frame of a trial cannot differ from the whole's: the engine looks ahead so far."""
+    engine, _ = removal.engine("inpaint", order.settings.engines.inpainter, order.settings)
+    return engine.lookahead is not None
+
+
+def _told(project: Project, report: Report, seconds: float) -> str:
+    names = [f"'{one.name}'" for one in project.state.objects]
+    what = " and ".join(names) or "what the masks cover"
+    sound = any(stream.kind == "audio" for stream in project.info.streams)
+    return (
+        f"Removed {what} from {report.frame_count} frames in {_minutes(seconds)}. Only pixels "
+        f"under the mask changed{'; sound copied' if sound else ''}."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
