@@ -19,6 +19,7 @@ from typing import Any
 
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
+from cleanplate.jobs.job import settings_from
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import Report
 from cleanplate.jobs.runtime import check_device
@@ -229,27 +230,3 @@ def _with(
     engine_settings: Mapping[str, Mapping[str, Any]] | None,
 ) -> job.Order:
     return dataclasses.replace(order, settings=settings_from(settings, engine_settings))
-
-
-def settings_from(
-    values: Mapping[str, Any], engine_settings: Mapping[str, Mapping[str, Any]] | None = None
-) -> job.Settings:
-    """Sort single values into the groups that they belong to.
-
-    Raises:
-        InputError: a name that no group has, or a value out of its range.
-    """
-    left = dict(values)
-    groups: dict[str, Any] = {}
-    for group in dataclasses.fields(job.Settings):
-        if dataclasses.is_dataclass(group.default_factory):
-            names = {f.name for f in dataclasses.fields(group.default_factory)} & left.keys()
-            chosen = {name: left.pop(name) for name in names}
-            groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
-    if left:
-        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
-    fields = {
-        name: {key: str(value) for key, value in chosen.items()}
-        for name, chosen in (engine_settings or {}).items()
-    }
-    return job.Settings(**groups, engine_fields=fields)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = 0  # the value of a mask where nothing is to be removed
 MAX_OBJECT_ID = 255
+FOUND_FROM = 128  # ids from here on are for what an engine finds by itself; users' begin at 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -231,7 +231,7 @@ def test_segment_writes_one_frame_s_mask(scene_clip: Path, tmp_path: Path) -> No
 @pytest.fixture
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "PIECE", 10)
-    monkeypatch.setattr("cleanplate.jobs.tracking.PIECE", 8)
+    monkeypatch.setattr("cleanplate.jobs.passes.PIECE", 8)
 
 
 @pytest.mark.usefixtures("short_pieces")

@@ -5,8 +5,8 @@ survey ──▶ segment ──▶ track ──▶ masks ──▶ inpaint ─�
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -74,6 +74,30 @@ class Settings:
     """Settings of single engines: name -> field -> text."""
 
 
+def settings_from(
+    values: Mapping[str, Any], engine_settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Sort single values into the groups that they belong to.
+
+    Raises:
+        InputError: a name that no group has, or a value out of its range.
+    """
+    left = dict(values)
+    groups: dict[str, Any] = {}
+    for group in fields(Settings):
+        if is_dataclass(group.default_factory):
+            names = {f.name for f in fields(group.default_factory)} & left.keys()
+            chosen = {name: left.pop(name) for name in names}
+            groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
+    if left:
+        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
+    texts = {
+        name: {key: str(value) for key, value in chosen.items()}
+        for name, chosen in (engine_settings or {}).items()
+    }
+    return Settings(**groups, engine_fields=texts)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where an output goes."""
@@ -106,7 +130,8 @@ class Order:
     source: Path
     out: Target
     prompts: tuple[Prompt, ...] = ()
-    masks: Path | None = None
+    masks: Path | Masks | None = None
+    """One for each frame of the clip or of the span: a file, or made as they are read."""
     settings: Settings = field(default_factory=Settings)
     save_masks: Target | None = None
     overwrite: bool = False
@@ -162,7 +187,7 @@ def _check(order: Order) -> None:
 
 def _check_free(order: Order, begun: bool) -> None:
     """Raise when an output would be written over something; ``begun``: over this job's own."""
-    read = [order.source] if order.masks is None else [order.source, order.masks]
+    read = [order.source, *([order.masks] if isinstance(order.masks, Path) else [])]
     for out in filter(None, (order.out, order.save_masks)):
         if not out.as_folder:
             check_target(out.path, order.overwrite or begun, *read)
@@ -242,7 +267,7 @@ class _Job:
         return part | {
             "command": order.command,
             "source": identity(order.source),
-            "masks": None if order.masks is None else identity(order.masks),
+            "masks": identity(order.masks) if isinstance(order.masks, Path) else _key(order.masks),
             "prompts": [_plain_prompt(prompt) for prompt in order.prompts],
             "settings": asdict(order.settings),
             "versions": versions(),
@@ -301,6 +326,8 @@ class _Job:
 
     def _masks(self, found: Survey, span: tracking.Span) -> tuple[Masks, bool]:
         """The masks before growth, and whether they are the user's own."""
+        if isinstance(self.order.masks, Masks):
+            return self.order.masks, True
         if self.order.masks is not None:
             return self._given_masks(self.order.masks, found, span), True
         wanted = prompting.combined(self.order.prompts, found)
@@ -508,6 +535,10 @@ class _Job:
             ends = {"source": order.source, "output": order.out.path}
             report.checksums = {name: checksum(path) for name, path in ends.items()}
         self.work.remove()
+
+
+def _key(masks: Masks | None) -> str | None:
+    return None if masks is None else masks.key
 
 
 def _plain_prompt(prompt: Prompt) -> dict[str, Any]:

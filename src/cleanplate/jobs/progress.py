@@ -23,6 +23,9 @@ class Progress:
     def advance(self) -> None:
         """One more frame is done."""
 
+    def at(self, frame: int) -> None:
+        """Frame ``frame`` of the clip has just been done, and can be looked at soon."""
+
     def finish(self) -> None:
         """The stage is over."""
 

@@ -25,33 +25,51 @@ class Record:
     box: tuple[int, int, int, int] | None
     png: bytes
     objects: tuple[ObjectState, ...]
+    areas: dict[int, int]
+    """Pixels of each object that is in the mask."""
 
     @classmethod
     def pack(cls, index: int, tracked: TrackedMask) -> Record:
         height, width = tracked.mask.shape
         box = bounding_box(tracked.mask)
         if box is None:
-            return cls(index, (height, width), None, b"", tracked.objects)
-        png = cv2.imencode(".png", tracked.mask[box.slices], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+            return cls(index, (height, width), None, b"", tracked.objects, {})
+        part = tracked.mask[box.slices]
+        png = cv2.imencode(".png", part, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        counts = np.bincount(part.ravel()).tolist()
+        areas = {number: count for number, count in enumerate(counts) if number and count}
         corners = (box.x0, box.y0, box.x1, box.y1)
-        return cls(index, (height, width), corners, png.tobytes(), tracked.objects)
+        return cls(index, (height, width), corners, png.tobytes(), tracked.objects, areas)
+
+    @property
+    def part(self) -> tuple[Box, np.ndarray] | None:
+        """The box around all objects, and the mask in it, (h, w) uint8; None for an empty mask."""
+        if self.box is None:
+            return None
+        part = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert part is not None  # packed by ``pack``
+        return Box(*self.box), part
 
     @property
     def mask(self) -> np.ndarray:
         """(H, W) uint8."""
         mask = np.zeros(self.shape, np.uint8)
-        if self.box is not None:
-            part = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_UNCHANGED)
-            assert part is not None  # packed by ``pack``
-            mask[Box(*self.box).slices] = part
+        if (found := self.part) is not None:
+            mask[found[0].slices] = found[1]
         return mask
 
 
 def save_piece(path: Path, records: Sequence[Record]) -> None:
     """Write the records of a run of frames."""
     texts = [
-        {"index": r.index, "shape": r.shape, "box": r.box, "objects": list(map(_plain, r.objects))}
-        for r in records
+        {
+            "index": record.index,
+            "shape": record.shape,
+            "box": record.box,
+            "objects": list(map(_plain, record.objects)),
+            "areas": record.areas,
+        }
+        for record in records
     ]
     offsets = np.cumsum([0, *(len(r.png) for r in records)])
     data = np.frombuffer(b"".join(r.png for r in records), np.uint8)
@@ -59,11 +77,15 @@ def save_piece(path: Path, records: Sequence[Record]) -> None:
         np.savez(file, texts=np.array(json.dumps(texts)), offsets=offsets, data=data)
 
 
-def load_piece(path: Path) -> Iterator[Record]:
-    """The records of a piece, in the order in which they were tracked."""
+def load_piece(path: Path, masks: bool = True) -> Iterator[Record]:
+    """The records of a piece, in the order in which they were tracked.
+
+    Without ``masks`` the records have none: what is said of them is read sooner.
+    """
     with np.load(path, allow_pickle=False) as archive:
         texts = json.loads(str(archive["texts"]))
-        offsets, data = archive["offsets"], archive["data"].tobytes()
+        offsets = archive["offsets"] if masks else np.zeros(len(texts) + 1, int)
+        data = archive["data"].tobytes() if masks else b""
     for text, start, stop in zip(texts, offsets, offsets[1:], strict=False):
         yield Record(
             text["index"],
@@ -71,6 +93,7 @@ def load_piece(path: Path) -> Iterator[Record]:
             None if text["box"] is None else tuple(text["box"]),
             data[start:stop],
             tuple(map(_object_state, text["objects"])),
+            {int(number): area for number, area in text["areas"].items()},
         )
 
 

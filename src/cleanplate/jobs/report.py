@@ -87,6 +87,9 @@ class Timed(Progress):
     def advance(self) -> None:
         self._inner.advance()
 
+    def at(self, frame: int) -> None:
+        self._inner.at(frame)
+
     def finish(self) -> None:
         spent = time.perf_counter() - self._began
         seconds = self._report.seconds

@@ -39,6 +39,8 @@ class Masks:
     """``read(start)`` gives (H, W) uint8 masks from frame ``start`` on, read lazily."""
     constant: np.ndarray | None = None
     """The one mask of the whole clip, when it never changes."""
+    key: str = ""
+    """Tells them from other masks where they are in no file: equal keys, equal masks."""
 
 
 def constant_masks(mask: np.ndarray, count: int, origin: str) -> Masks:

@@ -1,0 +1,156 @@
+"""Which tracked frames a person should look at, and why. The same for jobs and projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cleanplate.types import Visibility
+
+UNSURE = 0.6  # confidence below which what is seen is worth a look
+JUMP = 1.6  # change of the area from one frame to the next
+SHORT = 3  # frames: coming back after fewer of them is nothing to tell
+
+_WORST = {Visibility.LOST.value: 0.95, Visibility.HIDDEN.value: 0.85}
+_PARTLY, _DOUBT, _JUMPED, _BACK = 0.45, 0.4, 0.3, 0.2
+_SEEN = (Visibility.VISIBLE.value, Visibility.PARTLY_HIDDEN.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A stretch of frames that is worth a look."""
+
+    object_id: int
+    first: int
+    last: int
+    """Included."""
+    frame: int
+    """The worst one: where to look."""
+    reason: str
+    """In words."""
+    badness: float
+    """0..1, by which doubts are ordered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """What is known of one object, frame by frame, without gaps."""
+
+    object_id: int
+    first: int
+    """Frame of the clip that the series begins with."""
+    states: Sequence[str]
+    """A ``Visibility``'s value; any other word where no tracker spoke."""
+    confidences: Sequence[float]
+    areas: Sequence[int]
+    """px."""
+
+
+def doubts(series: Series, cuts: Sequence[int]) -> list[Doubt]:
+    """The doubtful stretches of one object, in order of time.
+
+    Neighbouring doubtful frames are one stretch, which ends with its shot and goes by its worst.
+
+    Args:
+        series: the object.
+        cuts: first frame of each shot but the first.
+    """
+    starts = set(cuts)
+    worth = _frames(series, starts)
+    found: list[Doubt] = []
+    together: list[tuple[int, float, str]] = []
+    for frame in range(series.first, series.first + len(series.states) + 1):
+        one = worth.get(frame)
+        if together and (one is None or frame in starts):
+            found.append(_stretch(series.object_id, together))
+            together = []
+        if one is not None:
+            together.append((frame, *one))
+    return found
+
+
+def worst_first(found: Sequence[Doubt]) -> list[Doubt]:
+    """By badness; of equals the longer one first."""
+    return sorted(found, key=lambda one: (-one.badness, one.first - one.last, one.first))
+
+
+def of_report(frames: Sequence[Mapping], cuts: Sequence[int]) -> list[Doubt]:
+    """The doubts of a job's report, worst first.
+
+    Args:
+        frames: as ``jobs.tracking.reported`` gives them, in order.
+        cuts: first frame of each shot but the first.
+    """
+    if not frames:
+        return []
+    first = frames[0]["frame"]
+    ids = sorted({one["object"] for frame in frames for one in frame["objects"]})
+    found = []
+    for object_id in ids:
+        said = [
+            next((one for one in frame["objects"] if one["object"] == object_id), None)
+            for frame in frames
+        ]
+        series = Series(
+            object_id,
+            first,
+            ["" if one is None else one["state"] for one in said],
+            [0.0 if one is None else one["confidence"] for one in said],
+            [0 if one is None else one["area"] for one in said],
+        )
+        found += doubts(series, cuts)
+    return worst_first(found)
+
+
+def _stretch(object_id: int, frames: list[tuple[int, float, str]]) -> Doubt:
+    worst = max(frames, key=lambda one: one[1])
+    return Doubt(object_id, frames[0][0], frames[-1][0], worst[0], worst[2], round(worst[1], 3))
+
+
+def _frames(series: Series, starts: set[int]) -> dict[int, tuple[float, str]]:
+    """Badness and reason of each doubtful frame."""
+    worth: dict[int, tuple[float, str]] = {}
+    for frame, badness, reason in _told(series, starts):
+        if frame not in worth or badness > worth[frame][0]:
+            worth[frame] = badness, reason
+    return worth
+
+
+def _told(series: Series, starts: set[int]) -> Iterator[tuple[int, float, str]]:
+    missed, since = 0, series.first
+    for place, state in enumerate(series.states):
+        frame, sure = series.first + place, float(series.confidences[place])
+        if frame in starts:
+            since = frame
+        if state in _WORST:
+            missed += 1
+            yield frame, _WORST[state] + 0.05 * (1 - sure), _missing(state, frame, since, starts)
+            continue
+        if state not in _SEEN:
+            missed = 0
+            continue
+        if missed >= SHORT:
+            yield frame, _BACK, f"seen again after {missed} frames: is it the same thing?"
+        missed = 0
+        if state == Visibility.PARTLY_HIDDEN.value:
+            yield frame, _PARTLY + 0.3 * (1 - sure), f"partly hidden, confidence {sure:.2f}"
+        elif sure < UNSURE:
+            yield frame, _DOUBT + 0.4 * (1 - sure), f"low confidence, {sure:.2f}"
+        if place and frame not in starts:
+            before, now = int(series.areas[place - 1]), int(series.areas[place])
+            if before and now and not 1 / JUMP < now / before < JUMP:
+                change = abs(np.log(now / before))
+                grew = "grew" if now > before else "fell"
+                yield (
+                    frame,
+                    min(0.8, _JUMPED + 0.2 * float(change)),
+                    f"its area {grew} by {abs(now / before - 1):.0%} in one frame",
+                )
+
+
+def _missing(state: str, frame: int, since: int, starts: set[int]) -> str:
+    if since in starts and frame - since < SHORT:
+        return f"not found after the cut to another shot at frame {since}"
+    return "lost: it left the picture, or is hidden" if state == "lost" else "hidden"

@@ -1,0 +1,179 @@
+"""Edits: each makes a new state of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cleanplate import registry
+from cleanplate.errors import InputError
+from cleanplate.jobs import job
+from cleanplate.jobs.runtime import check_device
+from cleanplate.projects.folder import Folder
+from cleanplate.projects.following import tracker_of
+from cleanplate.projects.shown import NOT_FOLLOWED, WORDS
+from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, State
+from cleanplate.projects.view import Row, View
+from cleanplate.settings import parse
+from cleanplate.types import FOUND_FROM, Prompt
+
+_LONGEST_NAME = 80
+
+
+def add_object(state: State, name: str | None, static: bool, version: int) -> tuple[State, int]:
+    """``version`` is that in which the object appears."""
+    object_id = state.latest_id + 1
+    if object_id >= FOUND_FROM:
+        free = set(range(1, FOUND_FROM)) - {one.id for one in state.objects}
+        if not free:
+            raise InputError(f"A project holds {FOUND_FROM - 1} objects at most; remove one first.")
+        object_id = min(free)
+    colour = COLOURS[(object_id - 1) % len(COLOURS)]
+    named = _name(name) if name else f"Object {object_id}"
+    return state.with_object(Object(object_id, named, colour, False, static, version)), object_id
+
+
+def change_object(state: State, object_id: int, values: Mapping[str, Any]) -> tuple[State, None]:
+    """``values`` that are None are left as they are."""
+    given = {key: value for key, value in values.items() if value is not None}
+    if "name" in given:
+        given["name"] = _name(given["name"])
+    return state.with_object(replace(state.object(object_id), **given)), None
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InputError(f"{text!r} is no name; give 1 to {_LONGEST_NAME} letters.")
+    return name
+
+
+def prompt_anchor(known: Anchor | None, prompt: Prompt, painted: bool, folder: Folder) -> Anchor:
+    """The anchor that ``prompt`` makes, not outlined yet; ``known`` is the one that was there."""
+    for brush in prompt.brushes:
+        if not brush.points or not 0 < brush.radius < 1e5:
+            raise InputError("A stroke needs a point at least, and a radius above 0.")
+    start = known.start if known is not None and known.kind is Kind.PROMPT else NEVER
+    if prompt.box is not None or prompt.mask is not None:
+        start = NEVER
+    drawn = NEVER if prompt.mask is None else folder.keep(prompt.mask != 0)
+    if prompt.mask is not None and drawn == NEVER:
+        raise InputError("The mask is empty; say that the object is gone from this frame instead.")
+    return Anchor(
+        Kind.PROMPT,
+        points=prompt.points,
+        box=prompt.box,
+        brushes=prompt.brushes,
+        drawn=drawn,
+        painted=painted,
+        start=start,
+    )
+
+
+def chosen(state: State, frame: int, object_id: int, candidate: int) -> Anchor:
+    """The anchor at ``frame`` with another candidate, not outlined yet."""
+    state.object(object_id)
+    anchor = state.anchor(object_id, frame)
+    if anchor is None or anchor.kind is not Kind.PROMPT:
+        raise InputError(f"Object {object_id} has no prompt in frame {frame}; click on it first.")
+    if not 0 <= candidate < anchor.candidates:
+        raise InputError(
+            f"There is no candidate {candidate}; there are 0 to {anchor.candidates - 1}."
+        )
+    return replace(anchor, chosen=candidate)
+
+
+def gone(state: State, frame: int, object_id: int, until: int | None) -> tuple[State, None]:
+    """Not to be seen from ``frame`` to ``until``; what was said between them is forgotten."""
+    state.object(object_id)
+    if until is not None and until < frame:
+        raise InputError(f"Frame {until} is before frame {frame}; give the first frame first.")
+    last = frame if until is None else until
+    for known in list(state.anchors.get(object_id, {})):
+        if frame < known < last:
+            state = state.with_anchor(object_id, known, None)
+    for one in {frame, last}:
+        state = state.with_anchor(object_id, one, Anchor(Kind.GONE))
+    return state, None
+
+
+def approve(
+    state: State, view: View, folder: Folder, frame: int, object_id: int | None
+) -> tuple[State, None]:
+    """Anchor what is shown in ``frame``."""
+    wanted = state.objects if object_id is None else (state.object(object_id),)
+    approved = 0
+    for one in wanted:
+        anchor = state.anchor(one.id, frame)
+        shown = view.shown[one.id]
+        if anchor is not None:
+            state = state.with_anchor(one.id, frame, replace(anchor, approved=True))
+        elif one.static or WORDS[shown.codes[frame]] == NOT_FOLLOWED:
+            continue
+        else:
+            stamp = view.stamp(one.id, frame)
+            mask = NEVER if stamp is None else folder.keep(stamp.on(view.size))
+            fixed = Anchor(Kind.APPROVED, mask, approved=True, passing=shown.passing(frame))
+            state = state.with_anchor(one.id, frame, fixed)
+        approved += 1
+    if not approved:
+        raise InputError(
+            f"Nothing is shown in frame {frame} yet that could be approved; follow it."
+        )
+    return state, None
+
+
+def dismiss(state: State, row_id: str, rows: Sequence[Row]) -> tuple[State, None]:
+    """Take a row off the list."""
+    if row_id in state.dismissed:
+        return state, None
+    if row_id not in {row.id for row in rows}:
+        raise InputError(f"There is no row {row_id!r} in the list of frames to look at.")
+    return replace(state, dismissed=(*state.dismissed, row_id)), None
+
+
+def set_span(state: State, start: int, stop: int, count: int) -> tuple[State, None]:
+    if not 0 <= start < stop <= count:
+        raise InputError(
+            f"There is no part from frame {start} up to {stop}; give a first frame from 0 and an "
+            f"end after it, {count} at most."
+        )
+    return replace(state, span=(start, stop)), None
+
+
+def set_settings(
+    state: State, values: Mapping[str, Any], engine_fields: Mapping[str, Mapping[str, Any]]
+) -> tuple[State, None]:
+    """Values of None take the default again."""
+    for name in ("static", "start", "end"):
+        if name in values:
+            raise InputError(
+                f"{name} is no setting of a project: each object is static or not, and its span is "
+                "set by frames."
+            )
+    merged = {**state.settings, **values}
+    kept = {name: value for name, value in sorted(merged.items()) if value is not None}
+    fields = {name: dict(own) for name, own in state.engine_fields.items()}
+    for engine, own in engine_fields.items():
+        mine = {**fields.get(engine, {}), **own}
+        fields[engine] = {key: str(one) for key, one in mine.items() if one is not None}
+    fields = {name: own for name, own in sorted(fields.items()) if own}
+    settings = job.settings_from(kept, fields)
+    _check(settings)
+    return replace(state, settings=kept, engine_fields=fields), None
+
+
+def _check(settings: job.Settings) -> None:
+    """Raise InputError for an engine, a device or an engine's setting that is not there."""
+    check_device(settings.engines)
+    tracker_of(settings)
+    registry.find("inpaint", settings.engines.inpainter)
+    if settings.engines.segmenter != "auto":
+        registry.find("segment", settings.engines.segmenter)
+    for name, own in settings.engine_fields.items():
+        tasks = [task for task in registry.TASKS if name in registry.names(task)]
+        if not tasks:
+            raise InputError(f"There is no engine {name!r} to set.")
+        for task in tasks:
+            parse(registry.find(task, name).Settings, own)
