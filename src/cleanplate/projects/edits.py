@@ -15,6 +15,7 @@ from cleanplate.projects.following import tracker_of
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS
 from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, State
 from cleanplate.projects.view import Row, View
+from cleanplate.protocols import Task
 from cleanplate.settings import parse
 from cleanplate.types import FOUND_FROM, Prompt
 
@@ -172,8 +173,7 @@ def _check(settings: job.Settings) -> None:
     if settings.engines.segmenter != "auto":
         registry.find("segment", settings.engines.segmenter)
     for name, own in settings.engine_fields.items():
-        tasks = [task for task in registry.TASKS if name in registry.names(task)]
+        tasks: list[Task] = [task for task in registry.TASKS if name in registry.names(task)]
         if not tasks:
             raise InputError(f"There is no engine {name!r} to set.")
-        for task in tasks:
-            parse(registry.find(task, name).Settings, own)
+        parse(registry.find(tasks[0], name).Settings, own)
