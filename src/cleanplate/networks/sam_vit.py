@@ -18,6 +18,7 @@ GRID = 64
 WINDOW = 14
 # Attention whose table of position terms would have more elements goes head by head.
 _MOST_ELEMENTS = 1 << 26
+_CACHED = 1 << 19  # logits that a CPU's cache holds beside what they are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +88,66 @@ class Attention(nn.Module):
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
 
-    def forward(self, x: Tensor) -> Tensor:
-        count, side, _, width = x.shape
-        qkv = self.qkv(x).view(count, side * side, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, window: int = 0) -> Tensor:
+        """What (B, H, W, C) tokens gather, each from its window; of all when ``window`` is 0."""
+        qkv = self.qkv(x)
+        if window:  # zeros are what windows beyond the edge hold: these turn them into the bias
+            qkv = cut(qkv, window, self.qkv.bias)
+        count, side, _, _ = qkv.shape
+        parts = qkv.view(count, side * side, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = parts.contiguous()
         # The position terms take the query as it is, not scaled as for the keys.
         square = q.reshape(count, self.heads, side, side, -1)
         vertical = relative_positions(side, side, self.rel_pos_h)
         across = relative_positions(side, side, self.rel_pos_w)
-        rows = torch.einsum("bnhwd,hkd->bnhwk", square, vertical)
-        columns = torch.einsum("bnhwd,wkd->bnhwk", square, across)
-        found = self._attend(q, k, v, rows, columns)
-        return self.proj(found.transpose(1, 2).reshape(count, side, side, width))
+        rows = torch.einsum("bnhwd,hkd->bnhwk", square, vertical).flatten(2, 3)
+        columns = torch.einsum("bnhwd,wkd->bnhwk", square, across).flatten(2, 3)
+        attend = attention_in_cache if x.device.type == "cpu" else attention
+        found = attend(q, k, v, rows, columns).transpose(1, 2).reshape(count, side, side, -1)
+        return self.proj(joined(found, x.shape[1:3]).contiguous() if window else found)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """(B, heads, n^2, d). The sum of the two terms is as large as the attention itself."""
-        step = max(1, _MOST_ELEMENTS // (len(q) * q.shape[2] ** 2))
-        parts = []
-        for first in range(0, self.heads, step):
-            part = slice(first, first + step)
-            bias = rows[:, part, ..., None] + columns[:, part, :, :, None]
-            parts.append(
-                functional.scaled_dot_product_attention(
-                    q[:, part], k[:, part], v[:, part], bias.flatten(2, 3).flatten(3, 4)
-                )
+
+def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Softmax attention with a bias for the row and one for the column of each key.
+
+    Args:
+        q, k, v: (B, heads, n^2, d).
+        rows, columns: (B, heads, n^2, n).
+
+    Returns:
+        (B, heads, n^2, d).
+    """
+    # The sum of the two terms is as large as the attention itself.
+    step = max(1, _MOST_ELEMENTS // (len(q) * q.shape[2] ** 2))
+    parts = zip(*(x.split(step, dim=1) for x in (q, k, v, rows, columns)), strict=True)
+    return torch.cat(
+        [
+            functional.scaled_dot_product_attention(
+                query, key, value, (down[..., None] + across[..., None, :]).flatten(3, 4)
             )
-        return torch.cat(parts, dim=1)
+            for query, key, value, down, across in parts
+        ],
+        dim=1,
+    )
+
+
+def attention_in_cache(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """``attention`` with plain products, so few queries at once that a CPU's cache holds them."""
+    found = torch.empty(q.shape, dtype=q.dtype)
+    total = q.shape[2]
+    heads = max(1, _CACHED // total**2)
+    queries = total if heads > 1 else max(1, _CACHED // total)
+    scale = q.shape[-1] ** -0.5
+    with torch.autocast("cpu", enabled=False):
+        for one in zip(q, k, v, rows, columns, found, strict=True):
+            for some in zip(*(x.split(heads) for x in one), strict=True):
+                keys, values = some[1].transpose(1, 2), some[2]
+                mine = (some[n].split(queries, dim=1) for n in (0, 3, 4, 5))
+                for asked, down, across, into in zip(*mine, strict=True):
+                    logits = (down[..., None] + across[..., None, :]).flatten(2)
+                    logits.baddbmm_(asked, keys, alpha=scale)
+                    torch.bmm(torch.softmax(logits, dim=-1), values, out=into)
+    return found
 
 
 class Mlp(nn.Module):
@@ -140,18 +175,22 @@ class Block(nn.Module):
         self.mlp = Mlp(size.width, 4 * size.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.window:
-            windows = cut(self.norm1(x), self.window)
-            x = x + joined(self.attn(windows), x.shape[1:3])
-        else:
-            x = x + self.attn(self.norm1(x))
+        x = x + self.attn(self.norm1(x), self.window)
         return x + self.mlp(self.norm2(x))
 
 
-def cut(x: Tensor, window: int) -> Tensor:
-    """(B, H, W, C) as (B * windows, window, window, C), padded with zeros right and below."""
-    _, height, width, channels = x.shape
-    x = functional.pad(x, (0, 0, 0, -width % window, 0, -height % window))
+def cut(x: Tensor, window: int, filling: Tensor | None = None) -> Tensor:
+    """(B, H, W, C) as (B * windows, window, window, C), padded right and below.
+
+    The padding is zeros, or the (C,) ``filling`` at each place.
+    """
+    count, height, width, channels = x.shape
+    below, right = -height % window, -width % window
+    if filling is None:
+        x = functional.pad(x, (0, 0, 0, right, 0, below))
+    elif below or right:
+        inner, x = x, x.new_empty(count, height + below, width + right, channels)
+        x[:, :height, :width], x[:, height:], x[:, :height, width:] = inner, filling, filling
     x = x.unflatten(1, (-1, window)).unflatten(3, (-1, window))
     return x.transpose(2, 3).reshape(-1, window, window, channels)
 
