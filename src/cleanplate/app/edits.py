@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cleanplate.errors import InputError
+from cleanplate.projects.outlines import Outline
 from cleanplate.projects.state import parse_prompt
 
 if TYPE_CHECKING:
-    from cleanplate.projects import Project
+    from cleanplate.projects.project import Project
 
 Args = Mapping[str, Any]
 
@@ -58,20 +59,25 @@ def _change_object(project: Project, args: Args) -> Any:
 def _prompt(project: Project, args: Args) -> Any:
     plain = _typed(args, "prompt", dict)
     prompt = None if plain is None else parse_prompt(plain)
-    found = project.set_prompt(_number(args, "frame"), _number(args, "object"), prompt)
+    painted = bool(_typed(args, "painted", bool))
+    frame, number = _number(args, "frame"), _number(args, "object")
+    return _outline(project.set_prompt(frame, number, prompt, painted))
+
+
+def _outline(found: Outline | None) -> dict[str, Any]:
     if found is None:
         return {"candidates": 0, "chosen": 0, "scores": [], "area": 0}
     return {
-        "candidates": len(found.candidates),
+        "candidates": found.candidates,
         "chosen": found.chosen,
-        "scores": [float(score) for score in found.scores],
+        "scores": list(found.scores),
         "area": int(found.mask.sum()),
     }
 
 
 def _choose(project: Project, args: Args) -> Any:
     numbers = (_number(args, name) for name in ("frame", "object", "candidate"))
-    project.choose(*numbers)
+    return _outline(project.choose(*numbers))
 
 
 def _gone(project: Project, args: Args) -> Any:
@@ -83,7 +89,7 @@ def _approve(project: Project, args: Args) -> Any:
 
 
 def _dismiss(project: Project, args: Args) -> Any:
-    project.dismiss(args.get("row"))
+    project.dismiss(str(args.get("row")))
 
 
 def _span(project: Project, args: Args) -> Any:
@@ -91,7 +97,13 @@ def _span(project: Project, args: Args) -> Any:
 
 
 def _settings(project: Project, args: Args) -> Any:
-    project.set_settings(_typed(args, "values", dict) or {})
+    """A name with a dot is an engine's own; null takes the default again."""
+    values: dict[str, Any] = {}
+    fields: dict[str, dict[str, Any]] = {}
+    for name, value in (_typed(args, "values", dict) or {}).items():
+        engine, dot, own = name.partition(".")
+        (fields.setdefault(engine, {}) if dot else values)[own if dot else name] = value
+    project.set_settings(values, fields)
 
 
 _EDITS: dict[str, Callable[[Project, Args], Any]] = {

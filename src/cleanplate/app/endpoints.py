@@ -30,6 +30,10 @@ from cleanplate.app.uploads import safe_suffix, shown_name
 from cleanplate.app.work import check_room
 from cleanplate.errors import InputError
 
+ENDPOINTS = (
+    *("remove", "track", "inpaint", "segment"),
+    *("job_status", "job_result", "job_stop", "engines"),
+)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -51,12 +55,9 @@ class Status(TypedDict):
 def add_endpoints(desk: Desk, uploads: Path) -> None:
     """Add the endpoints to the Blocks that is being built."""
     calls = _Calls(desk, uploads)
-    every: tuple[Callable[..., Any], ...] = (
-        *(calls.remove, calls.track, calls.inpaint, calls.segment),
-        *(calls.job_status, calls.job_result, calls.job_stop, calls.engines),
-    )
-    for call in every:
-        endpoint(_in_words(call), api_name=call.__name__, concurrency_limit=4)
+    for name in ENDPOINTS:
+        call = getattr(calls, name)
+        endpoint(_in_words(call), api_name=name, concurrency_limit=4)
 
 
 def _in_words(call: Callable[P, R]) -> Callable[P, R]:

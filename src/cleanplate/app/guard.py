@@ -22,6 +22,8 @@ from cleanplate.app.options import Options
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Gradio would fetch these addresses for whoever asks; this page needs none of them.
+_FETCHES = ("/gradio_api/file=http", "/gradio_api/proxy=", "/file=http", "/proxy=")
 _PAUSE = 1.0  # seconds that a wrong password costs
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -61,6 +63,8 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._is_own(headers.get("host", "")):
             return _error(403, "This server does not answer under that name; use 127.0.0.1.")
+        if scope["path"].lower().startswith(_FETCHES):
+            return _error(403, "cleanplate fetches nothing for others.")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
         if changes and not _is_same_origin(headers):
             return _error(403, "Another page may not ask this of cleanplate; use its own page.")

@@ -114,7 +114,7 @@ def _track(session: Session, folder: Path) -> Path:
 
 def _archive(session: Session, folder: Path) -> Path:
     pictures, path = folder / "masks", folder / "masks.zip"
-    session.project.export_masks(pictures)
+    session.project.export_masks(f"{pictures}/")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # PNGs are compressed
         for one in sorted(pictures.iterdir()):
             archive.write(one, one.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from starlette.responses import FileResponse
 
 from cleanplate.app.comparison import difference, flicker
@@ -16,6 +17,8 @@ from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
 from cleanplate.app.sessions import Session
 from cleanplate.app.work import PROXY
+from cleanplate.projects.state import Anchor, Kind
+from cleanplate.types import Point, Prompt
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _NEVER = {"Cache-Control": "no-store"}
@@ -47,11 +50,26 @@ def picture_routes(desk: Desk) -> APIRouter:
     @routes.get("/mask/{frame}.png")
     def mask(project: str, frame: int, v: str = "") -> Response:
         opened = desk.sessions.get(project).project
-        opened.refresh()
-        _check_frame(frame, opened.survey.count)
         colours = {one.id: one.colour for one in opened.state.objects}
         found = mask_png(opened.mask(frame), colours)
         return Response(found, media_type="image/png", headers=_FOREVER if v else _NEVER)
+
+    @routes.get("/preview")
+    def preview(
+        project: str,
+        frame: int,
+        x: float,
+        y: float,
+        number: Annotated[int, Query(alias="object")],
+        positive: bool = True,
+    ) -> Response:
+        opened = desk.sessions.get(project).project
+        known = opened.state.anchor(number, frame) or Anchor(Kind.PROMPT)
+        points = (*known.points, Point(x, y, positive))
+        found = opened.preview(frame, number, Prompt(points, known.box, known.brushes))
+        colours = {number: opened.state.object(number).colour}
+        picture = mask_png(found.mask.astype(np.uint8) * number, colours)
+        return Response(picture, media_type="image/png", headers=_NEVER)
 
     @routes.get("/result/{name}/{frame}.jpg")
     def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:
@@ -119,8 +137,3 @@ def _video(path: Path) -> Response:
 
 def _width(wanted: int | None) -> int | None:
     return None if wanted is None else max(16, wanted)
-
-
-def _check_frame(frame: int, count: int) -> None:
-    if not 0 <= frame < count:
-        raise Refusal(404, f"Frame {frame} is not in the clip; its frames are 0 to {count - 1}.")

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Body, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -69,6 +69,13 @@ def project_routes(desk: Desk) -> APIRouter:
         args = {name: value for name, value in fields.items() if name not in ("op", "number")}
         answer = edit(opened, str(fields.get("op")), args)
         return {"version": opened.version, "number": fields.get("number"), "answer": answer}
+
+    @routes.post("/project/{project}/prepare")
+    def prepare(project: str, fields: Fields, background: BackgroundTasks) -> dict[str, Any]:
+        opened, frame = desk.sessions.get(project).project, fields.get("frame")
+        if isinstance(frame, int) and 0 <= frame < opened.survey.count:
+            background.add_task(opened.prepare, frame)
+        return {}
 
     @routes.post("/project/{project}/job")
     def work(project: str, fields: Fields) -> dict[str, Any]:

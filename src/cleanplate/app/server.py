@@ -84,7 +84,6 @@ def _with_page(app: FastAPI) -> FastAPI:
     with blocks:
         add_endpoints(desk, uploads)
     blocks.queue(default_concurrency_limit=4)
-    blocks.strict_cors = True
     return gradio.mount_gradio_app(
         app,
         blocks,
@@ -150,7 +149,7 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
                 f"Another cleanplate app works in {options.folder}; use that one, or give another "
                 "--folder."
             )
-        listening = stack.enter_context(contextlib.closing(_listen(options)))
+        listening = stack.enter_context(contextlib.closing(listen(options.host, options.port)))
         app = create_app(options)
         config = uvicorn.Config(
             app,
@@ -171,12 +170,24 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections at ``host``; port 0 is any free one.
+
+    Raises:
+        InputError: the port is taken, or the address is not this computer's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Asyncio sends small answers at once, without waiting for an acknowledgement, only where the
+    # protocol is named.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((options.host, options.port), family=family)
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
     except OSError as error:
+        listening.close()
         raise InputError(
-            f"Port {options.port} of {options.host} cannot be taken ({error.strerror}); give "
-            "another --port."
+            f"Port {port} of {host} cannot be taken ({error.strerror}); give another --port."
         ) from error
+    return listening

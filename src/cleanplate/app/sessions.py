@@ -18,7 +18,7 @@ from cleanplate.ops.publish import write_text
 from cleanplate.types import VideoInfo
 
 if TYPE_CHECKING:
-    from cleanplate.projects import Project
+    from cleanplate.projects.project import Project
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _ABOUT = "app.json"
@@ -57,7 +57,7 @@ class Session:
     @property
     def project(self) -> Project:
         """The project, opened when it is first asked for."""
-        from cleanplate.projects import Project
+        from cleanplate.projects.project import Project
 
         with self._lock:
             if self._project is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from dataclasses import asdict
 from typing import Any
 
 from cleanplate.app import disk
@@ -13,16 +15,14 @@ from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.work import PROXY, Work
-from cleanplate.jobs.settings import RegionSettings
+from cleanplate.projects.project import Project
 
 
 def stamp(session: Session, work: Work) -> str:
     """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
     parts: list[Any] = [session.is_open]
     if session.is_open:
-        project = session.project
-        project.refresh()
-        parts += [project.version, project.masks_stamp]
+        parts += [session.project.version, masks_stamp(session.project)]
     for job in (work.current(session), work.proxy(session)):
         parts.append(None if job is None else job.as_json())
     parts.append(session.results.stat().st_mtime_ns if session.results.exists() else 0)
@@ -47,13 +47,21 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
     megapixels = None
     if session.is_open:
         project = session.project
-        state |= project.as_json()
-        state["masks"] = project.masks_stamp
+        state = project.as_json() | state
+        state["doubtful"] = [row | {"object": row["object_id"]} for row in state["doubtful"]]
+        state["settings"] = _settings(project)
+        state["masks"] = masks_stamp(project)
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)
     state["engines"] = engine_rows(speeds, megapixels)
     return state
+
+
+def masks_stamp(project: Project) -> str:
+    """Equal stamps, equal masks in all frames."""
+    seen = repr((project.version, project._runs.signature()))
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 
 def _clip(session: Session) -> dict[str, Any]:
@@ -108,10 +116,20 @@ def _disk(session: Session) -> dict[str, Any]:
     return {"free": shutil.disk_usage(session.folder).free, "needed": needed}
 
 
+def _settings(project: Project) -> dict[str, Any]:
+    """Every setting and its value; of engines' own those that were set."""
+    chosen = project.settings
+    groups = (chosen.engines, chosen.masks, chosen.regions, chosen.encoder)
+    values = {name: value for group in groups for name, value in asdict(group).items()}
+    fields = project.state.engine_fields
+    own = {f"{engine}.{name}": value for engine, f in fields.items() for name, value in f.items()}
+    return values | {"engine_fields": own}
+
+
 def _megapixels(session: Session, state: dict[str, Any]) -> float | None:
     """Of the regions around what is masked, in the first frame that the user marked."""
     marked = [int(frame) for frame in state["prompts"]] or [state["span"][0]]
     mask = session.project.mask(min(marked))
     if not mask.any():
         return None
-    return region_megapixels(mask, RegionSettings())
+    return region_megapixels(mask, session.project.settings.regions)

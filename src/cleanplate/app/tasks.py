@@ -18,7 +18,7 @@ from cleanplate.app.work import PROXY
 from cleanplate.app.worker import Reporter
 from cleanplate.jobs import job as removal
 from cleanplate.jobs.report import Report
-from cleanplate.projects import Project
+from cleanplate.projects.project import Project
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -49,8 +49,8 @@ def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
     results, began = Results(folder / "out"), time.monotonic()
     result = Result(**job.args["about"])
     project = Project.open(folder)
-    part = (result.first, result.last + 1) if result.kind == "try" else None
-    order = project.removal(results.clip(result), part)
+    part = (result.first, result.last + 1) if result.kind == "try" else (None, None)
+    order = project.removal(results.clip(result), *part)
     result.exact = _is_exact(order)
     results.write(result)
     reporter.fills_from(result.first)

@@ -1,0 +1,163 @@
+"""What a person sends: streamed, limited, looked into, its name never believed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cleanplate.app.uploads import safe_suffix, shown_name
+
+from .conftest import Server, serving
+
+
+def projects(server: Server) -> list[Path]:
+    return list(server.options.projects.iterdir())
+
+
+def test_a_clip_that_is_sent_becomes_a_project(server: Server, scene_clip: Path) -> None:
+    content = scene_clip.read_bytes()
+    answer = server.client.post("/project", params={"name": "harbour.mp4"}, content=content)
+    assert answer.status_code == 200, answer.text
+    project = answer.json()["id"]
+    assert len(project) == 22
+    kept = server.folder(project) / "clip.mp4"
+    assert kept.read_bytes() == content
+    assert server.get(f"/project/{project}")["clip"]["name"] == "harbour.mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", b"not a video at all, only words\n" * 40),
+        ("empty.mp4", b""),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
+        ("concat.txt", b"ffconcat version 1.0\nfile /etc/passwd\n"),
+        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
+    ],
+)
+def test_what_is_no_video_is_refused_by_its_content_and_deleted(
+    server: Server, name: str, content: bytes
+) -> None:
+    before = projects(server)
+    answer = server.client.post("/project", params={"name": name}, content=content)
+    assert answer.status_code == 422, answer.text
+    said = answer.json()["error"]
+    assert said.startswith(f"{name} is not a video. Expected a file with a picture stream")
+    assert str(server.options.folder) not in said
+    assert projects(server) == before
+
+
+def test_a_cut_off_clip_is_refused_and_a_good_one_taken_after_it(
+    server: Server, scene_clip: Path
+) -> None:
+    content = scene_clip.read_bytes()
+    answer = server.client.post("/project", params={"name": "cut.mp4"}, content=content[:3000])
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("cut.mp4 is not a video")
+    answer = server.client.post("/project", params={"name": "good.mp4"}, content=content)
+    assert answer.status_code == 200
+
+
+def test_a_text_with_a_videos_name_is_refused(server: Server) -> None:
+    answer = server.client.post("/project", params={"name": "film.mp4"}, content=b"words " * 99)
+    assert answer.status_code == 422
+
+
+def test_over_the_limit_both_sizes_are_named_and_nothing_is_kept(tmp_path: Path) -> None:
+    with serving(tmp_path, max_upload=1_000_000) as server:
+        answer = server.client.post(
+            "/project", params={"name": "clip.mov"}, content=bytes(2_500_000)
+        )
+        assert answer.status_code == 413
+        said = answer.json()["error"]
+        assert said.startswith("clip.mov is 2.5 MB; uploads here end at 1.0 MB.")
+
+        def unsaid() -> Iterator[bytes]:
+            for _ in range(30):
+                yield bytes(100_000)
+
+        answer = server.client.post("/project", params={"name": "clip.mov"}, content=unsaid())
+        assert answer.status_code == 413
+        assert projects(server) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "suffix"),
+    [
+        ("../../etc/passwd", "passwd", ""),
+        ("C:\\films\\a.MP4", "a.MP4", ".mp4"),
+        ("a.mp4\n<script>", "a.mp4<script>", ""),
+        ("..", "..", ""),
+        ("x" * 300 + ".mkv", "x" * 96 + ".mkv", ".mkv"),
+        ("", "clip", ""),
+        ("clip.m/../p4", "p4", ""),
+    ],
+)
+def test_a_files_name_is_only_shown(name: str, shown: str, suffix: str) -> None:
+    assert shown_name(name) == shown
+    assert safe_suffix(shown_name(name)) == suffix
+
+
+def test_a_name_that_climbs_writes_nothing_outside_its_project(
+    server: Server, scene_clip: Path
+) -> None:
+    outside = set(server.options.folder.parent.rglob("*"))
+    answer = server.client.post(
+        "/project", params={"name": "../../../clip.mp4"}, content=scene_clip.read_bytes()
+    )
+    folder = server.folder(answer.json()["id"])
+    server.wait(folder.name, lambda state: not state["opening"])
+    new = set(server.options.folder.parent.rglob("*")) - outside
+    allowed = (folder, server.options.projects)
+    assert all(path.is_relative_to(folder) for path in new if path not in allowed)
+
+
+def test_a_broken_upload_leaves_nothing(server: Server) -> None:
+    before = projects(server)
+
+    def broken() -> Iterator[bytes]:
+        yield bytes(3_000_000)
+        raise ConnectionError("the cable")
+
+    with pytest.raises((httpx.HTTPError, ConnectionError)):
+        server.client.post("/project", params={"name": "a.mp4"}, content=broken())
+    end = time.monotonic() + 10
+    while projects(server) != before:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+_MEASURE = """
+import resource, sys, threading, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.app.conftest import serving
+with serving(Path(sys.argv[1])) as server:
+    def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    def body(count):
+        for _ in range(count): yield bytes(1 << 20)
+    server.client.post("/project", params={"name": "a.mp4"}, content=body(20))
+    before = peak()
+    answer = server.client.post("/project", params={"name": "a.mp4"}, content=body(400), timeout=120)
+    assert answer.status_code == 422, answer.text
+    print(peak() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_size_of_an_upload(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(tmp_path), str(root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert float(ran.stdout) < 50  # MiB, for 400 MiB sent
