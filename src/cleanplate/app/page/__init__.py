@@ -58,7 +58,10 @@ def look() -> dict[str, Any]:
 def _part(name: str, begin: str = _BEGIN, data: Any = None) -> gr.HTML:
     template = (FOLDER / name).read_text(encoding="utf-8")
     if data is not None:
-        template = template.replace("CHOICES", html.escape(json.dumps(data), quote=True))
+        # Gradio reads a template as a JavaScript template string: what is special there is escaped.
+        text = html.escape(json.dumps(data, ensure_ascii=False), quote=True)
+        text = text.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
+        template = template.replace("CHOICES", text)
     return gr.HTML(
         html_template=template, js_on_load=begin, apply_default_css=False, padding=False
     )

@@ -42,10 +42,10 @@ export const chosenFill = () => chosenOf("inpaint");
 
 function facts(choice, engine) {
   const parts = [];
-  if (!choice.learned) parts.push("nothing to download");
+  if (!choice.learned) parts.push("no download");
   else if (engine?.here) parts.push("weights are here");
   else parts.push(engine?.size ? `needs weights (${bytes(engine.size)})` : "needs weights");
-  const time = estimate(choice);
+  const time = choice.task === "segment" ? "" : estimate(choice);
   if (time) parts.push(`about ${time}`);
   if (choice.learned) parts.push(engine?.commercial === false ? "not for commercial use" : "commercial use allowed");
   return parts.join(" · ");

@@ -12,7 +12,7 @@ export function make(tag, attributes = {}, ...children) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -24,7 +24,7 @@ export function show(container, signature, children) {
   if (container.contains(active) && active.matches("input[type=text]") && active.dataset.typing) return;
   container.shown = text;
   const key = container.contains(active) ? active.dataset.key : null;
-  container.replaceChildren(...children().flat().filter(Boolean));
+  container.replaceChildren(...children().flat(Infinity).filter(Boolean));
   if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 

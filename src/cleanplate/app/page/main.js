@@ -75,7 +75,10 @@ async function open(project) {
 function jobChanged(now) {
   if (!now) return;
   if (now.sentence) change({ hint: now.sentence });
-  if (now.state === "done" && now.result && ["try", "remove"].includes(now.kind)) showResult(now.result);
+  if (now.state === "done" && now.result && ["try", "remove"].includes(now.kind)) {
+    showResult(now.result);
+    requestAnimationFrame(() => id("cp-results").scrollIntoView({ block: "nearest" }));
+  }
 }
 
 function leave() {
@@ -307,6 +310,8 @@ const NEXT = {
   stopped: "",
 };
 
+let hinted = { text: "", stage: "" };
+
 function drawStatus() {
   const note = desk.note?.place === "stage" || desk.note?.place === "timeline" ? desk.note : null;
   const place = id("cp-stage-note");
@@ -314,6 +319,9 @@ function drawStatus() {
   place.hidden = !note;
   place.classList.toggle("cp-error", Boolean(note?.error));
   const here = stage();
+  // A hint belongs to the state of things in which it was given.
+  if (desk.hint !== hinted.text) hinted = { text: desk.hint, stage: here };
+  else if (hinted.stage !== here) desk.hint = hinted.text = "";
   document.body.dataset.stage = here;
   const error = desk.note?.error ? desk.note.text : "";
   say(id("cp-status"), error || desk.hint || NEXT[here] || "");
