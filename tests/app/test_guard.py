@@ -61,12 +61,12 @@ def test_every_answer_keeps_the_private_link_private(server: Server) -> None:
 
 def test_nobody_serves_others_without_a_password(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="CLEANPLATE_PASSWORD"):
-        Options(folder=tmp_path, host="0.0.0.0")  # noqa: S104
-    assert Options(folder=tmp_path, host="0.0.0.0", password="secret").password  # noqa: S104, S106
+        Options(folder=tmp_path, host="0.0.0.0")
+    assert Options(folder=tmp_path, host="0.0.0.0", password="secret").password
 
 
 def test_the_password_guards_every_route(tmp_path: Path) -> None:
-    with serving(tmp_path, password="open sesame") as server:  # noqa: S106
+    with serving(tmp_path, password="open sesame") as server:
         for path in ("/about", "/project/x", "/page/style.css"):
             answer = server.client.get(path)
             assert answer.status_code == 401
@@ -76,7 +76,7 @@ def test_the_password_guards_every_route(tmp_path: Path) -> None:
 
 
 def test_others_get_no_path_of_this_computer(tmp_path: Path, scene_clip: Path) -> None:
-    with serving(tmp_path, host="0.0.0.0", password="x") as server:  # noqa: S104, S106
+    with serving(tmp_path, host="0.0.0.0", password="x") as server:
         answer = httpx.post(
             f"{server.address}/project", json={"path": str(scene_clip)}, auth=("", "x")
         )

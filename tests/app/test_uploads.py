@@ -144,7 +144,8 @@ with serving(Path(sys.argv[1])) as server:
         for _ in range(count): yield bytes(1 << 20)
     server.client.post("/project", params={"name": "a.mp4"}, content=body(20))
     before = peak()
-    answer = server.client.post("/project", params={"name": "a.mp4"}, content=body(400), timeout=120)
+    sent = {"params": {"name": "a.mp4"}, "content": body(400), "timeout": 120}
+    answer = server.client.post("/project", **sent)
     assert answer.status_code == 422, answer.text
     print(peak() - before)
 """

@@ -7,6 +7,7 @@ gives the file. Clips and masks are files that the client has sent, never paths 
 from __future__ import annotations
 
 import functools
+import inspect
 import secrets
 import shutil
 from collections.abc import Callable
@@ -70,6 +71,8 @@ def _in_words(call: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             raise gradio.Error(told(error)[1], print_exception=False) from error
 
+    # Gradio reads the types from here, and takes no text for one.
+    told_call.__signature__ = inspect.signature(call, eval_str=True)  # type: ignore[attr-defined]
     return told_call
 
 
@@ -137,7 +140,7 @@ class _Calls:
         done = results.all()
         if not done:
             raise InputError("The job is not done; ask job_status.")
-        path = self._folder() / results.clip(done[-1]).name
+        path = self._folder() / done[-1].file
         try:
             path.hardlink_to(results.clip(done[-1]))
         except OSError:  # another file system, or one without links
