@@ -23,6 +23,7 @@ from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.projects import edits, following, transfer
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint, locked
 from cleanplate.projects.following import Direction
+from cleanplate.projects.letters import Letters
 from cleanplate.projects.outlines import Asked, Outline, Outliner
 from cleanplate.projects.runs import Runs
 from cleanplate.projects.state import State, plain_anchor
@@ -56,7 +57,8 @@ class Project:
         self.survey: Survey = load_survey(path / _SURVEY)
         self._runs = Runs(self.folder.runs)
         self._outliner = Outliner(self.clip)
-        self._known_view: tuple[Any, View] | None = None
+        self._letters = Letters(self.folder)
+        self._known_view: tuple[State, Any, View] | None = None
 
     @classmethod
     def create(
@@ -180,6 +182,9 @@ class Project:
             InputError: no such frame or object, a prompt outside the picture, or nothing was found.
         """
         self._check_frame(frame)
+        hints = () if prompt is None or painted else prompt.brushes
+        if prompt is not None and (prompt.points or prompt.box or hints):
+            self.prepare(frame)  # the slow part, while other edits go on
         return self._change(lambda state: self._prompted(state, frame, object_id, prompt, painted))
 
     def _prompted(
@@ -334,15 +339,16 @@ class Project:
 
     def _view_of(self, state: State) -> View:
         settings = job.settings_from(state.settings, state.engine_fields)
-        key = (state, self._runs.signature())
+        found = self._runs.signature(), self._letters.signature()
         known = self._known_view
-        if known is not None and known[0][0] is state and known[0][1] == key[1]:
-            return known[1]
+        if known is not None and known[0] is state and known[1] == found:
+            return known[2]
         view = View(
             *(state, self.folder, self._runs, self.survey, self.size),
             following.tracker_of(settings),
+            self._letters.masks(state, settings.masks.overlay),
         )
-        self._known_view = key, view
+        self._known_view = state, found, view
         return view
 
     def mask(self, frame: int) -> np.ndarray:
@@ -397,7 +403,7 @@ class Project:
             "lanes": {str(number): lane for number, lane in view.lanes().items()},
             "confidence": {str(number): one for number, one in view.confidences().items()},
             "stale": view.stale(),
-            "doubtful": [asdict(row) for row in view.doubtful],
+            "doubtful": [_plain_row(row) for row in view.doubtful],
             "settings": {**state.settings, "engine_fields": state.engine_fields},
             "can": {
                 "undo": undos > 0,
@@ -410,7 +416,10 @@ class Project:
     def can_follow(self) -> tuple[bool, str]:
         """Whether there is something to follow; if not, why."""
         view = self.view()
-        if not any(one.wants for one in view.shown.values()):
+        how = self.settings.masks.overlay
+        if not any(one.wants for one in view.shown.values()) and not self._letters.pending(
+            view.state, how
+        ):
             moving = [one for one in view.state.objects if not one.static]
             if moving and any(view.is_shown(one.id) for one in moving):
                 return False, "Everything is followed; change something first."
@@ -461,6 +470,7 @@ class Project:
                 raise InputError(
                     f"{self.path} is being followed by another program; stop that one first."
                 )
+            self._work_out_letters(state, settings, progress)
             view = self._view_of(state)
             wants = following.wanted(view.shown, direction, frame, objects, stop)
             if not wants:
@@ -470,6 +480,11 @@ class Project:
                 self.clip, self.folder, self._runs, self.survey.shots, settings
             )
             follower.follow(todo, progress)
+
+    def _work_out_letters(self, state: State, settings: job.Settings, progress: Progress) -> None:
+        how = settings.masks.overlay
+        if self._letters.pending(state, how):
+            self._letters.work_out(self.clip, state, how, self.survey.shots, progress)
 
     # --- in and out ---
 
@@ -492,7 +507,9 @@ class Project:
 
         Frames outside of the span have empty masks.
         """
-        transfer.write_masks(self, target, progress or Progress())
+        progress = progress or Progress()
+        self._work_out_letters(self.state, self.settings, progress)
+        transfer.write_masks(self, target, progress)
 
     def removal(
         self,
@@ -502,6 +519,7 @@ class Project:
         *,
         overwrite: bool = False,
         save_masks: Path | str | None = None,
+        progress: Progress | None = None,
     ) -> job.Order:
         """The job that removes what is shown now, for ``jobs.job.run``.
 
@@ -510,8 +528,15 @@ class Project:
             start, stop: write only this part, filled as in the whole; None: all of the span.
             overwrite: replace ``out`` if it exists.
             save_masks: where to keep the masks that were filled.
+            progress: told when still boxes are looked at for letters, which takes seconds.
         """
+        self._work_out_letters(self.state, self.settings, progress or Progress())
         return transfer.removal(self, out, start, stop, overwrite, save_masks)
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    plain = asdict(row)
+    return {"object": plain.pop("object_id"), **plain}
 
 
 def _by_frame(state: State) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from cleanplate.media.survey import Survey
 from cleanplate.projects.folder import Folder, Stamp
 from cleanplate.projects.runs import Runs
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor
-from cleanplate.projects.state import Kind, Object, State
+from cleanplate.projects.state import Anchor, Kind, Object, State
 from cleanplate.types import Box
 
 _NONE = WORDS.index(NOT_FOLLOWED)
@@ -50,25 +50,45 @@ class View:
         survey: Survey,
         size: tuple[int, int],
         tracker: str,
+        masks: Mapping[Anchor, str],
     ) -> None:
+        """
+        Args:
+            state: what was said.
+            folder: where masks are.
+            runs: what was found.
+            survey: of the clip.
+            size: (H, W).
+            tracker: what tells the tracker and its settings from others.
+            masks: for anchors of still objects that stand for another mask, its hash.
+        """
         self.state, self.size = state, size
         self._folder, self._runs, self._survey = folder, runs, survey
+        self._masks = masks
         self.shown: dict[int, Shown] = all_shown(state, runs, tracker, survey.count)
 
     # --- masks ---
 
     def stamp(self, object_id: int, frame: int) -> Stamp | None:
         """One object in one frame; None where it is not, or is not known to be."""
-        one, anchors = self.state.object(object_id), self.state.anchors.get(object_id, {})
-        anchor = static_anchor(anchors, frame) if one.static else anchors.get(frame)
-        if anchor is not None:
-            return self._folder.stamp(anchor.mask)
+        anchored = self._anchored(self.state.object(object_id), frame)
+        if anchored is not None:
+            return self._folder.stamp(anchored)
         run = self.shown[object_id].run(frame)
         part = None if run is None else self._runs.record(run, frame).part
         if part is None:
             return None
         box, ids = part
         return _tight(box, ids == object_id)
+
+    def _anchored(self, one: Object, frame: int) -> str | None:
+        """The hash of the mask that an anchor gives the object in ``frame``; None: none does."""
+        anchors = self.state.anchors.get(one.id, {})
+        if not one.static:
+            anchor = anchors.get(frame)
+            return None if anchor is None else anchor.mask
+        anchor = static_anchor(anchors, frame)
+        return None if anchor is None else self._masks.get(anchor, anchor.mask)
 
     def mask(self, frame: int) -> np.ndarray:
         """(H, W) uint8, value = object id; where objects overlap the higher id is on top."""
@@ -91,12 +111,10 @@ class View:
         """What the mask of ``frame`` comes from: equal keys, equal masks."""
         sources = []
         for one in self.state.objects:
-            anchors = self.state.anchors.get(one.id, {})
-            anchor = static_anchor(anchors, frame) if one.static else anchors.get(frame)
-            run = None if anchor is not None else self.shown[one.id].run(frame)
-            if anchor is not None:
-                sources.append(f"{one.id}={anchor.mask}")
-            elif run is not None:
+            anchored = self._anchored(one, frame)
+            if anchored is not None:
+                sources.append(f"{one.id}={anchored}")
+            elif (run := self.shown[one.id].run(frame)) is not None:
                 sources.append(f"{one.id}={run.name}:{frame}")
         return hashlib.sha256(" ".join(sources).encode()).hexdigest()[:16]
 
@@ -145,13 +163,13 @@ class View:
         return Row(*(name, one.object_id, one.first, one.last, one.frame, one.reason, one.badness))
 
     def _is_settled(self, row: Row) -> bool:
-        return row.id in self.state.dismissed or self._is_approved(row)
-
-    def _is_approved(self, row: Row) -> bool:
-        anchors = self.state.anchors.get(row.object_id, {})
-        return any(
-            anchor.kind is Kind.APPROVED and row.first - 1 <= frame <= row.last + 1
-            for frame, anchor in anchors.items()
+        """Whether the user has found it right, or a frame of it as the same run shows it."""
+        if row.id in self.state.dismissed:
+            return True
+        run = self.shown[row.object_id].run(row.frame)
+        return run is not None and any(
+            run.name in anchor.passing and row.first - 1 <= frame <= row.last + 1
+            for frame, anchor in self.state.anchors.get(row.object_id, {}).items()
         )
 
     def is_exact(self, one: Object) -> bool:
