@@ -119,7 +119,9 @@ async function prompt(alter) {
   change({ note: null });
   await attempt("stage", async () => {
     try {
-      const { answer } = await desk.link.edit("prompt", { frame, object: id, prompt: empty ? null : next });
+      const { painted, ...said } = next;
+      const edit = { frame, object: id, prompt: empty ? null : said, painted };
+      const { answer } = await desk.link.edit("prompt", edit);
       if (!empty && answer && answer.area === 0) {
         note("stage", "Nothing found at that point. Try the middle of the object, or draw a box.");
       } else if (!empty && !desk.tipped) {
@@ -147,9 +149,10 @@ export const addStroke = (points, positive) =>
   prompt((old) => ({
     ...old,
     brushes: [...old.brushes, { points, radius: desk.radius, positive }],
+    painted: desk.painted,
   }));
 
-export const clearPrompt = () => prompt(() => ({ points: [], box: null, brushes: [] }));
+export const clearPrompt = () => prompt(() => ({ points: [], box: null, brushes: [], painted: false }));
 
 export const chooseCandidate = (candidate) =>
   attempt("stage", () => desk.link.edit("choose", { frame: desk.frame, object: desk.object, candidate }));
@@ -295,6 +298,11 @@ export function setRadius(radius) {
   const wanted = Math.min(most, Math.max(1, Math.round(radius)));
   keep("radius", wanted);
   change({ radius: wanted });
+}
+
+export function setPainted(painted) {
+  keep("painted", painted ? "yes" : "no");
+  change({ painted });
 }
 
 export const setTool = (tool) => change({ tool, shown: null });

@@ -11,6 +11,8 @@ export const desk = {
   object: null,
   tool: "point", // point, minus, box, brush, eraser, hand
   radius: Number(kept("radius", 12)), // of the brush, in pixels of the clip
+  painted: kept("painted", "no") === "yes", // strokes are the mask itself
+  times: null, // of each frame, in seconds; null until they are here
   masks: true,
   look: kept("look", "fill"), // fill, outline, matte, cutout
   opacity: Number(kept("opacity", 0.5)),
@@ -68,7 +70,7 @@ export function reach() {
 }
 
 const key = (frame, id) => `${frame}/${id}`;
-const EMPTY = { points: [], box: null, brushes: [] };
+const EMPTY = { points: [], box: null, brushes: [], painted: false };
 
 /** What was said of an object in a frame, answered or not. */
 export function promptOf(frame, id) {
@@ -76,7 +78,8 @@ export function promptOf(frame, id) {
   if (draft) return draft.prompt;
   const told = desk.state?.prompts?.[frame]?.[id];
   if (!told) return EMPTY;
-  return { points: told.points ?? [], box: told.box ?? null, brushes: told.brushes ?? [] };
+  const { points = [], box = null, brushes = [], painted = false } = told;
+  return { points, box, brushes, painted };
 }
 
 /** The server's entry for an object in a frame: candidates, chosen, kind. */
@@ -111,7 +114,5 @@ export function stage() {
   if (busy()) return job().kind === "follow" ? "following" : job().kind === "try" ? "trying" : "removing";
   if (result()) return "result";
   if (job()?.state === "stopped" || job()?.state === "failed") return "stopped";
-  return Object.values(state.lanes ?? {}).some((runs) => runs.some((run) => run[2] === "tracked"))
-    ? "review"
-    : "pick";
+  return state.can?.remove?.[0] ? "review" : "pick";
 }

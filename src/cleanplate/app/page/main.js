@@ -1,6 +1,6 @@
 // The page's beginning: waits for Gradio to put its parts up, opens what the link names, and wires all.
 
-import { chooseCandidate, goTo, newObject, play, redo, set, setLook, setOpacity, setRadius, setTool, showResult, step, stop, undo } from "./actions.js";
+import { chooseCandidate, goTo, newObject, play, redo, set, setLook, setOpacity, setPainted, setRadius, setTool, showResult, step, stop, undo } from "./actions.js";
 import { startChoices } from "./choice.js";
 import { busy, change, clip, count, desk, job, keep, listen, object, objects, reach, result, stage, told } from "./desk.js";
 import { dress, make, say, show } from "./dom.js";
@@ -50,6 +50,7 @@ async function open(project) {
       const before = jobSeen;
       jobSeen = told_job;
       change({ state });
+      fetchTimes(link);
       if (before && told_job !== before) jobChanged(state.job);
     },
     onlost: (tries) => change({ lost: tries }),
@@ -71,6 +72,15 @@ async function open(project) {
   change({ frame: Math.min(place.frame ?? 0, last), object: place.object ?? desk.object, shown, note: null });
 }
 
+/** Times of all frames, once they are known: rates vary in some clips. */
+async function fetchTimes(link) {
+  const { times } = link.state.clip;
+  if (!times || times === "rate" || link.times) return;
+  link.times = true;
+  const all = await get(times);
+  if (desk.link === link) change({ times: all });
+}
+
 /** A job came to an end, or is being stopped: say so, and show what it made. */
 function jobChanged(now) {
   if (!now) return;
@@ -85,7 +95,7 @@ function leave() {
   desk.link?.close();
   forget();
   desk.drafts.clear();
-  change({ link: null, state: null, frame: 0, object: null, shown: null, speed: 0, lost: 0, crosshair: null, hint: "", note: null });
+  change({ link: null, state: null, frame: 0, object: null, shown: null, speed: 0, lost: 0, crosshair: null, hint: "", note: null, times: null });
 }
 
 function showAddress(project) {
@@ -145,6 +155,7 @@ function wireTools() {
   id("cp-look").addEventListener("change", (event) => setLook(event.target.value));
   id("cp-opacity").addEventListener("input", (event) => setOpacity(Number(event.target.value)));
   id("cp-radius").addEventListener("input", (event) => setRadius(Number(event.target.value)));
+  id("cp-painted").addEventListener("change", (event) => setPainted(event.target.checked));
   for (const button of document.querySelectorAll("[data-way]")) {
     button.addEventListener("click", () => change({ compare: button.dataset.way }));
   }
@@ -187,6 +198,7 @@ function drawTools() {
   id("cp-opacity").disabled = desk.look !== "fill";
   const brushing = !shown && ["brush", "eraser"].includes(desk.tool);
   id("cp-radius-box").hidden = !brushing;
+  id("cp-painted").checked = desk.painted;
   id("cp-radius").max = Math.round((clip()?.height ?? 720) / 3);
   id("cp-radius").value = desk.radius;
   id("cp-radius").setAttribute("aria-valuetext", `${desk.radius} pixels`);

@@ -3,7 +3,7 @@
 import { approve, choose, clearPrompt, gone, newObject, removeObject, rename, setHidden, setStill } from "./actions.js";
 import { change, desk, laneAt, listen, object, objects, told } from "./desk.js";
 import { icon, make, show } from "./dom.js";
-import { LANE_WORDS } from "./words.js";
+import { FOUND, LANE_WORDS } from "./words.js";
 
 function nameField(one) {
   const field = make("input", {
@@ -101,7 +101,7 @@ function details(one) {
         one.static
           ? null
           : make("button", { type: "button", class: "cp-link", "data-key": "gone", title: "It is not in the picture from this frame on (G)", onclick: gone }, "Gone from here"),
-        !one.static && ["tracked", "uncertain", "lost"].includes(state)
+        !one.static && FOUND.includes(state)
           ? make("button", { type: "button", class: "cp-link", "data-key": "right", title: "Keep this frame as it is, whatever is followed later (A)", onclick: () => approve(desk.frame, one.id) }, "Looks right")
           : null,
       ),

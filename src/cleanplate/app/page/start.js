@@ -139,7 +139,7 @@ export function factsOf(clip) {
   if (clip.rate) parts.push(`${Math.round(clip.rate * 1000) / 1000} frames/s`);
   if (clip.frames) parts.push(`${clip.frames} frames`, clock(clip.seconds ?? clip.frames / clip.rate));
   parts.push(clip.codec);
-  parts.push(clip.audio === true ? "with sound" : clip.audio ? String(clip.audio) : "no sound");
+  parts.push(["no sound", "with sound"][clip.audio] ?? `${clip.audio} sound tracks`);
   return parts.filter(Boolean).join(" · ");
 }
 

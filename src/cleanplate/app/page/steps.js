@@ -11,7 +11,7 @@ const DOING = { open: "Opening", follow: "Following", try: "Trying", remove: "Re
 /** The job's numbers as one line. */
 export function jobLine(one) {
   const parts = [];
-  if (one.state === "queued") return one.place > 1 ? `Waiting: ${one.place - 1} before this` : "Waiting for the job before";
+  if (one.state === "queued") return `Waiting: ${counted(one.place ?? 1, "job")} before this`;
   if (one.total) parts.push(`${one.done ?? 0} of ${one.total}`);
   if (one.rate) parts.push(`${rate(Number(one.rate.toPrecision(2)))} frames/s`);
   if (one.left !== null && one.left !== undefined && one.state === "running") parts.push(`${lasting(one.left)} left`);

@@ -13,7 +13,7 @@ let head;
 const left = (frame) => `${(100 * frame) / count()}%`;
 const centre = (frame) => `${(100 * (frame + 0.5)) / count()}%`;
 const spanStyle = (first, last) => `left:${left(first)};width:${(100 * (last - first + 1)) / count()}%`;
-export const seconds = (frame) => clip().times?.[frame] ?? frame / clip().rate;
+export const seconds = (frame) => desk.times?.[frame] ?? frame / clip().rate;
 
 function frameAt(event) {
   const box = tracks.getBoundingClientRect();
@@ -73,7 +73,7 @@ function heat(one) {
   const canvas = make("canvas", { class: "cp-heat", width: Math.max(1, values.length), height: 12, "aria-hidden": "true" });
   const context = canvas.getContext("2d");
   values.forEach((value, x) => {
-    if (value === null || value === undefined) return;
+    if (value === null || value < 0) return; // nothing was followed there
     context.fillStyle = value < 0.5 ? "#f0a035" : one.colour;
     const height = Math.max(1, Math.round(value * 12));
     context.fillRect(x, 12 - height, 1, height);
@@ -87,7 +87,7 @@ function marksOf(one) {
     .map(([frame, entries]) => [Number(frame), entries[one.id].kind])
     .slice(0, MOST_MARKS);
   return marked.map(([frame, kind], place) => {
-    const word = { approved: "looks right", gone: "gone from here", imported: "imported mask" }[kind] ?? "marked";
+    const word = { approved: "looks right", gone: "gone from here" }[kind] ?? "marked";
     return make("button", {
       type: "button",
       class: `cp-mark cp-mark-${kind}`,
@@ -107,7 +107,7 @@ function lane(one) {
     .filter(([, , state]) => state !== "none")
     .map(([first, last, state, confidence]) =>
       make("span", {
-        class: `cp-run cp-run-${state}`,
+        class: `cp-run cp-run-${state.replace(" ", "-")}`,
         style: `${spanStyle(first, last)};--colour:${one.colour}`,
         title: `${one.name}: ${LANE_WORDS[state] ?? state}, frames ${frames(first, last)}${confidence ? `, sure to ${Math.round(100 * confidence)} %` : ""}`,
       }),
@@ -180,7 +180,7 @@ function draw() {
 
 /** The numbers of the transport: frame, time, and in and out. */
 function readOut(element) {
-  if (!desk.state || !clip()?.frames) return;
+  if (!desk.state || desk.state.opening || !clip()?.frames) return;
   const { frame } = desk;
   const field = element.querySelector("#cp-frame");
   if (document.activeElement !== field) field.value = frame;

@@ -48,12 +48,20 @@ export function list(words) {
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
 }
 
+/** States of an object in a frame, in the words of the page. */
 export const LANE_WORDS = {
-  anchor: "marked by you",
-  tracked: "followed",
-  uncertain: "followed, unsure",
+  visible: "followed",
+  "partly hidden": "followed, partly hidden",
   hidden: "hidden",
   lost: "lost",
-  gone: "gone",
+  absent: "not in the picture",
   none: "not followed yet",
+  gone: "gone, by your word",
+  static: "does not move",
+  given: "mask from a file",
+  prompt: "marked by you",
+  approved: "right, by your word",
 };
+
+/** States that following found; a person may say that they look right. */
+export const FOUND = ["visible", "partly hidden", "hidden", "lost", "absent"];
