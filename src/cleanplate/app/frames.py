@@ -19,7 +19,10 @@ _BUDGET = 256 << 20  # bytes of decoded pictures that are kept, over all clips
 _OPEN = 8  # clips that are kept open
 _AHEAD = 48  # frames that are decoded on the way rather than sought
 _BEHIND = 12  # frames that are kept on the way to one that was sought
-_QUALITY = 90  # of a still
+_STILL = (
+    *(cv2.IMWRITE_JPEG_QUALITY, 92),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+)
 
 
 class Frames:
@@ -157,7 +160,7 @@ def narrowed(image: np.ndarray, width: int | None) -> np.ndarray:
 def jpeg(image: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB as a JPEG."""
     turned = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    return cv2.imencode(".jpg", turned, _STILL)[1].tobytes()
 
 
 def png(image: np.ndarray) -> bytes:

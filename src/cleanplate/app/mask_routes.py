@@ -19,7 +19,7 @@ from cleanplate.app.requests import is_json, json_of, length_of
 from cleanplate.app.sentences import Refusal
 from cleanplate.app.sessions import Session
 from cleanplate.app.uploads import receive, safe_suffix, shown_name
-from cleanplate.errors import InputError
+from cleanplate.errors import CleanplateError, InputError
 
 _MOST_FILES = 1_000_000
 _SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".npz", ".png", ".zip")
@@ -71,8 +71,8 @@ def _import(session: Session, path: Path, name: str, limit: int) -> None:
         _unpack(path, wanted, name, limit)
     try:
         session.project.import_masks(wanted)
-    except InputError as error:
-        raise InputError(str(error).replace(str(wanted), name)) from error
+    except CleanplateError as error:
+        raise type(error)(str(error).replace(str(wanted), name)) from error
 
 
 def _unpack(path: Path, folder: Path, name: str, limit: int) -> None:

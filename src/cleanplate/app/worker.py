@@ -115,6 +115,7 @@ class Reporter(Progress):
 
 def run(folder: Path, job: jobs.Job, reporter: Reporter) -> None:
     """Do ``job`` and say how it ended."""
+    from cleanplate.app.sessions import Session
     from cleanplate.app.tasks import TASKS
 
     try:
@@ -124,7 +125,8 @@ def run(folder: Path, job: jobs.Job, reporter: Reporter) -> None:
         where = "" if job.total is None else f" at {job.done} of {job.total}"
         reporter.end(jobs.STOPPED, f"Stopped{where}. What is done is kept.")
     except Exception as error:  # noqa: BLE001  the last door of the process
-        reporter.end(jobs.FAILED, told(error)[1])
+        about = Session(folder).about
+        reporter.end(jobs.FAILED, told(error)[1].replace(about.clip, about.name))
 
 
 def main(arguments: list[str]) -> None:
