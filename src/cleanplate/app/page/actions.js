@@ -1,6 +1,8 @@
 // What a person can do, whether by pointer, key or button.
 
 import { busy, change, clip, count, desk, draft, job, keep, object, objects, promptOf, reach, result, settle, told } from "./desk.js";
+import { middleOf } from "./overlay.js";
+import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
 
 /** Run something that the server may refuse; the sentence appears at `place`. */
@@ -62,14 +64,17 @@ export function shuttle(direction) {
 
 let making = null;
 
-export function newObject() {
-  making ??= attempt("pick", async () => {
+export const newObject = () =>
+  attempt("pick", async () => {
     const { answer } = await desk.link.edit("add_object", {});
-    const id = answer.object ?? answer;
     await desk.link.refresh();
-    change({ object: id, shown: null });
-    return id;
-  }).finally(() => {
+    change({ object: answer.object, shown: null });
+    return answer.object;
+  });
+
+/** The object that the first marks of a project are for: one, however quickly they come. */
+function firstObject() {
+  making ??= newObject().finally(() => {
     making = null;
   });
   return making;
@@ -111,8 +116,15 @@ async function prompt(alter) {
   if (desk.state?.opening) return;
   if (result()) change({ shown: null });
   const { frame } = desk;
-  const id = object() ? desk.object : await newObject();
-  if (id === null) return;
+  let id = object() ? desk.object : null;
+  if (id === null) {
+    // The mark shows at once, as that of an object without a number, until the server has made one.
+    draft(frame, 0, alter(promptOf(frame, 0)));
+    change();
+    id = await firstObject();
+    settle(frame, 0);
+    if (id === null) return change();
+  }
   const next = alter(promptOf(frame, id));
   const empty = !next.points.length && !next.box && !next.brushes.length;
   draft(frame, id, next);
@@ -266,12 +278,21 @@ export const stop = () =>
 
 // Results
 
+/** Put the wipe where the mask is in this frame, so that half of what was removed is seen. */
+async function wipeThroughMask() {
+  const { frame, link, state } = desk;
+  const bitmap = await picture(link.url(`/mask/${frame}.png?v=${encodeURIComponent(state.masks)}`), false);
+  const middle = middleOf(bitmap);
+  if (middle !== null && desk.frame === frame && result()) change({ wipe: middle });
+}
+
 export function showResult(name) {
   const one = result(name);
   if (!one) return change({ shown: null });
   const inside = desk.frame >= one.first && desk.frame <= one.last;
   const middle = one.middle ?? Math.round((one.first + one.last) / 2);
-  return change({ shown: name, frame: inside ? desk.frame : middle, speed: 0, crosshair: null, note: null });
+  change({ shown: name, frame: inside ? desk.frame : middle, speed: 0, crosshair: null, note: null });
+  return wipeThroughMask();
 }
 
 export const deleteResult = (name) =>

@@ -1,6 +1,7 @@
 // The page's beginning: waits for Gradio to put its parts up, opens what the link names, and wires all.
 
 import { chooseCandidate, goTo, newObject, play, redo, set, setLook, setOpacity, setPainted, setRadius, setTool, showResult, step, stop, undo } from "./actions.js";
+import { startAhead } from "./ahead.js";
 import { startChoices } from "./choice.js";
 import { busy, change, clip, count, desk, job, keep, listen, object, objects, reach, result, stage, told } from "./desk.js";
 import { dress, make, say, show } from "./dom.js";
@@ -302,6 +303,7 @@ function drawVeil() {
     id("cp-veil-stop").hidden = failed;
     id("cp-veil-again").hidden = !failed;
   }
+  id("cp-working").hidden = !desk.drafts.size;
   id("cp-lost").hidden = !lost;
   document.body.classList.toggle("cp-is-lost", Boolean(lost));
   if (lost) {
@@ -364,6 +366,7 @@ async function begin() {
   startMasks(id("cp-panel"));
   startStart(id("cp-start"), open);
   startKeys();
+  startAhead();
   wireTools();
   window.cleanplate = { desk, view, set, values: {}, count, newObject, objects };
   listen(() => {

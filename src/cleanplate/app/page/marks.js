@@ -123,6 +123,10 @@ export function drawMarks(context) {
       }
       for (const point of prompt.points) dot(context, point, one.colour, current);
     }
+    const early = promptOf(desk.frame, 0); // of an object that the server is making
+    for (const brush of early.brushes) stroke(context, brush, "#ffffff", 0.5);
+    if (early.box) box(context, early.box, "#ffffff", false);
+    for (const point of early.points) dot(context, point, "#ffffff", true);
   }
   const colour = objects().find((one) => one.id === desk.object)?.colour ?? "#ffffff";
   if (gesture.kind === "box" && gesture.box) box(context, gesture.box, colour, false);

@@ -30,6 +30,18 @@ function idsOf(bitmap) {
   return ids;
 }
 
+/** The middle of all that is masked, as a part of the width; null where nothing is. */
+export function middleOf(bitmap) {
+  const ids = idsOf(bitmap);
+  let [sum, number] = [0, 0];
+  for (let place = 0; place < ids.length; place += 1) {
+    if (!ids[place]) continue;
+    sum += place % bitmap.width;
+    number += 1;
+  }
+  return number ? sum / number / bitmap.width : null;
+}
+
 // Objects differ by a pattern too, for eyes that do not tell their colours apart.
 const PATTERNS = [
   () => true,

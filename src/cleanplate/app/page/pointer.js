@@ -1,6 +1,7 @@
 // The pointer on the stage: points, boxes, strokes, zoom and pan. Where it lies is read anew each time.
 
 import { addPoint, addStroke, removePoint, setBox } from "./actions.js";
+import { heedPointer } from "./ahead.js";
 import { change, desk, object, promptOf, result } from "./desk.js";
 import { HANDLES, boxPartAt, gesture, pointAt, pointer } from "./marks.js";
 import { draw } from "./stage.js";
@@ -27,6 +28,7 @@ function takesAway(event) {
 function down(event) {
   if (!desk.state || desk.state.opening) return;
   canvas.focus({ preventScroll: true });
+  heedPointer();
   const [x, y] = place(event);
   touches.set(event.pointerId, [x, y]);
   canvas.setPointerCapture(event.pointerId);
@@ -99,6 +101,7 @@ function pinch() {
 function move(event) {
   const [x, y] = place(event);
   Object.assign(pointer, { x, y, inside: true });
+  heedPointer();
   if (touches.has(event.pointerId)) touches.set(event.pointerId, [x, y]);
   if (gesture.kind === "pinch") return pinch();
   if (gesture.kind === "pan") {
@@ -174,6 +177,7 @@ export function startPointer(element) {
   canvas.addEventListener("pointercancel", abandon);
   canvas.addEventListener("pointerleave", () => {
     pointer.inside = false;
+    heedPointer();
     draw();
   });
   canvas.addEventListener("wheel", wheel, { passive: false });

@@ -1,6 +1,7 @@
 // The stage: draws the picture with its masks, or the clip against a result, and what is pointed with.
 
 import { change, clip, count, desk, laneAt, listen, object, objects, result } from "./desk.js";
+import { foreseen } from "./ahead.js";
 import { drawMarks } from "./marks.js";
 import { overlayOf } from "./overlay.js";
 import { hurry, picture, prefetch, ready } from "./pictures.js";
@@ -149,7 +150,9 @@ export function draw() {
   const videos = moving();
   if (videos) drawMoving(videos);
   else drawStill();
-  if (!result()) drawMarks(context);
+  if (result()) return;
+  if (foreseen.now?.frame === desk.frame) put(foreseen.now.canvas);
+  drawMarks(context);
 }
 
 function drawMoving({ clip: original, result: other }) {

@@ -6,6 +6,9 @@ import { busy, clip, desk, job, listen, object, objects, result } from "./desk.j
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
+const STAGES = {
+  survey: "reading", segment: "outlining", track: "following", masks: "masks", inpaint: "filling", write: "writing", proxy: "making it play",
+};
 const DOING = { open: "Opening", follow: "Following", try: "Trying", remove: "Removing" };
 
 /** The job's numbers as one line. */
@@ -19,7 +22,7 @@ export function jobLine(one) {
 }
 
 export const jobTitle = (one) =>
-  one.state === "stopping" ? "Stopping" : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${one.stage}` : ""}`;
+  one.state === "stopping" ? "Stopping" : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
 
 function jobBox(one) {
   if (!one || one.kind === "open") return [];
