@@ -185,8 +185,10 @@ def test_ten_quick_clicks_all_arrive(server: Server, scene_clip: Path) -> None:
 
 def test_news_come_when_there_are_some(server: Server, scene_clip: Path) -> None:
     project = server.opened(scene_clip)
-    state = server.wait(project, lambda state: state["proxy"]["ready"])
-    path = f"/project/{project}/changes?stamp={state['stamp']}"
+    server.wait(project, lambda state: state["proxy"]["ready"])
+    assert server.desk.queue.wait(server.folder(project), 20)  # its worker has gone as well
+    stamp = server.get(f"/project/{project}")["stamp"]
+    path = f"/project/{project}/changes?stamp={stamp}"
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(server.client.get, path)
         time.sleep(0.3)

@@ -94,7 +94,7 @@ class Reporter(Progress):
             job = self._job
             if not job.is_over:
                 job.state = jobs.STOPPING if self._stop.is_set() else jobs.RUNNING
-            job.rate, job.left = self._pace()
+                job.rate, job.left = self._pace()
             job.beat = time.time()
             jobs.save(self._folder, job)
             try:
