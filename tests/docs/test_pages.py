@@ -71,3 +71,13 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_python_example_of_the_page_on_projects_runs(
+    scene_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(scene_clip.read_bytes())
+    (example,) = code_blocks(ROOT / "docs" / "projects.md", "python")
+    exec(compile(example, "projects.md", "exec"), {})
+    assert (tmp_path / "clean.mp4").is_file()

@@ -17,8 +17,10 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint"),
-    *("info", "compare", "evaluate", "engines", "weights", "demo", "app"),
+    *("project", "app", "info", "compare", "evaluate", "engines", "weights", "demo"),
 )
+# Before ``app`` is bound: the module of a command has that name too.
+_MODULES = [importlib.import_module(f"cleanplate.cli.{name}") for name in _COMMANDS]
 
 _STOPPED = 130  # as shells say it
 # The root of typer's usage errors, which it does not export.
@@ -32,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _name in _COMMANDS:
-    importlib.import_module(f"cleanplate.cli.{_name}").register(app)
+for _module in _MODULES:
+    _module.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 from cleanplate.jobs.progress import Progress
 
 if TYPE_CHECKING:
-    from cleanplate.jobs.report import Report
+    from collections.abc import Mapping, Sequence
 
+    from cleanplate.jobs.doubts import Doubt
+    from cleanplate.jobs.report import Report
+    from cleanplate.projects.view import Row
+
+_MOST = 5  # stretches to look at that are named when a job is done
 _TITLES = {
     "survey": "Looking at the clip",
     "segment": "Outlining",
     "suggest": "Comparing",
+    "letters": "Looking for letters",
     "track": "Following",
     "masks": "Reading masks",
     "inpaint": "Painting the background",
@@ -99,7 +105,42 @@ def conclude(report: Report, bars: Bars, as_json: bool) -> None:
     bars.console.print(
         f"{report.output}: {report.frame_count} frames in {spent:.1f} s", soft_wrap=True
     )
-    doubtful = report.doubtful()
-    if doubtful:
-        listed = ", ".join(str(frame["frame"]) for frame in doubtful)
-        bars.console.print(f"Worth a look (least sure first): frames {listed}", soft_wrap=True)
+    if doubtful := report.doubtful():
+        most = [_frames(one) for one in doubtful[:_MOST]]
+        more = f" and {len(doubtful) - _MOST} more" if len(doubtful) > _MOST else ""
+        bars.console.print(
+            f"Worth a look (worst first): frames {', '.join(most)}{more}; --report of cleanplate "
+            "track says why.",
+            soft_wrap=True,
+        )
+
+
+def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> None:
+    """A table of the frames to look at on stdout, worst first.
+
+    Args:
+        doubtful: stretches of frames, worst first.
+        names: of objects, by id; a number where there is none.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not doubtful:
+        console.print("No frame needs a look: every object was seen clearly throughout.")
+        return
+    is_project = hasattr(doubtful[0], "id")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("frames", "look at", "object", "why", *(["row"] if is_project else [])):
+        table.add_column(title, justify="left" if title in ("object", "why", "row") else "right")
+    for one in doubtful:
+        name = names.get(one.object_id, str(one.object_id))
+        table.add_row(
+            *(_frames(one), str(one.frame), name, one.reason),
+            *([getattr(one, "id", "")] if is_project else []),
+        )
+    console.print(table)
+
+
+def _frames(one: Doubt | Row) -> str:
+    return str(one.first) if one.first == one.last else f"{one.first}-{one.last}"

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.show import print_doubts
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
+
+TABLE = "-"  # where ``--report`` stands for a table on stdout
+Report = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="[FILE.json]",
+        help="Print a table of the frames to look at, worst first; with FILE.json write what was "
+        "done, frame by frame.",
+    ),
+]
+
+
+class TrackCommand(PromptCommand):
+    """A command whose ``--report`` may stand without a value."""
+
+    def parse_args(self, ctx, args: list[str]) -> list[str]:
+        following = [*args[1:], "-"]
+        bare = [
+            f"{arg}={TABLE}" if arg == "--report" and after.startswith("-") else arg
+            for arg, after in zip(args, following, strict=True)
+        ]
+        return super().parse_args(ctx, bare)
 
 
 def register(app: typer.Typer) -> None:
-    app.command(cls=PromptCommand)(track)
+    app.command(cls=TrackCommand)(track)
 
 
 @with_settings(EngineSettings, MaskSettings, SpanSettings)
@@ -28,7 +52,7 @@ def track(
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
     sets: work.Set = None,
-    report: work.ReportFile = None,
+    report: Report = None,
     overwrite: work.Overwrite = False,
     quiet: work.Quiet = False,
     json: work.Json = False,
@@ -54,4 +78,7 @@ def track(
             **values,
         )
 
-    work.show(run, report, quiet, json, overwrite, clip, out)
+    file = None if report == TABLE else report
+    done = work.show(run, file, quiet, json, overwrite, clip, out)
+    if report == TABLE and not json:
+        print_doubts(done.doubtful(), {})

@@ -64,7 +64,7 @@ def show(
     as_json: bool,
     overwrite: bool,
     *others: str | None,
-) -> None:
+) -> Report:
     """Run ``work`` with a progress display, then conclude and write the report.
 
     Args:
@@ -74,6 +74,9 @@ def show(
         as_json: print the report.
         overwrite: a report that exists may be replaced.
         others: the files that the command reads and writes: none of them can be the report.
+
+    Returns:
+        The report.
     """
     from cleanplate.cli.show import Bars, conclude
 
@@ -87,6 +90,7 @@ def show(
     if report_file is not None:
         report.write(Path(report_file))
     conclude(report, bars, as_json)
+    return report
 
 
 def _check_report(path: Path, overwrite: bool, others: list[Path]) -> None:

@@ -340,6 +340,7 @@ class _Job:
         self.progress.finish()
         if mask is not None:
             exact = prompting.is_exact(self.order.prompts, segmenter)
+            self.report.frames = tracking.reported_still(span, found, mask)
             return constant_masks(mask, found.count, "the prompts"), exact
         return self._tracked(keys, found, span), False
 

@@ -182,19 +182,20 @@ def _advance(
     """One frame on; a prompted frame starts or corrects the tracking and is believed as it is."""
     if tracking is None:
         assert key is not None  # a pass begins at a prompt
-        return tracker.start(frame, key), _prompted(key)
+        return tracker.start(frame, key), prompted(key)
     tracked = tracking.step(frame)
     if key is None:
         return tracking, tracked
     tracking.correct(frame, key)
-    given = _prompted(key)
+    given = prompted(key)
     ids = {state.object_id for state in given.objects}
     mask = np.where(np.isin(tracked.mask, list(ids)), 0, tracked.mask)
     others = tuple(state for state in tracked.objects if state.object_id not in ids)
     return tracking, TrackedMask(np.where(key > 0, key, mask), given.objects + others)
 
 
-def _prompted(key: np.ndarray) -> TrackedMask:
+def prompted(key: np.ndarray) -> TrackedMask:
+    """What is said of a frame whose mask, (H, W) uint8, the user gave."""
     ids = np.flatnonzero(np.bincount(key.ravel(), minlength=256))
     states = tuple(ObjectState(int(i), 1.0, Visibility.VISIBLE) for i in ids if i)
     return TrackedMask(key, states)

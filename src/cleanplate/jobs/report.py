@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cleanplate.jobs.doubts import Doubt, of_report
 from cleanplate.jobs.progress import Progress
 from cleanplate.ops.publish import write_text
 
@@ -44,7 +45,7 @@ class Report:
     """For each still box whether its letters or all of it was removed, and why."""
     regions: list[dict[str, int]] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
-    """For each tracked frame its time and the confidence and state of each object."""
+    """For each frame its time, and the confidence, state and area in px of each object."""
     encoding: Any = None
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds of each stage of this run; what an earlier run did is not in it."""
@@ -59,18 +60,9 @@ class Report:
         if message not in self.warnings:
             self.warnings.append(message)
 
-    def doubtful(self, most: int = 10) -> list[dict[str, Any]]:
-        """The frames that a person should look at, worst first."""
-
-        def least(frame: dict[str, Any]) -> float:
-            return min(one["confidence"] for one in frame["objects"])
-
-        doubted = [
-            frame
-            for frame in self.frames
-            if any(one["state"] != "visible" for one in frame["objects"])
-        ]
-        return sorted(doubted, key=least)[:most]
+    def doubtful(self) -> list[Doubt]:
+        """The stretches of frames that a person should look at, worst first."""
+        return of_report(self.frames, self.shot_cuts)
 
 
 class Timed(Progress):

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.jobs.passes import Pass, Pieces, believed, run
+from cleanplate.jobs.passes import Pass, Pieces, believed, prompted, run
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.records import Record
 from cleanplate.types import TrackedMask
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
+    from cleanplate.media.survey import Survey
     from cleanplate.protocols import Tracker
 
 
@@ -111,8 +112,23 @@ def _merge(records: list[Record]) -> TrackedMask:
 
 def reported(index: int, time: Any, tracked: TrackedMask) -> dict[str, Any]:
     """What a report says of one tracked frame."""
+    areas = np.bincount(tracked.mask.ravel(), minlength=256)
     objects = [
-        {"object": s.object_id, "confidence": round(s.confidence, 3), "state": s.visibility.value}
-        for s in tracked.objects
+        {
+            "object": state.object_id,
+            "confidence": round(state.confidence, 3),
+            "state": state.visibility.value,
+            "area": int(areas[state.object_id]),
+        }
+        for state in tracked.objects
     ]
     return {"frame": index, "time": float(time), "objects": objects}
+
+
+def reported_still(span: Span, found: Survey, mask: np.ndarray) -> list[dict[str, Any]]:
+    """What a report says of each frame of ``span`` where one mask serves them all."""
+    one = reported(0, 0, prompted(mask))
+    return [
+        {"frame": index, "time": float(found.time(index)), "objects": one["objects"]}
+        for index in range(span.start, span.stop)
+    ]

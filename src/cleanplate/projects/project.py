@@ -502,14 +502,16 @@ class Project:
         taken = transfer.read_masks(self, self._runs, Path(path), progress or Progress())
         return self._change(partial(transfer.with_masks, taken=taken, version=self.version + 1))
 
-    def export_masks(self, target: Path | str, progress: Progress | None = None) -> None:
+    def export_masks(
+        self, target: Path | str, progress: Progress | None = None, *, overwrite: bool = True
+    ) -> None:
         """Write the masks of all frames, not grown: ``.mkv``, or a folder of PNGs.
 
         Frames outside of the span have empty masks.
         """
         progress = progress or Progress()
         self._work_out_letters(self.state, self.settings, progress)
-        transfer.write_masks(self, target, progress)
+        transfer.write_masks(self, target, overwrite, progress)
 
     def removal(
         self,

@@ -113,26 +113,28 @@ def with_masks(state: State, taken: Taken, version: int) -> tuple[State, list[in
     return state, taken.ids
 
 
-def write_masks(project: Project, target: Path | str, progress: Progress) -> None:
+def write_masks(project: Project, target: Path | str, overwrite: bool, progress: Progress) -> None:
     """Write the masks of all frames: ``.mkv``, or a folder of PNGs."""
-    wanted = job.Target.parse(fspath(target))
-    masks = _spanned(project.view(), project.survey.count)
-    count = project.survey.count
-    if wanted.path.suffix.lower() == ".png" and not wanted.as_folder:
-        write_mask_image(wanted.path, _constant(project.view(), wanted.path))
-        return
-    if not wanted.as_folder and wanted.path.suffix.lower() != ".mkv":
+    wanted, view, count = job.Target.parse(fspath(target)), project.view(), project.survey.count
+    path, suffix = wanted.path, wanted.path.suffix.lower()
+    if not wanted.as_folder and suffix not in (".mkv", ".png"):
         raise InputError(
             f"{target} is no mask track; give a name that ends in .mkv, or {target}/ for a folder "
             "of PNGs."
         )
-    counted = progress.over("masks", masks.read(0), count)
-    if wanted.as_folder:
-        write_mask_folder(wanted.path, counted, frame_numbers(project.source, count))
+    if not wanted.as_folder:
+        check_target(path, overwrite, project.source)
+    elif path.exists() and (path.is_file() or (any(path.iterdir()) and not overwrite)):
+        raise InputError(f"{path} exists; say that it may be replaced, or give another name.")
+    if suffix == ".png" and not wanted.as_folder:
+        write_mask_image(path, _constant(view, path))
         return
-    check_target(wanted.path, True, project.source)
+    masks = progress.over("masks", _spanned(view, count).read(0), count)
+    if wanted.as_folder:
+        write_mask_folder(path, masks, frame_numbers(project.source, count))
+        return
     times = map(project.survey.time, range(count))
-    write_mask_track(wanted.path, zip(times, counted, strict=True), project.info.average_rate)
+    write_mask_track(path, zip(times, masks, strict=True), project.info.average_rate)
 
 
 def _constant(view: View, path: Path) -> np.ndarray:

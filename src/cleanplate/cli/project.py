@@ -1,0 +1,349 @@
+"""``cleanplate project``: a clip worked on in a folder, step by step, as the app does."""
+
+from __future__ import annotations
+
+import json as json_text
+from contextlib import contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cleanplate.cli import work
+from cleanplate.cli.options import parse_sets, with_settings
+from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.show import Bars, print_doubts
+from cleanplate.errors import CancelledError, InputError
+from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
+from cleanplate.media.codecs import EncoderSettings
+from cleanplate.ops.moments import parse_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cleanplate.projects.project import Project
+    from cleanplate.types import Prompt
+
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The project's folder.")]
+At = Annotated[str, typer.Option("--at", metavar="T", help="The frame: @120, 4.5s, 0:04.5.")]
+ObjectId = Annotated[
+    int | None, typer.Option("--object", metavar="N", help="The object; by default all.")
+]
+OneObject = Annotated[int, typer.Option("--object", metavar="N", help="The object.")]
+
+commands = typer.Typer(
+    help="A clip worked on in a folder, step by step; the app opens the same folder.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="project")
+
+
+def _open(folder: str) -> Project:
+    from cleanplate.projects.project import Project
+
+    return Project.open(folder)
+
+
+@contextmanager
+def _bars(quiet: bool) -> Iterator[Bars]:
+    with Bars(quiet) as bars:
+        try:
+            yield bars
+        except KeyboardInterrupt as stop:
+            raise CancelledError("stopped with Ctrl-C") from stop
+
+
+def _frame(project: Project, moment: str | int | Fraction) -> int:
+    from cleanplate.jobs.prompting import frame_of
+
+    at = parse_moment(moment) if isinstance(moment, str) else moment
+    return frame_of(at, project.survey)
+
+
+@commands.command()
+def new(
+    folder: Folder, clip: work.Clip, quiet: work.Quiet = False, debug: work.Debug = False
+) -> None:
+    """Make a project of a clip, which is decoded once and never written to."""
+    from cleanplate.projects.project import Project
+
+    with _bars(quiet) as bars:
+        project = Project.create(folder, clip, bars)
+        bars.note(f"{folder}: {project.survey.count} frames; point at what is to go.")
+
+
+@commands.command()
+def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> None:
+    """Say what a project holds: its objects, what is followed, what is stale."""
+    project = _open(folder)
+    if json:
+        print(json_text.dumps(project.as_json(), indent=1))
+        return
+    view = project.view()
+    start, stop = view.state.span
+    print(f"{project.source}: {project.survey.count} frames, of which {start} to {stop - 1} count")
+    for one in view.state.objects:
+        kind = ", does not move" if one.static else ""
+        print(f"{one.id}  {one.name}{kind}")
+        for first, last, state, sure in view.lanes()[one.id]:
+            print(f"   {first}-{last}  {state}  {sure:.2f}")
+    for object_id, first, last in view.stale():
+        print(f"Object {object_id} was followed before a change in frames {first} to {last}.")
+    for able, reason in (project.can_follow(), project.can_remove()):
+        if not able:
+            print(reason)
+
+
+@commands.command(cls=PromptCommand)
+def prompt(
+    ctx: typer.Context,
+    folder: Folder,
+    box: work.BoxOption = None,
+    point: work.PointOption = None,
+    not_point: work.NotPointOption = None,
+    mask: work.MaskOption = None,
+    object_id: work.ObjectOption = None,
+    static: Annotated[bool, typer.Option("--static", help="New objects do not move.")] = False,
+    choose: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Take this candidate of each; 0 is the best.")
+    ] = 0,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
+) -> None:
+    """Point at things in any frames, in place of what pointed at them there before.
+
+    Object N is made when it is the next one. Points on a frame that was followed mend its mask; a
+    box outlines anew.
+    """
+    project = _open(folder)
+    for frame, given in _by_frame(project, prompts_of(ctx)).items():
+        for one in given:
+            _ensure(project, one.object_id, static)
+            found = project.set_prompt(frame, one.object_id, one)
+            if choose:
+                found = project.choose(frame, one.object_id, choose)
+            assert found is not None  # there was a prompt
+            if not quiet:
+                typer.echo(
+                    f"Object {one.object_id} in frame {frame}: {int(found.mask.sum())} px, "
+                    f"candidate {found.chosen}, the first of {found.candidates} being 0",
+                    err=True,
+                )
+
+
+def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Prompt]]:
+    from cleanplate.jobs.prompting import combined
+
+    if not given:
+        raise InputError("Nothing was pointed at; give --box X0,Y0,X1,Y1 or --point X,Y.")
+    return combined(given, project.survey)
+
+
+def _ensure(project: Project, object_id: int, static: bool) -> None:
+    if object_id in {one.id for one in project.state.objects}:
+        return
+    coming = project.state.latest_id + 1
+    if object_id != coming:
+        raise InputError(
+            f"There is no object {object_id} in the project; the next one is {coming}."
+        )
+    project.add_object(static=static)
+
+
+@commands.command()
+def gone(
+    folder: Folder,
+    object_id: OneObject,
+    at: At,
+    until: Annotated[
+        str | None, typer.Option(metavar="T", help="Not to be seen up to this frame either.")
+    ] = None,
+    debug: work.Debug = False,
+) -> None:
+    """Say that an object is not to be seen from a frame on, up to its next prompt."""
+    project = _open(folder)
+    project.gone(_frame(project, at), object_id, None if until is None else _frame(project, until))
+
+
+@commands.command()
+def follow(
+    folder: Folder,
+    direction: Annotated[
+        str, typer.Option(metavar="WAY", help="Of time: forward, backward or both.")
+    ] = "both",
+    at: Annotated[
+        str | None, typer.Option(metavar="T", help="Only from what is marked in this frame.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="T", help="No further than this frame.")] = None,
+    object_id: ObjectId = None,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
+) -> None:
+    """Follow what is not followed yet, or was before a change. Goes on where it was stopped."""
+    if direction not in ("forward", "backward", "both"):
+        raise InputError(f"--direction {direction} is no way; choose forward, backward or both.")
+    project = _open(folder)
+    with _bars(quiet) as bars:
+        project.follow(
+            bars,
+            direction,
+            None if at is None else _frame(project, at),
+            None if object_id is None else [object_id],
+            None if to is None else _frame(project, to),
+        )
+        if rows := project.doubtful():
+            bars.note(f"{len(rows)} stretches are worth a look: cleanplate project doubtful.")
+
+
+@commands.command()
+def approve(folder: Folder, at: At, object_id: ObjectId = None, debug: work.Debug = False) -> None:
+    """Say that what is shown in a frame is right: it is never changed again by following."""
+    project = _open(folder)
+    project.approve(_frame(project, at), object_id)
+
+
+@commands.command()
+def doubtful(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> None:
+    """List the frames to look at, worst first, and why."""
+    project = _open(folder)
+    rows = project.doubtful()
+    if json:
+        print(json_text.dumps([asdict(row) for row in rows], indent=1))
+        return
+    print_doubts(rows, {one.id: one.name for one in project.state.objects})
+
+
+@commands.command()
+def dismiss(
+    folder: Folder,
+    row: Annotated[str, typer.Argument(metavar="ROW", help="As cleanplate project doubtful says.")],
+    debug: work.Debug = False,
+) -> None:
+    """Take a row off the list of frames to look at."""
+    _open(folder).dismiss(row)
+
+
+@commands.command("object")
+def change(
+    folder: Folder,
+    object_id: OneObject,
+    name: Annotated[str | None, typer.Option(help="Its name.")] = None,
+    static: Annotated[
+        bool | None, typer.Option("--static/--moving", help="Whether it does not move.")
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove it from the project.")] = False,
+    debug: work.Debug = False,
+) -> None:
+    """Rename an object, say whether it moves, or remove it."""
+    project = _open(folder)
+    if delete:
+        project.remove_object(object_id)
+    else:
+        project.change_object(object_id, name=name, static=static)
+
+
+@commands.command("set")
+@with_settings(EngineSettings, MaskSettings, RegionSettings, EncoderSettings)
+def change_settings(
+    ctx: typer.Context,
+    folder: Folder,
+    values: dict[str, Any],
+    sets: work.Set = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="T", help="First frame to follow and remove in.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="T", help="Stop before this frame.")] = None,
+    debug: work.Debug = False,
+) -> None:
+    """Change settings of a project: those that are given, all others stay."""
+    project = _open(folder)
+    sources = {name: ctx.get_parameter_source(name) for name in values}
+    typed = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    project.set_settings({name: values[name] for name in typed}, parse_sets(sets))
+    if start is not None or end is not None:
+        first, last = project.state.span
+        project.set_span(
+            first if start is None else _frame(project, start),
+            last if end is None else _frame(project, end),
+        )
+
+
+@commands.command()
+def undo(folder: Folder, debug: work.Debug = False) -> None:
+    """Take the latest edit back."""
+    if not _open(folder).undo():
+        raise InputError("There is nothing to undo.")
+
+
+@commands.command()
+def redo(folder: Folder, debug: work.Debug = False) -> None:
+    """Make the edit again that was taken back."""
+    if not _open(folder).redo():
+        raise InputError("There is nothing to redo.")
+
+
+@commands.command()
+def masks(
+    folder: Folder,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--out", metavar="OUT", help="Write them: FILE.mkv, or FOLDER/ of PNGs."
+        ),
+    ] = None,
+    take: Annotated[
+        str | None,
+        typer.Option("--import", metavar="PATH", help="Take masks: a folder, PNG, video, .npz."),
+    ] = None,
+    overwrite: work.Overwrite = False,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
+) -> None:
+    """Write the masks of all frames, as tight as they were found, or take ready ones."""
+    if (out is None) == (take is None):
+        raise InputError("Give either -o OUT to write the masks or --import PATH to take some.")
+    project = _open(folder)
+    with _bars(quiet) as bars:
+        if take is not None:
+            ids = project.import_masks(take, bars)
+            bars.note(f"Objects {', '.join(map(str, ids))} have the masks of {take}.")
+            return
+        assert out is not None  # one of both
+        project.export_masks(out, bars, overwrite=overwrite)
+
+
+@commands.command()
+def remove(
+    folder: Folder,
+    out: work.Out,
+    start: Annotated[
+        str | None, typer.Option(metavar="T", help="Only a part, filled as in the whole: from T.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="T", help="The part ends before T.")] = None,
+    save_masks: Annotated[
+        str | None, typer.Option("--save-masks", metavar="PATH", help="Keep the filled masks.")
+    ] = None,
+    report: work.ReportFile = None,
+    overwrite: work.Overwrite = False,
+    quiet: work.Quiet = False,
+    json: work.Json = False,
+    debug: work.Debug = False,
+) -> None:
+    """Remove what is followed: paint the background back in."""
+    from cleanplate.jobs import job
+
+    project = _open(folder)
+    part = [None if one is None else _frame(project, one) for one in (start, end)]
+
+    def run(progress: Any) -> Any:
+        order = project.removal(
+            out, *part, overwrite=overwrite, save_masks=save_masks, progress=progress
+        )
+        return job.run(order, progress)
+
+    work.show(run, report, quiet, json, overwrite, str(project.source), out, save_masks)
