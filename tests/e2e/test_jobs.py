@@ -183,8 +183,10 @@ def test_a_clip_cannot_become_one_picture(scene_clip: Path, tmp_path: Path) -> N
 
 def test_a_still_mask_needs_no_tracking(scene_clip: Path, tmp_path: Path) -> None:
     report = api.remove(scene_clip, tmp_path / "c.mp4", SIGN, static=True, inpainter="telea")
-    assert report.frames == []
+    assert "track" not in report.seconds
     assert report.engines["track"]["name"] == "fixed"
+    assert [frame["frame"] for frame in report.frames] == list(range(40))
+    assert all(frame["objects"][0]["state"] == "visible" for frame in report.frames)
 
 
 def test_a_prompt_in_the_middle_is_followed_both_ways(scene_clip: Path, tmp_path: Path) -> None:
@@ -235,8 +237,8 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_pieces")
-@pytest.mark.parametrize(("stage", "kept"), [("track", 24), ("inpaint", 30)])
-def test_a_stopped_job_goes_on_from_its_last_finished_piece(
+@pytest.mark.parametrize(("stage", "kept"), [("track", 31), ("inpaint", 30)])
+def test_a_stopped_job_goes_on_from_what_it_has_finished(
     scene_clip: Path, tmp_path: Path, stage: str, kept: int
 ) -> None:
     out, whole = tmp_path / "clean.mp4", tmp_path / "whole.mp4"
