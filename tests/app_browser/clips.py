@@ -26,12 +26,13 @@ def code(image: np.ndarray, number: int) -> None:
 
 def sign_at(index: int) -> tuple[int, int]:
     """Top left pixel of the sign in frame ``index``."""
-    return 40 + index, 70 + round(8 * np.sin(index / 9))
+    across = index if index < 140 else 280 - index  # to and fro
+    return 40 + across, 70 + round(8 * np.sin(index / 9))
 
 
 def frames(count: int, leaves: range | None = None) -> Iterator[np.ndarray]:
     """A sign crosses a background that moves; it is not there in the frames of ``leaves``."""
-    wide = texture(WIDTH + 120, HEIGHT + 20, 3)
+    wide = texture(WIDTH + 180, HEIGHT + 20, 3)
     painted = cv2.resize(sign(), (66, 42), interpolation=cv2.INTER_CUBIC)
     for index in range(count):
         x, y = 20 + round(index * 0.8), 10 + round(6 * np.sin(index / 17))

@@ -62,7 +62,7 @@ class Server:
 
     def start(self) -> None:
         command = [
-            *(sys.executable, "/tmp/b/shim.py"),  # SHIM
+            *(str(Path(sys.executable).with_name("cleanplate")), "app"),
             *("--no-browser", "--port", str(self.port)),
             *("--folder", str(self.folder), *self.options),
         ]
@@ -93,7 +93,9 @@ class Server:
             self.process.wait(30)
 
     def state(self, project: str) -> dict[str, Any]:
-        return httpx.get(f"{self.address}/project/{project}", timeout=60).json()
+        answer = httpx.get(f"{self.address}/project/{project}", timeout=60)
+        assert answer.status_code == 200, (answer.text, self.log())
+        return answer.json()
 
     def project(self, clip: Path) -> str:
         """Open ``clip`` without the page."""
@@ -210,6 +212,12 @@ def visit(chromium: Any, server: Server, request: pytest.FixtureRequest) -> Iter
 def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 frames in which a sign moves and stays."""
     return coded_clip(tmp_path_factory.mktemp("clips") / "coded.mp4", 60)
+
+
+@pytest.fixture(scope="session")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """180 frames: long enough to look at while it is followed."""
+    return coded_clip(tmp_path_factory.mktemp("clips") / "long.mp4", 180)
 
 
 @pytest.fixture(scope="session")

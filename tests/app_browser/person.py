@@ -73,7 +73,11 @@ class Person:
 
     def until(self, condition: str, seconds: float = 60) -> Any:
         """Wait until a JavaScript expression, in which ``desk`` and ``state`` are known, is true."""
-        script = f"(() => {{ const {{ desk }} = window.cleanplate; const {{ state }} = desk; return {condition}; }})()"
+        script = f"""(() => {{
+            const desk = window.cleanplate?.desk;
+            const state = desk?.state;
+            return Boolean(desk) && ({condition});
+        }})()"""
         return self.page.wait_for_function(script, timeout=1000 * seconds).json_value()
 
     def settled(self) -> None:

@@ -226,10 +226,12 @@ def test_objects_differ_in_colour_hide_one_by_one_keep_their_names_and_come_back
     name.press("Enter")
     person.until("state.objects[1].name === 'lamp'")
 
+    person.page.mouse.move(5, 5)  # off the stage: nothing is foreseen there
+    person.sees_mask()
     tinted = person.page.evaluate(_TINTED)
     person.page.get_by_label("Hide lamp").click()
     person.until("state.objects[1].hidden")
-    person.page.mouse.move(5, 5)
+    person.sees_mask()
     shown = person.page.evaluate(_TINTED)
     assert shown["1"] == tinted["1"] > 0
     assert tinted["2"] > 0

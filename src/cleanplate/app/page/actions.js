@@ -1,6 +1,6 @@
 // What a person can do, whether by pointer, key or button.
 
-import { busy, change, clip, count, desk, draft, job, keep, object, objects, promptOf, reach, result, settle, told } from "./desk.js";
+import { busy, change, clip, count, desk, draft, job, keep, object, objects, promptOf, reach, result, settle, span, told } from "./desk.js";
 import { middleOf } from "./overlay.js";
 import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
@@ -197,16 +197,18 @@ export const redo = () => desk.state?.can?.redo && attempt("pick", () => desk.li
 
 export async function setSpan(start, stop) {
   const from = Math.max(0, Math.min(start, count() - 1));
-  const to = Math.min(count(), Math.max(stop, from + 1));
-  await attempt("timeline", () => desk.link.edit("span", { start: from, stop: to }));
+  const mine = [from, Math.min(count(), Math.max(stop, from + 1))];
+  change({ span: mine });
+  await attempt("timeline", () => desk.link.edit("span", { start: mine[0], stop: mine[1] }));
+  if (desk.span !== mine) return; // set anew meanwhile
+  await desk.link.refresh();
+  if (desk.span === mine) change({ span: null });
 }
 
-export const setIn = (frame = desk.frame) =>
-  setSpan(frame, frame < desk.state.span[1] ? desk.state.span[1] : count());
-export const setOut = (frame = desk.frame) =>
-  setSpan(frame >= desk.state.span[0] ? desk.state.span[0] : 0, frame + 1);
-export const clearIn = () => setSpan(0, desk.state.span[1]);
-export const clearOut = () => setSpan(desk.state.span[0], count());
+export const setIn = (frame = desk.frame) => setSpan(frame, frame < span()[1] ? span()[1] : count());
+export const setOut = (frame = desk.frame) => setSpan(frame >= span()[0] ? span()[0] : 0, frame + 1);
+export const clearIn = () => setSpan(0, span()[1]);
+export const clearOut = () => setSpan(span()[0], count());
 
 // Settings
 

@@ -1,7 +1,7 @@
 // One choice of an engine in plain words: what it is good at, what it needs, how long it takes.
 
 import { set } from "./actions.js";
-import { desk, listen } from "./desk.js";
+import { desk, listen, span } from "./desk.js";
 import { make, show } from "./dom.js";
 import { bytes, lasting } from "./words.js";
 
@@ -34,8 +34,8 @@ function chosenOf(task) {
 /** How long this takes for the frames between in and out. */
 export function estimate(choice) {
   const each = choice && engineOf(choice)?.seconds_per_frame;
-  if (!each || !desk.state?.span) return "";
-  return lasting(each * (desk.state.span[1] - desk.state.span[0]));
+  if (!each || desk.state.opening) return "";
+  return lasting(each * (span()[1] - span()[0]));
 }
 
 export const chosenFill = () => chosenOf("inpaint");
@@ -108,11 +108,11 @@ export function startChoices(root, choices) {
     });
   }
   listen(() => {
-    if (!desk.state) return;
+    if (!desk.state || desk.state.opening) return;
     for (const box of boxes) {
       const task = box.dataset.choice;
       const chosen = chosenOf(task);
-      const signature = [desk.state.engines, desk.state.settings, desk.state.span];
+      const signature = [desk.state.engines, desk.state.settings, span()];
       show(box.querySelector(".cp-chosen"), [chosen?.title, chosen && facts(chosen, engineOf(chosen))], () => [
         make("span", { class: "cp-chosen-title" }, chosen?.title ?? valueOf(SETTING[task]) ?? ""),
         make("span", { class: "cp-chosen-facts" }, chosen ? facts(chosen, engineOf(chosen)) : ""),

@@ -21,6 +21,7 @@ export const desk = {
   wipe: 0.5,
   peek: false, // C is held: the original
   speed: 0, // 0 stands still; 1, 2, 4 forward, negative backward
+  span: null, // [in, out] as just set, until the server says so too
   crosshair: null, // {x, y}: pointing by keys
   drafts: new Map(), // "frame/object" to {prompt, pending}: what was said and not yet answered
   note: null, // {place, text, error}: a sentence where it arose
@@ -68,6 +69,9 @@ export function reach() {
   const shown = result();
   return shown ? [shown.first, shown.last] : [0, count() - 1];
 }
+
+/** [first frame, one past the last] between in and out. */
+export const span = () => desk.span ?? desk.state.span;
 
 const key = (frame, id) => `${frame}/${id}`;
 const EMPTY = { points: [], box: null, brushes: [], painted: false };

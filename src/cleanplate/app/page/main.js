@@ -63,11 +63,12 @@ async function open(project) {
       change({ note: { place: "start", text: sentence, error: true } });
     },
   });
+  // Where this browser was in the project; read before the first look at it is kept as the new place.
+  const place = JSON.parse(localStorage.getItem(`cleanplate.place.${project}`) ?? "{}");
   desk.link = link;
   await link.start();
   remember(project, link.state.clip.name);
   showAddress(project);
-  const place = JSON.parse(localStorage.getItem(`cleanplate.place.${project}`) ?? "{}");
   const last = (link.state.clip.frames ?? 1) - 1;
   const shown = link.state.results?.some((one) => one.name === place.shown) ? place.shown : null;
   change({ frame: Math.min(place.frame ?? 0, last), object: place.object ?? desk.object, shown, note: null });
@@ -96,7 +97,7 @@ function leave() {
   desk.link?.close();
   forget();
   desk.drafts.clear();
-  change({ link: null, state: null, frame: 0, object: null, shown: null, speed: 0, lost: 0, crosshair: null, hint: "", note: null, times: null });
+  change({ link: null, state: null, frame: 0, object: null, shown: null, speed: 0, lost: 0, crosshair: null, hint: "", note: null, times: null, span: null });
 }
 
 function showAddress(project) {

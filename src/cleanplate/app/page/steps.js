@@ -2,7 +2,7 @@
 
 import { approve, deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
 import { chosenFill, estimate } from "./choice.js";
-import { busy, clip, desk, job, listen, object, objects, result } from "./desk.js";
+import { busy, clip, desk, job, listen, object, objects, result, span } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
@@ -145,7 +145,7 @@ function drawRemove(root) {
   enable(root.querySelector("#cp-remove-go"), now);
   enable(root.querySelector("#cp-try"), now);
   const time = estimate(chosenFill());
-  const [start, stop_] = state.span;
+  const [start, stop_] = span();
   const length = clock((stop_ - start) / clip().rate);
   const disk = state.disk?.needed > state.disk?.free ? " There may not be enough room on the disk." : "";
   const plan = `${counted(stop_ - start, "frame")} (${length})${time ? `, about ${time}` : ""}.${disk}`;

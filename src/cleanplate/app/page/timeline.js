@@ -1,7 +1,7 @@
 // The timeline: shots, in and out, and for each object where it is, how sure that is, and its marks.
 
 import { choose, goTo, setIn, setOut } from "./actions.js";
-import { change, clip, count, desk, listen, objects, result } from "./desk.js";
+import { change, clip, count, desk, listen, objects, result, span } from "./desk.js";
 import { make, say, show } from "./dom.js";
 import { LANE_WORDS, clock, frames, rate } from "./words.js";
 
@@ -35,7 +35,7 @@ function ticks() {
 }
 
 function ruler() {
-  const [start, stop] = desk.state.span;
+  const [start, stop] = span();
   const cuts = (clip().cuts ?? []).map((frame) =>
     make("span", { class: "cp-cut", style: `left:${left(frame)}`, title: `Shot cut at frame ${frame}` }),
   );
@@ -49,7 +49,7 @@ function ruler() {
 }
 
 function edge(kind) {
-  const [start, stop] = desk.state.span;
+  const [start, stop] = span();
   const frame = kind === "in" ? start : stop - 1;
   const say_it = kind === "in" ? "In" : "Out";
   return make("div", {
@@ -163,14 +163,14 @@ function draw() {
   const shown = result();
   show(root.querySelector(".cp-names"), ["names", objects(), desk.object], names);
   const all = [
-    state.lanes, state.confidence, state.stale, state.doubtful, state.prompts, state.span,
+    state.lanes, state.confidence, state.stale, state.doubtful, state.prompts, span(),
     objects(), desk.object, clip().cuts, count(), tracks.clientWidth, shown?.name,
   ];
   show(root.querySelector(".cp-rows"), all, () => [
     ruler(),
     ...objects().map(lane),
-    make("div", { class: "cp-outside", style: `left:0;width:${left(state.span[0])}` }),
-    make("div", { class: "cp-outside", style: `left:${left(state.span[1])};right:0` }),
+    make("div", { class: "cp-outside", style: `left:0;width:${left(span()[0])}` }),
+    make("div", { class: "cp-outside", style: `left:${left(span()[1])};right:0` }),
     shown ? make("div", { class: "cp-extent", style: spanStyle(shown.first, shown.last) }) : null,
     edge("in"),
     edge("out"),
@@ -186,7 +186,7 @@ function readOut(element) {
   if (document.activeElement !== field) field.value = frame;
   say(element.querySelector(".cp-last"), `/ ${count() - 1}`);
   say(element.querySelector(".cp-time"), clock(seconds(frame), 2));
-  const [start, stop] = desk.state.span;
+  const [start, stop] = span();
   const whole = start === 0 && stop === count();
   say(element.querySelector(".cp-range"), whole ? `${rate(clip().rate)} frames/s` : `In ${start}, out ${stop - 1}: ${clock((stop - start) / clip().rate)}`);
 }
@@ -219,8 +219,8 @@ function pull(event) {
 }
 
 function release(event) {
-  if (drag === "in") setIn(Math.min(frameAt(event), desk.state.span[1] - 1));
-  if (drag === "out") setOut(Math.max(frameAt(event), desk.state.span[0]));
+  if (drag === "in") setIn(Math.min(frameAt(event), span()[1] - 1));
+  if (drag === "out") setOut(Math.max(frameAt(event), span()[0]));
   drag = null;
 }
 
@@ -233,7 +233,7 @@ function keys(event) {
   event.stopPropagation();
   event.preventDefault();
   const way = event.shiftKey ? 10 * by : by;
-  const [start, stop] = desk.state.span;
+  const [start, stop] = span();
   if (grip?.dataset.edge === "in") setIn(Math.min(stop - 1, Math.max(0, start + way)));
   else if (grip) setOut(Math.max(start, Math.min(count() - 1, stop - 1 + way)));
   else {
