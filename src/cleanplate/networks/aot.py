@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from cleanplate.networks.aot_attention import Size, as_map, as_tokens
 from cleanplate.networks.aot_layers import WIDTH, AotLayer, DeAotLayer, KeyValue, Seen
+from cleanplate.networks.frozen import fold_all
 from cleanplate.networks.mobilenet_v2 import MobileNetV2
 from cleanplate.networks.resnet_frozen import ResNet50
 from cleanplate.networks.swin import SwinB
@@ -144,6 +145,11 @@ class Aot(nn.Module):
         self.patch_wise_id_bank = nn.Conv2d(OBJECTS + 1, WIDTH, kernel[0], 16, kernel[1])
         if variant.gated:
             self.id_norm = nn.LayerNorm(WIDTH)
+
+    def fold(self) -> Aot:
+        """Make it quick, for good (``fold_all``), and return it."""
+        fold_all(self)
+        return self
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """Maps of (B, 3, H, W) normalised RGB at 1/4, 1/8, 1/16, and 256 channels at 1/16."""

@@ -106,13 +106,13 @@ def heads_joined(x: Tensor) -> Tensor:
 
 
 def as_map(x: Tensor, size: Size) -> Tensor:
-    """(B, T, C) tokens to (B, C, height, width)."""
-    return x.transpose(1, 2).unflatten(2, size)
+    """(B, T, C) tokens to (B, C, height, width), lying channels last."""
+    return x.unflatten(1, size).permute(0, 3, 1, 2)
 
 
 def as_tokens(x: Tensor) -> Tensor:
     """(B, C, height, width) to (B, T, C)."""
-    return x.flatten(2).transpose(1, 2)
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class DepthWise(nn.Module):

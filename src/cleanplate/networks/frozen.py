@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class FrozenBatchNorm(nn.Module):
@@ -48,3 +51,26 @@ def fold(convolution: nn.Conv2d, norm: FrozenBatchNorm) -> nn.Conv2d:
         assert folded.bias is not None
         folded.bias.copy_(shift if convolution.bias is None else convolution.bias * scale + shift)
     return folded
+
+
+def fold_all(network: nn.Module) -> None:
+    """Make ``network`` quick, for good: it computes the same, but cannot be trained any more.
+
+    Each batch norm goes into the convolution that is declared before it, and kernels lie channels
+    last, which CPUs and GPUs convolve quicker.
+    """
+    for module in list(network.modules()):
+        for (name, conv), (other, norm) in pairwise(list(module.named_children())):
+            if not isinstance(conv, nn.Conv2d):
+                continue
+            if isinstance(norm, FrozenBatchNorm):
+                module.register_module(name, fold(conv, norm))
+            elif isinstance(norm, nn.BatchNorm2d):
+                module.register_module(name, fuse_conv_bn_eval(conv, norm))
+            else:
+                continue
+            module.register_module(other, nn.Identity())
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

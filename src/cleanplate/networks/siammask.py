@@ -10,13 +10,12 @@ What only the chosen cell needs is computed for that cell alone.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from cleanplate.networks.frozen import fold_all
 
 EXEMPLAR, SEARCH = 127, 255  # px a side
 GRID, STRIDE = 25, 8
@@ -100,16 +99,8 @@ class SiamMask(nn.Module):
         return self.refine_model(found, region.stages, row, column)
 
     def fold(self) -> SiamMask:
-        """Fold the batch norms into the convolutions before them, for good, and return self."""
-        for module in self.modules():
-            children = list(module.named_children())
-            for (name, conv), (other, norm) in pairwise(children):
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module.register_module(name, fuse_conv_bn_eval(conv, norm))
-                    module.register_module(other, nn.Identity())
-        for parameter in self.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        """Make it quick, for good (``fold_all``), and return it."""
+        fold_all(self)
         return self
 
 

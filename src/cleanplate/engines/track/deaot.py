@@ -17,7 +17,7 @@ from cleanplate.errors import InputError
 from cleanplate.ops.runs import ranked
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
-from cleanplate.types import ObjectState, TrackedMask, Visibility
+from cleanplate.types import FOUND_FROM, ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:
     from cleanplate.types import Frame
@@ -115,7 +115,8 @@ class DeAotTracking:
     def _joined(self, frame: Frame) -> list[ObjectState]:
         """What is new in ``frame``, which is remembered for good when there is any."""
         known = self._as_ids(self._labels)
-        fresh = self._engine.unknown(frame, known, max(self.ids, default=0))
+        # A user who adds objects later counts up from 1.
+        fresh = self._engine.unknown(frame, known, max([FOUND_FROM - 1, *self.ids]))
         given = objects_in(fresh)
         if given:
             self.confirm(frame, known + fresh, given)
@@ -252,7 +253,7 @@ class Engine:
         network = getattr(aot, settings.model)()
         checkpoints.load(network, settings.model, settings.weights)
         self._torch, self._layers = torch, aot_layers
-        self._network: Any = network.to(runtime.device).eval()
+        self._network: Any = network.eval().fold().to(runtime.device)
         self._limits = Limits(
             settings.gap, settings.memory_frames, settings.confirmed_frames, settings.longest
         )
