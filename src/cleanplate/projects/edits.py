@@ -11,13 +11,13 @@ from cleanplate.errors import InputError
 from cleanplate.jobs import job
 from cleanplate.jobs.runtime import check_device
 from cleanplate.projects.folder import Folder
-from cleanplate.projects.following import tracker_of
+from cleanplate.projects.following import Finding, tracker_of
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS
 from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, State
 from cleanplate.projects.view import Row, View
 from cleanplate.protocols import Task
 from cleanplate.settings import parse
-from cleanplate.types import FOUND_FROM, Prompt
+from cleanplate.types import FOUND_FROM, MAX_OBJECT_ID, Prompt
 
 _LONGEST_NAME = 80
 
@@ -25,7 +25,7 @@ _LONGEST_NAME = 80
 def add_object(state: State, name: str | None, static: bool, version: int) -> tuple[State, int]:
     """``version`` is that in which the object appears."""
     object_id = state.latest_id + 1
-    if object_id >= FOUND_FROM:
+    if object_id >= FOUND_FROM:  # all were given once; what is born later is told from the dead
         free = set(range(1, FOUND_FROM)) - {one.id for one in state.objects}
         if not free:
             raise InputError(f"A project holds {FOUND_FROM - 1} objects at most; remove one first.")
@@ -33,6 +33,19 @@ def add_object(state: State, name: str | None, static: bool, version: int) -> tu
     colour = COLOURS[(object_id - 1) % len(COLOURS)]
     named = _name(name) if name else f"Object {object_id}"
     return state.with_object(Object(object_id, named, colour, False, static, version)), object_id
+
+
+def add_found(state: State, findings: Sequence[Finding], version: int) -> tuple[State, None]:
+    """Objects that a tracker found, under ids of their own."""
+    for one in findings:
+        used = {known.id for known in state.objects}
+        free = next((n for n in range(FOUND_FROM, MAX_OBJECT_ID + 1) if n not in used), None)
+        if free is None:
+            raise InputError("There are no ids left for what was found; remove objects first.")
+        name, colour = f"Found {free - FOUND_FROM + 1}", COLOURS[(free - 1) % len(COLOURS)]
+        found = Object(free, name, colour, born=version, given=one.run, given_id=one.object_id)
+        state = state.with_object(found)
+    return state, None
 
 
 def change_object(state: State, object_id: int, values: Mapping[str, Any]) -> tuple[State, None]:

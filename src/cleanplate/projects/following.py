@@ -22,7 +22,7 @@ from cleanplate.jobs.progress import Progress
 from cleanplate.projects.folder import Folder
 from cleanplate.projects.runs import FORWARD, Run, Runs, Source
 from cleanplate.projects.shown import Shown, Want
-from cleanplate.projects.state import State
+from cleanplate.projects.state import NEVER, State
 from cleanplate.settings import parse
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ class Errand:
     @property
     def one(self) -> Pass:
         return Pass(self.direction, self.frame, self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An object that a tracker found by itself."""
+
+    run: str
+    object_id: int
+    """Its id in the run."""
 
 
 def tracker_of(settings: job.Settings) -> str:
@@ -134,12 +143,17 @@ class Follower:
         self._clip, self._folder, self._runs = clip, folder, runs
         self._shots, self._settings = shots, settings
 
-    def follow(self, wanted: list[Errand], progress: Progress) -> None:
-        """Make or lengthen the runs; what is done is kept when ``progress`` stops it."""
+    def follow(self, wanted: list[Errand], progress: Progress) -> list[Finding]:
+        """Make or lengthen the runs; what is done is kept when ``progress`` stops it.
+
+        Returns:
+            What a tracker found by itself.
+        """
         tracker_id = tracker_of(self._settings)
         engine, _ = job.engine("track", self._settings.engines.tracker_name, self._settings)
         done = sum(self._done(errand) for errand in wanted)
         progress.start("track", sum(errand.one.count for errand in wanted), done)
+        found: list[Finding] = []
         for errand in wanted:
             run = self._run_of(errand, tracker_id)
             keys = {errand.frame: self._key(run)}
@@ -147,7 +161,17 @@ class Follower:
             passes.run(
                 self._clip, keys, errand.one, self._shots, engine, pieces, progress, progress.at
             )
+            found += self._findings(run)
         progress.finish()
+        return found
+
+    def _findings(self, run: Run) -> list[Finding]:
+        fresh = self._runs.found_by_itself(run)
+        if fresh:  # noted, so that they are told once
+            known = run.objects
+            last = self._runs.last(run)
+            self._runs.meant_for(run, {**known, **{one: Source(NEVER, -1, last) for one in fresh}})
+        return [Finding(run.name, one) for one in fresh]
 
     def _done(self, errand: Errand) -> int:
         if errand.run is None:
@@ -164,6 +188,8 @@ class Follower:
         info = self._clip.info
         key = np.zeros((info.height, info.width), np.uint8)
         for object_id, source in sorted(run.objects.items()):
+            if source.anchor == NEVER:
+                continue  # the tracker found it later
             stamp = self._folder.stamp(source.anchor)
             if stamp is None:
                 raise InputError(f"Object {object_id} has no mask in frame {run.frame}; mark it.")

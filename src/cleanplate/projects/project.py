@@ -450,7 +450,8 @@ class Project:
     ) -> None:
         """Track what is not tracked, or was before a change; what is done is kept when stopped.
 
-        Edits may go on meanwhile: what comes of this belongs to what was said when it began.
+        Edits may go on meanwhile: what comes of this belongs to what was said when it began. What
+        a tracker finds by itself becomes objects of the project at the end.
 
         Args:
             progress: told about each frame; may raise CancelledError.
@@ -479,7 +480,10 @@ class Project:
             follower = following.Follower(
                 self.clip, self.folder, self._runs, self.survey.shots, settings
             )
-            follower.follow(todo, progress)
+            found = follower.follow(todo, progress)
+            if found:
+                version = self.version + 1
+                self._change(lambda state: edits.add_found(state, found, version))
 
     def _work_out_letters(self, state: State, settings: job.Settings, progress: Progress) -> None:
         how = settings.masks.overlay

@@ -158,6 +158,11 @@ class Runs:
         first = int(indexes[0]) if len(indexes) else run.frame
         return Found(first, first + len(indexes), *columns)
 
+    def found_by_itself(self, run: Run) -> list[int]:
+        """The ids of objects that a tracker saw though nobody had pointed at them."""
+        pieces = [self._summary(path) for path in self.pieces(run).paths()]
+        return sorted({number for piece in pieces for number in piece.objects} - set(run.objects))
+
     def record(self, run: Run, frame: int) -> Record:
         """What ``run`` found in ``frame``, which it has come to."""
         path = self.pieces(run).path(abs(frame - run.frame))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleanplate.projects import runs
 from cleanplate.projects.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run, Runs, sure
 from cleanplate.projects.state import Anchor, Kind, Object, State
 
@@ -91,17 +92,17 @@ class _Object:
     """Works out one object."""
 
     def __init__(
-        self, state: State, one: Object, runs: Runs, known: Mapping[str, Run], tracker: str, n: int
+        self, state: State, one: Object, found: Runs, known: Mapping[str, Run], tracker: str, n: int
     ) -> None:
         self.state, self.one, self.tracker, self.count = state, one, tracker, n
-        self._runs, self._known = runs, known
+        self._runs, self._known = found, known
         self.anchors = dict(state.anchors.get(one.id, {}))
         self._used: list[Run] = []
 
     def shown(self) -> Shown:
         forward, backward, given = (_Tape(self.count) for _ in range(3))
-        if (imported := self._known.get(self.one.given)) is not None:
-            self._fill(given, imported, 0, self.count - 1, current=True)
+        if (run := self._known.get(self.one.given)) is not None:
+            self._fill(given, run, 0, self.count - 1, current=True, object_id=self.one.given_id)
         wants: list[Want] = []
         unfinished = np.zeros(self.count, bool)
         for left, right in self._stretches():
@@ -154,11 +155,25 @@ class _Object:
             and run.tracker == self.tracker
         )
 
-    def _fill(self, tape: _Tape, run: Run, first: int, last: int, current: bool) -> None:
-        """Where ``tape`` has nothing yet, put what ``run`` found."""
-        found, limit = self._runs.found(run, self.one.id), run.objects[self.one.id].limit
+    def _fill(
+        self,
+        tape: _Tape,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        current: bool,
+        object_id: int | None = None,
+    ) -> None:
+        """Where ``tape`` has nothing yet, put what ``run`` found.
+
+        ``object_id``: the object's id in ``run`` where it is not its own.
+        """
+        found = self._runs.found(run, object_id or self.one.id)
         low, high = max(first, found.first), min(last, found.stop - 1)
-        low, high = (low, min(high, limit)) if run.step > 0 else (max(low, limit), high)
+        if object_id is None:
+            limit = run.objects[self.one.id].limit
+            low, high = (low, min(high, limit)) if run.step > 0 else (max(low, limit), high)
         free = np.flatnonzero(tape.which[low : high + 1] < 0) + low if low <= high else []
         if not len(free):
             return
@@ -210,9 +225,10 @@ class _Object:
         stale = unfinished & (which >= 0)
         for tape in (forward, backward):
             stale |= (tape.which >= 0) & ~tape.current
-        is_given = (chosen == 0) & (which >= 0) & (areas > 0)
-        codes[is_given] = _CODE[GIVEN]
-        codes[which < 0] = _CODE[NOT_FOLLOWED]
+        run = self._known.get(self.one.given)
+        if run is not None and run.direction == runs.GIVEN:
+            codes[(chosen == 0) & (which >= 0) & (areas > 0)] = _CODE[GIVEN]
+        codes[which < 0] = _CODE[NOT_FOLLOWED if run is None else NOTHING]
         for left, right in self._stretches():
             if self._is_gone(left, right):
                 first, last = _between(left, right, self.count)
@@ -221,9 +237,8 @@ class _Object:
         for frame, anchor in self.anchors.items():
             which[frame], stale[frame], areas[frame] = -1, False, 0
             codes[frame], confidences[frame] = _CODE[_word(anchor)], 1.0
-        runs = tuple(self._used)
         return Shown(
-            *(runs, which, forward.which, backward.which),
+            *(tuple(self._used), which, forward.which, backward.which),
             *(codes, confidences, areas, stale, wants),
         )
 
@@ -264,19 +279,19 @@ def _static(anchors: Mapping[int, Anchor], count: int) -> Shown:
     return Shown((), nowhere, nowhere, nowhere, codes, sureness, areas, stale)
 
 
-def all_shown(state: State, runs: Runs, tracker: str, count: int) -> dict[int, Shown]:
+def all_shown(state: State, found: Runs, tracker: str, count: int) -> dict[int, Shown]:
     """Every object of ``state``, by id.
 
     Args:
         state: what was said.
-        runs: what was found.
+        found: what runs found.
         tracker: what tells the tracker and its settings from others.
         count: frames of the clip.
     """
-    known = runs.all()
+    known = found.all()
     return {
         one.id: _static(state.anchors.get(one.id, {}), count)
         if one.static
-        else _Object(state, one, runs, known, tracker, count).shown()
+        else _Object(state, one, found, known, tracker, count).shown()
         for one in state.objects
     }

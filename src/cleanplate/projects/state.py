@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from cleanplate.errors import InputError
-from cleanplate.types import Box, Brush, Point, Prompt
+from cleanplate.types import FOUND_FROM, Box, Brush, Point, Prompt
 
 FORMAT = 1
 # Told apart by hue and by lightness; found for the common kinds of colour blindness by Okabe and
@@ -45,7 +45,10 @@ class Object:
     born: int = 0
     """The version in which it was added: what was found for an older one of its id is not its."""
     given: str = ""
-    """The run that holds its imported masks; empty: there are none."""
+    """The run that shows it where nothing else does: imported masks, or a tracker's that found it
+    by itself; empty: there is none."""
+    given_id: int = 0
+    """Its id in that run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class State:
     dismissed: tuple[str, ...] = ()
     """Rows of doubtful frames that the user found right."""
     latest_id: int = 0
-    """The highest id that was ever given."""
+    """The highest id that was ever given to what a user pointed at."""
 
     def object(self, object_id: int) -> Object:
         """The object of that id.
@@ -121,7 +124,8 @@ class State:
         """The same with ``changed`` in place of the object of its id, or added."""
         others = [one for one in self.objects if one.id != changed.id]
         ordered = sorted([*others, changed], key=lambda one: one.id)
-        return replace(self, objects=tuple(ordered), latest_id=max(self.latest_id, changed.id))
+        given = changed.id if changed.id < FOUND_FROM else 0
+        return replace(self, objects=tuple(ordered), latest_id=max(self.latest_id, given))
 
     def with_anchor(self, object_id: int, frame: int, anchor: Anchor | None) -> State:
         """The same with ``anchor`` there; None takes it away."""

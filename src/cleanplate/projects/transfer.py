@@ -101,7 +101,8 @@ def with_masks(state: State, taken: Taken, version: int) -> tuple[State, list[in
         colour = COLOURS[(object_id - 1) % len(COLOURS)]
         one = known.get(object_id, Object(object_id, f"Object {object_id}", colour))
         still = taken.still.get(object_id)
-        one = replace(one, born=version, given=taken.run, static=still is not None)
+        one = replace(one, born=version, given=taken.run, given_id=object_id)
+        one = replace(one, static=still is not None)
         state = state.with_object(one)
         for frame in list(state.anchors.get(object_id, {})):
             state = state.with_anchor(object_id, frame, None)

@@ -14,7 +14,7 @@ from cleanplate.jobs import doubts
 from cleanplate.jobs.doubts import Doubt, Series
 from cleanplate.media.survey import Survey
 from cleanplate.projects.folder import Folder, Stamp
-from cleanplate.projects.runs import Runs
+from cleanplate.projects.runs import GIVEN, Runs
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor
 from cleanplate.projects.state import Anchor, Kind, Object, State
 from cleanplate.types import Box
@@ -71,15 +71,16 @@ class View:
 
     def stamp(self, object_id: int, frame: int) -> Stamp | None:
         """One object in one frame; None where it is not, or is not known to be."""
-        anchored = self._anchored(self.state.object(object_id), frame)
+        one = self.state.object(object_id)
+        anchored = self._anchored(one, frame)
         if anchored is not None:
             return self._folder.stamp(anchored)
         run = self.shown[object_id].run(frame)
         part = None if run is None else self._runs.record(run, frame).part
-        if part is None:
+        if run is None or part is None:
             return None
         box, ids = part
-        return _tight(box, ids == object_id)
+        return _tight(box, ids == (one.given_id if run.name == one.given else object_id))
 
     def _anchored(self, one: Object, frame: int) -> str | None:
         """The hash of the mask that an anchor gives the object in ``frame``; None: none does."""
@@ -177,7 +178,9 @@ class View:
         anchors = self.state.anchors.get(one.id, {}).values()
         if one.static:
             return all(anchor.exact or anchor.is_empty for anchor in anchors)
-        return bool(one.given) and all(anchor.kind is not Kind.PROMPT for anchor in anchors)
+        run = self._runs.all().get(one.given)
+        is_brought = run is not None and run.direction == GIVEN
+        return is_brought and all(anchor.kind is not Kind.PROMPT for anchor in anchors)
 
     def is_constant(self) -> bool:
         """Whether one mask serves the whole span."""
