@@ -13,7 +13,7 @@ from cleanplate import registry
 from cleanplate.checkpoints import store
 from cleanplate.errors import WeightsError
 from cleanplate.ops.runs import Found, run_lengths
-from cleanplate.types import Frame, TrackedMask
+from cleanplate.types import FOUND_FROM, Frame, TrackedMask
 from tests.weights import make_sam_small, provide
 
 pytest.importorskip("torch", reason="The engine deaot needs torch")
@@ -59,25 +59,52 @@ def ids(answer: TrackedMask) -> list[int]:
 def test_every_so_many_frames_what_is_not_tracked_becomes_an_object(engine: Any) -> None:
     tracking = engine.start(frame(0), np.zeros(SIZE, np.uint8))
     answers = [tracking.step(frame(index)) for index in (1, 2, 3, 4)]
-    assert [ids(one) for one in answers] == [[], [], [1], [1]]
-    assert (answers[2].mask[10:40, 10:50] == 1).all()
-    assert answers[2].mask.sum() == 30 * 40
+    assert [ids(one) for one in answers] == [[], [], [FOUND_FROM], [FOUND_FROM]]
+    assert (answers[2].mask[10:40, 10:50] == FOUND_FROM).all()
+    assert (answers[2].mask > 0).sum() == 30 * 40
     assert len(engine._segmenter.shown) == 1
 
 
 def test_a_new_object_never_gets_an_id_that_another_had(engine: Any) -> None:
     mask = np.zeros(SIZE, np.uint8)
-    mask[50:70, 60:100] = 7
+    mask[50:70, 60:100] = 200
     tracking = engine.start(frame(2), mask)
     tracking._labels[...] = 0  # the object is hidden, its id is still its own
     tracking._followed = lambda image: []
-    assert ids(tracking.step(frame(3))) == [8]
+    assert ids(tracking.step(frame(3))) == [201]
     state = tracking.state()
-    assert state["ids"].tolist() == [7, 8]
+    assert state["ids"].tolist() == [200, 201]
     resumed = engine.resume(state)
     np.testing.assert_array_equal(
         resumed.step(frame(4)).mask, engine.resume(state).step(frame(4)).mask
     )
+
+
+def test_objects_that_a_user_adds_later_are_not_taken_for_found_ones(engine: Any) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[50:70, 60:100] = 1
+    tracking = engine.start(frame(2), mask)
+    tracking._followed = lambda image: []
+    assert ids(tracking.step(frame(3))) == [FOUND_FROM]
+    later = np.zeros(SIZE, np.uint8)
+    later[0:9, 60:100] = 2
+    tracking.correct(frame(3), later)
+    assert tracking.ids == [1, FOUND_FROM, 2]
+
+
+def test_a_corrected_frame_is_encoded_once(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[50:70, 60:100] = 1
+    seen, encode = [], engine._network.encode
+    monkeypatch.setattr(engine._network, "encode", lambda one: seen.append(1) or encode(one))
+    tracking = engine.start(frame(0), mask)
+    one = frame(1)
+    tracking.step(one)
+    tracking.correct(one, mask)
+    assert len(seen) == 2
+    again = Frame(one.index, one.time, one.image.copy())
+    tracking.correct(again, mask)
+    assert len(seen) == 3, "another picture is looked at"
 
 
 def test_backward_in_time_nothing_new_is_taken_up(engine: Any) -> None:

@@ -62,15 +62,19 @@ class Video:
         self.groups: list[Group] = []
         self.size = (0, 0)
         """(H, W) of the clip's frames."""
+        self._image: np.ndarray | None = None
         self._maps: list[Tensor] = []
         self._places: Tensor | None = None
 
     # --- frames ---
 
     def see(self, image: np.ndarray) -> None:
-        """Take ``image`` ((H, W, 3) uint8 RGB) as the frame at hand and encode it."""
+        """Take ``image`` ((H, W, 3) uint8 RGB, read-only) as the frame at hand and encode it."""
+        if image is self._image:
+            return  # a frame that is corrected was just followed into
         torch = self._torch
         self.size = image.shape[:2]
+        self._image = image
         self._maps = self._network.encode(torch.from_numpy(self.prepared(image)).to(self._device))
         if self._places is None:
             self._places = self._network.places(self._maps)
