@@ -196,13 +196,17 @@ def _chroma_location(stream: VideoStream) -> str:
     (FFmpeg's own description would, but through its log, which may deadlock with its threads.)
     """
     header = io.BytesIO()
+    trial = av.open(header, "w", format="matroska")
     try:
-        with av.open(header, "w", format="matroska") as trial:
-            trial.add_stream_from_template(stream, opaque=True)
-            trial.start_encoding()
+        trial.add_stream_from_template(stream, opaque=True)
+        trial.start_encoding()
+        written = header.getvalue()
     except (FFmpegError, ValueError):
         return "unspecified"
-    found = [re.search(re.escape(tag) + b"\x81(.)", header.getvalue(), re.S) for tag in _SITING]
+    finally:
+        header.close()  # so that no trailer is made up for a stream that may be damaged
+        trial.close()
+    found = [re.search(re.escape(tag) + b"\x81(.)", written, re.S) for tag in _SITING]
     across, down = (match.group(1)[0] if match else 0 for match in found)
     return _CHROMA_LOCATIONS.get((across, down), "unspecified")
 
