@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -88,12 +89,17 @@ class Server:
         self.client.close()
 
 
+async def _whole(options: Options) -> Any:
+    """The app with its page; Gradio leaves an event loop open where it finds none."""
+    return create_app(options)
+
+
 def start(folder: Path, page: bool = False, **options: Any) -> Server:
     """Start a server that keeps its things in ``folder``."""
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     chosen = Options(folder=folder, port=port, **options)
-    app = create_app(chosen) if page else create_routes(chosen)
+    app = asyncio.run(_whole(chosen)) if page else create_routes(chosen)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)

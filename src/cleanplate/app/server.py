@@ -84,6 +84,9 @@ def _with_page(app: FastAPI) -> FastAPI:
     with blocks:
         add_endpoints(desk, uploads)
     blocks.queue(default_concurrency_limit=4)
+    # A page that is mounted and not launched would copy any file that a request names into its
+    # cache: Gradio 6.31 checks paths only once this is set.
+    blocks.has_launched = True
     return gradio.mount_gradio_app(
         app,
         blocks,
