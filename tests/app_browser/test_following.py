@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,11 +59,7 @@ def test_stop_answers_at_once_keeps_what_is_done_and_following_can_go_on(
     person.page.locator(CANVAS).focus()
     person.press("f")
     person.until("state.job?.state === 'running' && state.job.done >= 10")
-    pressed = time.monotonic()
-    person.page.locator("#cp-job-follow").get_by_role("button", name="Stop").click()
-    person.page.locator("#cp-job-follow").get_by_text("Stop", exact=False).first.wait_for()
-    person.until("['stopping', 'stopped'].includes(state.job?.state)", seconds=2)
-    assert time.monotonic() - pressed < 2  # a second, and one for a busy machine
+    assert person.page.evaluate(_STOP) < 1000
     person.until("state.job?.state === 'stopped'")
     job = person.desk("state.job")
     record = server.folder / "projects" / person.project / "jobs" / f"{job['id']}.json"
@@ -78,6 +73,16 @@ def test_stop_answers_at_once_keeps_what_is_done_and_following_can_go_on(
     person.until("state.job?.state === 'done'")
     person.until("state.lanes[1].at(-1)[2] === 'visible' && state.lanes[1].at(-1)[1] === 179")
     assert person.mask(5) == first
+
+
+# Presses Stop, and tells after how many milliseconds the page says so.
+_STOP = """async () => {
+  const box = document.querySelector('#cp-job-follow');
+  const start = performance.now();
+  box.querySelector('.cp-stop').click();
+  while (!/Stopp(ing|ed)/.test(box.innerText)) await new Promise((done) => setTimeout(done, 5));
+  return performance.now() - start;
+}"""
 
 
 def test_a_correction_changes_only_what_follows_from_it(

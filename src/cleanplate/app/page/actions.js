@@ -1,6 +1,6 @@
 // What a person can do, whether by pointer, key or button.
 
-import { busy, change, clip, count, desk, draft, job, keep, object, objects, promptOf, reach, result, settle, span, told } from "./desk.js";
+import { busy, change, clip, count, desk, draft, isStopping, job, keep, object, objects, promptOf, reach, result, settle, span, told } from "./desk.js";
 import { middleOf } from "./overlay.js";
 import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
@@ -273,8 +273,14 @@ export const discard = () => start("job", { kind: "discard" }, "Discarded.");
 
 export const stop = () =>
   attempt("job", async () => {
-    if (!busy()) return;
-    await post(desk.link.path("/job/stop"), { job: job().id });
+    if (!busy() || isStopping()) return;
+    change({ stopping: job().id }); // said at once; the worker's own word comes later
+    try {
+      await post(desk.link.path("/job/stop"));
+    } catch (error) {
+      change({ stopping: null });
+      throw error;
+    }
     await desk.link.refresh();
   });
 

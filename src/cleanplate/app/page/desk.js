@@ -21,6 +21,7 @@ export const desk = {
   wipe: 0.5,
   peek: false, // C is held: the original
   speed: 0, // 0 stands still; 1, 2, 4 forward, negative backward
+  stopping: null, // id of the job that was told to stop
   span: null, // [in, out] as just set, until the server says so too
   crosshair: null, // {x, y}: pointing by keys
   drafts: new Map(), // "frame/object" to {prompt, pending}: what was said and not yet answered
@@ -63,6 +64,9 @@ export const result = (name = desk.shown) =>
 export function busy() {
   return ["queued", "running", "stopping"].includes(job()?.state);
 }
+
+/** Whether the job was told to stop and has not said yet that it did. */
+export const isStopping = () => busy() && (job().state === "stopping" || desk.stopping === job().id);
 
 /** Frames that the stage can show: those of the clip, or of the result on it. */
 export function reach() {

@@ -3,7 +3,7 @@
 import { chooseCandidate, goTo, newObject, play, redo, set, setLook, setOpacity, setPainted, setRadius, setTool, showResult, step, stop, undo } from "./actions.js";
 import { startAhead } from "./ahead.js";
 import { startChoices } from "./choice.js";
-import { busy, change, clip, count, desk, job, keep, listen, object, objects, reach, result, stage, told } from "./desk.js";
+import { busy, change, clip, count, desk, isStopping, job, keep, listen, object, objects, reach, result, stage, told } from "./desk.js";
 import { dress, make, say, show } from "./dom.js";
 import { WAYS, openKeys, startKeys } from "./keys.js";
 import { startMasks } from "./masks.js";
@@ -280,7 +280,7 @@ function drawHeader() {
   chip.hidden = !busy();
   if (busy()) {
     say(chip.querySelector("span"), `${jobTitle(one)} ${jobLine(one)}`);
-    chip.querySelector("button").disabled = one.state === "stopping";
+    chip.querySelector("button").disabled = isStopping();
     const part = one.total ? `${Math.floor((100 * (one.done ?? 0)) / one.total)} % ` : "";
     document.title = `${part}${jobTitle(one)} · cleanplate`;
   } else document.title = `${state.clip.name} · cleanplate`;

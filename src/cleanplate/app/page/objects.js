@@ -59,7 +59,7 @@ function row(one, place) {
           type: "button",
           class: "cp-pick",
           "aria-pressed": current ? "true" : "false",
-          "aria-label": `Choose ${one.name}`,
+          "aria-label": place < 9 ? `Choose ${place + 1}, ${one.name}` : `Choose ${one.name}`,
           title: place < 9 ? `Choose ${one.name} (${place + 1})` : `Choose ${one.name}`,
           "data-key": `pick-${one.id}`,
           onclick: () => choose(one.id),

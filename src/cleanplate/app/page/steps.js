@@ -2,7 +2,7 @@
 
 import { approve, deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
 import { chosenFill, estimate } from "./choice.js";
-import { busy, clip, desk, job, listen, object, objects, result, span } from "./desk.js";
+import { busy, clip, desk, isStopping, job, listen, object, objects, result, span } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
@@ -22,7 +22,7 @@ export function jobLine(one) {
 }
 
 export const jobTitle = (one) =>
-  one.state === "stopping" ? "Stopping" : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
+  isStopping() ? "Stopping" : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
 
 function jobBox(one) {
   if (!one || one.kind === "open") return [];
@@ -32,12 +32,12 @@ function jobBox(one) {
       make("div", { class: "cp-job-head" }, make("strong", {}, jobTitle(one)), make("span", { class: "cp-muted" }, one.device ?? "")),
       make("progress", { max: 1, ...(part === null ? {} : { value: String(part) }), "aria-label": jobTitle(one) }),
       make("div", { class: "cp-job-line" }, jobLine(one)),
-      one.state === "stopping" && one.sentence ? make("div", { class: "cp-muted" }, one.sentence) : null,
+      isStopping() && one.sentence ? make("div", { class: "cp-muted" }, one.sentence) : null,
       make(
         "button",
-        { type: "button", class: "cp-button cp-stop", "data-key": "stop", disabled: one.state === "stopping", onclick: stop },
+        { type: "button", class: "cp-button cp-stop", "data-key": "stop", disabled: isStopping(), onclick: stop },
         icon("stop"),
-        one.state === "stopping" ? "Stopping…" : "Stop",
+        isStopping() ? "Stopping…" : "Stop",
       ),
     ];
   }
@@ -161,7 +161,7 @@ function drawJob(root) {
   for (const id of ["cp-job-follow", "cp-job-remove"]) {
     const box = root.querySelector(`#${id}`);
     const content = id === place ? one : null;
-    show(box, [content, id === place ? busy() : 0], () => jobBox(content));
+    show(box, [content, id === place ? [busy(), isStopping()] : 0], () => jobBox(content));
     box.hidden = !box.childElementCount;
   }
   tell(root.querySelector("#cp-job-note"), desk.note?.place === "job" ? [desk.note.text, desk.note.error] : ["", false]);
