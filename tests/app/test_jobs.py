@@ -91,6 +91,9 @@ def test_stop_ends_the_worker_within_a_window_and_what_is_done_is_kept(
     beat = told["beat"]
     time.sleep(1.5)
     assert file_of(server, project, job["id"])["beat"] == beat, "its heart has stopped"
+    assert 0 <= told["shown"] <= told["frame"] < LONG
+    glance = server.client.get(f"/project/{project}/job/glance.jpg?v={told['shown']}")
+    assert glance.headers["content-type"] == "image/jpeg"
     server.post(f"/project/{project}/job", {"kind": "resume"})
     state = server.done(project, 120)
     assert state["results"][0]["last"] == LONG - 1

@@ -35,6 +35,8 @@ class Job:
     """Seconds to the end of this stage."""
     frame: int | None = None
     """The last frame that was done, where the stage goes through frames in order."""
+    shown: int | None = None
+    """The frame of the still that ``glance_of`` has: one that was filled a moment ago."""
     sentence: str = ""
     notes: list[str] = field(default_factory=list)
     beat: float = 0.0
@@ -67,6 +69,11 @@ class Job:
 def path_of(folder: Path, job_id: str) -> Path:
     """Where the job lies in the project in ``folder``."""
     return folder / "jobs" / f"{job_id}.json"
+
+
+def glance_of(folder: Path, job_id: str) -> Path:
+    """Where a worker keeps a still of what it filled last."""
+    return folder / "jobs" / f"{job_id}.jpg"
 
 
 def save(folder: Path, job: Job) -> None:

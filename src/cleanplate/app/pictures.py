@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 from starlette.responses import FileResponse
 
+from cleanplate.app import jobs
 from cleanplate.app.comparison import difference, flicker
 from cleanplate.app.desk import Desk
 from cleanplate.app.frames import png
@@ -76,6 +77,14 @@ def picture_routes(desk: Desk) -> APIRouter:
         _, result, path = made(project, name)
         of_result(result, path, frame)
         return _jpeg(frames.still(path, frame - result.first, _width(w)))
+
+    @routes.get("/job/glance.jpg")
+    def glance(project: str) -> Response:
+        session = desk.sessions.get(project)
+        job = desk.work.current(session)
+        if job is None or not jobs.glance_of(session.folder, job.id).exists():
+            raise Refusal(404, "Nothing was filled yet.")
+        return FileResponse(jobs.glance_of(session.folder, job.id), headers=_NEVER)
 
     @routes.get("/difference/{name}/{frame}.png")
     def apart(project: str, name: str, frame: int) -> Response:

@@ -48,7 +48,6 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
     if session.is_open:
         project = session.project
         state = project.as_json() | state
-        state["doubtful"] = [row | {"object": row["object_id"]} for row in state["doubtful"]]
         state["settings"] = _settings(project)
         state["masks"] = masks_stamp(project)
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]

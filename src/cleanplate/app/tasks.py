@@ -53,7 +53,6 @@ def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
     order = project.removal(results.clip(result), *part)
     result.exact = _is_exact(order)
     results.write(result)
-    reporter.fills_from(result.first)
     report = removal.run(order, reporter)
     report.write(results.report(result))
     Speeds(folder.parent.parent).note(report)

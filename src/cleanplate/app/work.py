@@ -72,7 +72,8 @@ class Work:
             return
         if job.result is not None and job.state != jobs.DONE:
             Results(session.results).delete(job.result)
-        jobs.path_of(session.folder, job.id).unlink()
+        for path in (session.folder / "jobs").glob(f"{job.id}.*"):
+            path.unlink()
 
     def stop(self, session: Session) -> None:
         """Ask the project's job to stop; it says itself when it has."""

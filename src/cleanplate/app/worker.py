@@ -15,14 +15,17 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from cleanplate.app import jobs
 from cleanplate.app.sentences import told
 from cleanplate.errors import CancelledError
 from cleanplate.jobs.progress import Progress
+from cleanplate.ops.publish import publishing
 
 _PULSE = 0.25  # seconds between two reports
 _RECENT = 6.0  # seconds over which the rate is taken
+_GLANCE, _GLANCE_WIDTH = 1.0, 960  # seconds between two stills of what was filled; px
 
 
 class Reporter(Progress):
@@ -34,7 +37,7 @@ class Reporter(Progress):
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._recent: deque[tuple[float, int]] = deque()
-        self._first_frame: int | None = None
+        self._looked = -_GLANCE
 
     # --- what the work calls ---
 
@@ -48,12 +51,24 @@ class Reporter(Progress):
     def advance(self) -> None:
         job, now = self._job, time.monotonic()
         job.done += 1
-        if self._first_frame is not None and job.stage == "inpaint":
-            job.frame = self._first_frame + job.done - 1
         self._recent.append((now, job.done))
         while now - self._recent[0][0] > _RECENT:
             self._recent.popleft()
         self.check()
+
+    def at(self, frame: int) -> None:
+        self._job.frame = frame
+
+    def show(self, picture: Any) -> None:
+        """Keep a small still of what was filled, now and then."""
+        from cleanplate.app.frames import jpeg, narrowed
+
+        if time.monotonic() - self._looked < _GLANCE:
+            return
+        self._looked = time.monotonic()
+        with publishing(jobs.glance_of(self._folder, self._job.id)) as draft:
+            draft.write_bytes(jpeg(narrowed(picture.rgb(), _GLANCE_WIDTH)))
+        self._job.shown = picture.index
 
     def finish(self) -> None:
         self.check()
@@ -61,10 +76,6 @@ class Reporter(Progress):
     def note(self, message: str) -> None:
         if message not in self._job.notes:
             self._job.notes = [*self._job.notes, message]
-
-    def fills_from(self, frame: int) -> None:
-        """The first frame that is filled, so that frames can be named."""
-        self._first_frame = frame
 
     def check(self) -> None:
         """Raise CancelledError when somebody wants the work to stop."""

@@ -470,7 +470,7 @@ class _Job:
             line = fill(
                 prefetch(source), found.shots, regions, inpainter, feather, start, shown.stop
             )
-            return prefetch(self.progress.over("inpaint", line, total, done))
+            return prefetch(self.progress.over("inpaint", self._shown(line), total, done))
 
         if self.order.out.as_image:
             (picture,) = write_images(filled(0), self.work.folder("pieces"))
@@ -480,6 +480,12 @@ class _Job:
             self._write_folder(filled, shown)
         else:
             self._encode(filled, found, shown)
+
+    def _shown(self, pictures: Iterator[Any]) -> Iterator[Any]:
+        for picture in pictures:
+            self.progress.at(picture.index)
+            self.progress.show(picture)
+            yield picture
 
     def _note_plans(self, regions: Sequence[Region]) -> None:
         """Say how an engine that must divide its work will do it; raises where it cannot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -25,6 +25,9 @@ class Progress:
 
     def at(self, frame: int) -> None:
         """Frame ``frame`` of the clip has just been done, and can be looked at soon."""
+
+    def show(self, picture: Any) -> None:
+        """A ``media.picture.Picture`` as it will be written, for those who look on."""
 
     def finish(self) -> None:
         """The stage is over."""

@@ -82,6 +82,9 @@ class Timed(Progress):
     def at(self, frame: int) -> None:
         self._inner.at(frame)
 
+    def show(self, picture: Any) -> None:
+        self._inner.show(picture)
+
     def finish(self) -> None:
         spent = time.perf_counter() - self._began
         seconds = self._report.seconds
