@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PIECE = 32  # frames in a file, and between two states from which a pass can go on
 _PATIENCE = 1.0  # seconds that a tracked frame waits at most before others can see it
+_LARGE = 16 << 20  # bytes
 
 SEEN = (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
 
@@ -76,6 +77,11 @@ class Pieces:
             records = list(load_piece(path))
             yield from reversed(records) if backward else records
 
+    def count(self) -> int:
+        """How many frames have been tracked."""
+        paths = self.paths()
+        return (len(paths) - 1) * PIECE + len(list(load_piece(paths[-1], False))) if paths else 0
+
     def resumable(self) -> int:
         """How many frames an interrupted pass need not track again."""
         if not self._state.exists():
@@ -87,6 +93,14 @@ class Pieces:
         """How many frames were done, and the tracker's state after them."""
         state = load_state(self._state)
         return int(state.pop("@done")), state
+
+    def drop_large_state(self) -> None:
+        """Forget the state of a pass that will hardly be lengthened, if it takes much room.
+
+        Without it a pass that is lengthened after all begins anew, and finds the same.
+        """
+        if self._state.exists() and self._state.stat().st_size > _LARGE:
+            self._state.unlink()
 
     def save_state(self, done: int, state: dict[str, np.ndarray]) -> None:
         save_state(self._state, state | {"@done": np.array(done)})
@@ -146,9 +160,9 @@ def run(
         whole: told about every frame too, by its index.
     """
     pieces.folder.mkdir(parents=True, exist_ok=True)
-    done = pieces.resumable()
-    if done >= one.count:
+    if pieces.count() >= one.count:
         return
+    done = pieces.resumable()
     tracking = None
     if done:
         _, state = pieces.state()

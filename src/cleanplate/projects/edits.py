@@ -17,7 +17,7 @@ from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, Stat
 from cleanplate.projects.view import Row, View
 from cleanplate.protocols import Task
 from cleanplate.settings import parse
-from cleanplate.types import FOUND_FROM, MAX_OBJECT_ID, Prompt
+from cleanplate.types import FOUND_FROM, MAX_OBJECT_ID
 
 _LONGEST_NAME = 80
 
@@ -63,41 +63,6 @@ def _name(text: str) -> str:
     return name
 
 
-def prompt_anchor(known: Anchor | None, prompt: Prompt, painted: bool, folder: Folder) -> Anchor:
-    """The anchor that ``prompt`` makes, not outlined yet; ``known`` is the one that was there."""
-    for brush in prompt.brushes:
-        if not brush.points or not 0 < brush.radius < 1e5:
-            raise InputError("A stroke needs a point at least, and a radius above 0.")
-    start = known.start if known is not None and known.kind is Kind.PROMPT else NEVER
-    if prompt.box is not None or prompt.mask is not None:
-        start = NEVER
-    drawn = NEVER if prompt.mask is None else folder.keep(prompt.mask != 0)
-    if prompt.mask is not None and drawn == NEVER:
-        raise InputError("The mask is empty; say that the object is gone from this frame instead.")
-    return Anchor(
-        Kind.PROMPT,
-        points=prompt.points,
-        box=prompt.box,
-        brushes=prompt.brushes,
-        drawn=drawn,
-        painted=painted,
-        start=start,
-    )
-
-
-def chosen(state: State, frame: int, object_id: int, candidate: int) -> Anchor:
-    """The anchor at ``frame`` with another candidate, not outlined yet."""
-    state.object(object_id)
-    anchor = state.anchor(object_id, frame)
-    if anchor is None or anchor.kind is not Kind.PROMPT:
-        raise InputError(f"Object {object_id} has no prompt in frame {frame}; click on it first.")
-    if not 0 <= candidate < anchor.candidates:
-        raise InputError(
-            f"There is no candidate {candidate}; there are 0 to {anchor.candidates - 1}."
-        )
-    return replace(anchor, chosen=candidate)
-
-
 def gone(state: State, frame: int, object_id: int, until: int | None) -> tuple[State, None]:
     """Not to be seen from ``frame`` to ``until``; what was said between them is forgotten."""
     state.object(object_id)
@@ -123,8 +88,10 @@ def approve(
         shown = view.shown[one.id]
         if anchor is not None:
             state = state.with_anchor(one.id, frame, replace(anchor, approved=True))
-        elif one.static or WORDS[shown.codes[frame]] == NOT_FOLLOWED:
+        elif WORDS[shown.codes[frame]] == NOT_FOLLOWED:
             continue
+        elif one.static:
+            pass  # nothing changes it anyway
         else:
             stamp = view.stamp(one.id, frame)
             mask = NEVER if stamp is None else folder.keep(stamp.on(view.size))

@@ -161,6 +161,8 @@ class Follower:
             passes.run(
                 self._clip, keys, errand.one, self._shots, engine, pieces, progress, progress.at
             )
+            if all(errand.last == source.limit for source in errand.sources.values()):
+                pieces.drop_large_state()
             found += self._findings(run)
         progress.finish()
         return found
@@ -176,7 +178,9 @@ class Follower:
     def _done(self, errand: Errand) -> int:
         if errand.run is None:
             return 0
-        return min(self._runs.pieces(errand.run).resumable(), errand.one.count)
+        pieces = self._runs.pieces(errand.run)
+        done = pieces.count()
+        return errand.one.count if done >= errand.one.count else pieces.resumable()
 
     def _run_of(self, errand: Errand, tracker: str) -> Run:
         if errand.run is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ from cleanplate.jobs import job
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
-from cleanplate.projects import edits, following, transfer
+from cleanplate.projects import edits, following, telling, transfer
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint, locked
 from cleanplate.projects.following import Direction
 from cleanplate.projects.letters import Letters
 from cleanplate.projects.outlines import Asked, Outline, Outliner
+from cleanplate.projects.pointing import Pointing
 from cleanplate.projects.runs import Runs
-from cleanplate.projects.state import State, plain_anchor
+from cleanplate.projects.state import State
 from cleanplate.projects.view import Row, View
 from cleanplate.types import Prompt
 
@@ -57,6 +57,7 @@ class Project:
         self.survey: Survey = load_survey(path / _SURVEY)
         self._runs = Runs(self.folder.runs)
         self._outliner = Outliner(self.clip)
+        self._pointing = Pointing(self.folder, self._outliner, self.size)
         self._letters = Letters(self.folder)
         self._known_view: tuple[State, Any, View] | None = None
 
@@ -119,7 +120,7 @@ class Project:
     @property
     def settings(self) -> job.Settings:
         """The settings of all jobs of this project."""
-        return job.settings_from(self.state.settings, self.state.engine_fields)
+        return _settings(self.state)
 
     def _read(self) -> State:
         for _ in range(100):
@@ -182,84 +183,40 @@ class Project:
             InputError: no such frame or object, a prompt outside the picture, or nothing was found.
         """
         self._check_frame(frame)
-        hints = () if prompt is None or painted else prompt.brushes
-        if prompt is not None and (prompt.points or prompt.box or hints):
-            self.prepare(frame)  # the slow part, while other edits go on
-        return self._change(lambda state: self._prompted(state, frame, object_id, prompt, painted))
-
-    def _prompted(
-        self, state: State, frame: int, object_id: int, prompt: Prompt | None, painted: bool
-    ) -> tuple[State, Outline | None]:
-        state.object(object_id)
         if prompt is None:
-            return state.with_anchor(object_id, frame, None), None
-        anchor = edits.prompt_anchor(state.anchor(object_id, frame), prompt, painted, self.folder)
-        if not anchor.start and prompt.box is None and prompt.mask is None:
-            anchor = replace(anchor, start=self._start(state, frame, object_id))
-        return self._outlined(state, frame, object_id, anchor)
+            self._change(lambda state: (state.with_anchor(object_id, frame, None), None))
+            return None
+        if prompt.points or prompt.box or (prompt.brushes and not painted):
+            self.prepare(frame)  # the slow part, while other edits go on
 
-    def _start(self, state: State, frame: int, object_id: int) -> str:
-        """The mask that a prompt in this frame mends: what tracking or the user's file shows."""
-        known = state.anchor(object_id, frame)
-        if known is not None:
-            return known.mask if known.kind.value == "approved" else ""
-        if state.object(object_id).static:
-            return ""
-        stamp = self._view_of(state).stamp(object_id, frame)
-        return "" if stamp is None else self.folder.keep(stamp.on(self.size))
+        def made(state: State) -> tuple[State, Outline]:
+            asked = self._pointing.asked(self._view_of(state), frame, object_id, prompt, painted)
+            return self._anchored(state, frame, object_id, asked, 0)
 
-    def _outlined(
-        self, state: State, frame: int, object_id: int, anchor: Any
+        return self._change(made)
+
+    def _anchored(
+        self, state: State, frame: int, object_id: int, asked: Asked, chosen: int
     ) -> tuple[State, Outline]:
-        asked = self._asked(anchor)
-        found, drawn = self._outliner.candidates(frame, asked, self.settings)
-        chosen = min(anchor.chosen, len(found.masks) - 1)
-        mask = found.masks[chosen]
-        if not mask.any() and not anchor.painted:
-            raise InputError(
-                f"Nothing was found for object {object_id}; point at its middle, or draw a box "
-                "around it."
-            )
-        scores = tuple(round(float(one), 4) for one in found.confidences)
-        anchor = replace(
-            anchor,
-            mask=self.folder.keep(mask),
-            candidates=len(found.masks),
-            chosen=chosen,
-            scores=scores,
-            exact=drawn and chosen == 0,
-        )
-        outline = Outline(mask, len(found.masks), scores, chosen)
-        return state.with_anchor(object_id, frame, anchor), outline
-
-    def _asked(self, anchor: Any) -> Asked:
-        drawn, start = self.folder.stamp(anchor.drawn), self.folder.stamp(anchor.start)
-        return Asked(
-            Prompt(
-                anchor.points,
-                anchor.box,
-                anchor.brushes,
-                None if drawn is None else drawn.on(self.size),
-            ),
-            anchor.painted,
-            None if start is None else start.on(self.size),
-        )
+        answer = self._pointing.answer(frame, object_id, asked, chosen, _settings(state))
+        anchor = self._pointing.anchor(asked, answer)
+        return state.with_anchor(object_id, frame, anchor), answer.outline
 
     def choose(self, frame: int, object_id: int, candidate: int) -> Outline:
         """Take another of the candidates of a prompt, counted from 0."""
 
         def made(state: State) -> tuple[State, Outline]:
-            anchor = edits.chosen(state, frame, object_id, candidate)
-            return self._outlined(state, frame, object_id, anchor)
+            asked = self._pointing.asked_again(state, frame, object_id, candidate)
+            return self._anchored(state, frame, object_id, asked, candidate)
 
         return self._change(made)
 
     def preview(self, frame: int, object_id: int, prompt: Prompt, painted: bool = False) -> Outline:
         """What ``set_prompt`` would show; nothing is changed."""
         self._check_frame(frame)
-        _, outline = self._prompted(self.state, frame, object_id, prompt, painted)
-        assert outline is not None  # there is a prompt
-        return outline
+        view = self.view()
+        asked = self._pointing.asked(view, frame, object_id, prompt, painted)
+        return self._pointing.answer(frame, object_id, asked, 0, _settings(view.state)).outline
 
     def prepare(self, frame: int) -> None:
         """Look at a frame beforehand, so that the first click in it is answered quickly."""
@@ -338,7 +295,7 @@ class Project:
         return self._view_of(self.state)
 
     def _view_of(self, state: State) -> View:
-        settings = job.settings_from(state.settings, state.engine_fields)
+        settings = _settings(state)
         found = self._runs.signature(), self._letters.signature()
         known = self._known_view
         if known is not None and known[0] is state and known[1] == found:
@@ -379,32 +336,11 @@ class Project:
     def as_json(self) -> dict[str, Any]:
         """All of it for a page, plain."""
         view = self.view()
-        state = view.state
         version, undos, redos = self.folder.progress()
-        rate = self.info.average_rate
-        times = self.survey
         return {
             "version": version,
-            "clip": {
-                "name": self.source.name,
-                "width": self.info.width,
-                "height": self.info.height,
-                "frames": times.count,
-                "rate": None if rate is None else float(rate),
-                "seconds": float(times.time(times.count - 1) - times.time(0)),
-                "audio": any(stream.kind == "audio" for stream in self.info.streams),
-                "codec": self.info.codec,
-                "cuts": [int(cut) for cut in times.cuts],
-                "warnings": list(times.warnings),
-            },
-            "span": list(state.span),
-            "objects": [asdict(one) for one in state.objects],
-            "prompts": _by_frame(state),
-            "lanes": {str(number): lane for number, lane in view.lanes().items()},
-            "confidence": {str(number): one for number, one in view.confidences().items()},
-            "stale": view.stale(),
-            "doubtful": [_plain_row(row) for row in view.doubtful],
-            "settings": {**state.settings, "engine_fields": state.engine_fields},
+            "clip": telling.clip_as_json(self.source.name, self.info, self.survey),
+            **telling.as_json(view),
             "can": {
                 "undo": undos > 0,
                 "redo": redos > 0,
@@ -416,27 +352,12 @@ class Project:
     def can_follow(self) -> tuple[bool, str]:
         """Whether there is something to follow; if not, why."""
         view = self.view()
-        how = self.settings.masks.overlay
-        if not any(one.wants for one in view.shown.values()) and not self._letters.pending(
-            view.state, how
-        ):
-            moving = [one for one in view.state.objects if not one.static]
-            if moving and any(view.is_shown(one.id) for one in moving):
-                return False, "Everything is followed; change something first."
-            if view.state.objects and not moving:
-                return False, "What does not move needs no following."
-            return False, "Pick an object first."
-        return True, ""
+        how = _settings(view.state).masks.overlay
+        return telling.can_follow(view, bool(self._letters.pending(view.state, how)))
 
     def can_remove(self) -> tuple[bool, str]:
         """Whether there is something to remove; if not, why."""
-        view = self.view()
-        if not any(view.is_shown(one.id) for one in view.state.objects):
-            return False, "Pick an object first."
-        for one in view.state.objects:
-            if not one.static and view.is_shown(one.id) and not view.is_followed(one.id):
-                return False, (f"Follow {one.name!r} first, or tick 'does not move' (a logo).")
-        return True, ""
+        return telling.can_remove(self.view())
 
     # --- following ---
 
@@ -465,7 +386,7 @@ class Project:
             InputError: the project is being followed already, or the tracker is not there.
         """
         progress, state = progress or Progress(), self.state
-        settings = job.settings_from(state.settings, state.engine_fields)
+        settings = _settings(state)
         with locked(self.path / "follow.lock", wait=False) as held:
             if not held:
                 raise InputError(
@@ -540,14 +461,5 @@ class Project:
         return transfer.removal(self, out, start, stop, overwrite, save_masks)
 
 
-def _plain_row(row: Row) -> dict[str, Any]:
-    plain = asdict(row)
-    return {"object": plain.pop("object_id"), **plain}
-
-
-def _by_frame(state: State) -> dict[str, dict[str, Any]]:
-    frames: dict[str, dict[str, Any]] = {}
-    for object_id, own in state.anchors.items():
-        for frame, anchor in own.items():
-            frames.setdefault(str(frame), {})[str(object_id)] = plain_anchor(anchor)
-    return frames
+def _settings(state: State) -> job.Settings:
+    return job.settings_from(state.settings, state.engine_fields)
