@@ -22,6 +22,7 @@ from cleanplate.projects.state import Anchor, Kind
 from cleanplate.types import Point, Prompt
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_THUMBNAIL = 320  # px of width up to which a still need not show the source's own pixels
 _NEVER = {"Cache-Control": "no-store"}
 
 
@@ -45,7 +46,10 @@ def picture_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/frame/{frame}.jpg")
     def still(project: str, frame: int, w: int | None = None) -> Response:
-        clip = desk.sessions.get(project).clip
+        session = desk.sessions.get(project)
+        proxy = session.folder / PROXY
+        # Thumbnails are many and far apart: in the proxy a frame is never far from a key frame.
+        clip = proxy if w is not None and w <= _THUMBNAIL and proxy.exists() else session.clip
         return _jpeg(frames.still(clip, frame, _width(w)))
 
     @routes.get("/mask/{frame}.png")
