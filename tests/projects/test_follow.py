@@ -113,6 +113,7 @@ def test_prompts_in_any_order_give_the_same_masks(stage_clip: Path, tmp_path: Pa
         project = Project.create(tmp_path / str(number), stage_clip)
         project.add_object()
         project.add_object()
+        project.set_span(0, 40)
         for frame, object_id, box in order:
             project.set_prompt(frame, object_id, stage.prompt(box))
         found.append(project.state.anchors)
