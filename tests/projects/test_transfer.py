@@ -182,6 +182,18 @@ def test_a_stopped_removal_goes_on_while_the_masks_are_the_same(
     assert not job.run(again.removal(tmp_path / "two.mp4")).resumed
 
 
+def test_the_stamp_of_the_masks_changes_with_them_alone(followed: Project) -> None:
+    stamp = followed.masks_stamp
+    assert Project.open(followed.path).masks_stamp == stamp
+    followed.change_object(1, name="another", hidden=True)
+    followed.set_settings({"inpainter": "telea"})
+    assert followed.masks_stamp == stamp
+    followed.gone(50, 1)
+    assert followed.masks_stamp != stamp
+    followed.undo()
+    assert followed.masks_stamp == stamp
+
+
 def test_what_is_not_followed_is_not_removed(project: Project, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Pick an object first"):
         project.removal(tmp_path / "clean.mp4")

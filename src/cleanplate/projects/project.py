@@ -304,6 +304,7 @@ class Project:
             *(state, self.folder, self._runs, self.survey, self.size),
             following.tracker_of(settings),
             self._letters.masks(state, settings.masks.overlay),
+            found,
         )
         self._known_view = state, found, view
         return view
@@ -320,6 +321,11 @@ class Project:
     def mask_key(self, frame: int) -> str:
         """Equal keys, equal masks: for caches."""
         return self.view().key(frame)
+
+    @property
+    def masks_stamp(self) -> str:
+        """Equal stamps, equal masks in all frames, in every process: for caches."""
+        return self.view().stamp_of_all
 
     def lanes(self) -> dict[int, list[tuple[int, int, str, float]]]:
         """For each object its states along time: (first, last, state, least confidence)."""

@@ -51,6 +51,7 @@ class View:
         size: tuple[int, int],
         tracker: str,
         masks: Mapping[Anchor, str],
+        seen: object,
     ) -> None:
         """
         Args:
@@ -61,10 +62,11 @@ class View:
             size: (H, W).
             tracker: what tells the tracker and its settings from others.
             masks: for anchors of still objects that stand for another mask, its hash.
+            seen: changes whenever runs have found more.
         """
         self.state, self.size = state, size
         self._folder, self._runs, self._survey = folder, runs, survey
-        self._masks = masks
+        self._masks, self._seen = masks, (tracker, seen)
         self.shown: dict[int, Shown] = all_shown(state, runs, tracker, survey.count)
 
     # --- masks ---
@@ -118,6 +120,17 @@ class View:
             elif (run := self.shown[one.id].run(frame)) is not None:
                 sources.append(f"{one.id}={run.name}:{frame}")
         return hashlib.sha256(" ".join(sources).encode()).hexdigest()[:16]
+
+    @cached_property
+    def stamp_of_all(self) -> str:
+        """Equal stamps, equal masks in all frames; the same in every process."""
+        objects = [(one.id, one.static, one.given, one.given_id) for one in self.state.objects]
+        anchors = [
+            (number, frame, anchor.kind, self._masks.get(anchor, anchor.mask), anchor.passing)
+            for number, own in self.state.anchors.items()
+            for frame, anchor in own.items()
+        ]
+        return hashlib.sha256(repr((objects, anchors, self._seen)).encode()).hexdigest()[:16]
 
     # --- what a person is told ---
 
