@@ -74,6 +74,15 @@ export function reach() {
   return shown ? [shown.first, shown.last] : [0, count() - 1];
 }
 
+/** How far masks grow before they are filled, in px, as far as the page can tell. */
+export function growth() {
+  const { settings, prompts } = desk.state;
+  if (Number.isFinite(settings?.grow)) return settings.grow;
+  const told = Object.values(prompts ?? {}).flatMap((entries) => Object.values(entries));
+  const given = told.length > 0 && told.every((one) => one.exact || one.kind === "gone");
+  return given ? 0 : Math.max(3, Math.round(clip().height / 180));
+}
+
 /** [first frame, one past the last] between in and out. */
 export const span = () => desk.span ?? desk.state.span;
 

@@ -163,6 +163,13 @@ function wireTools() {
   }
   id("cp-leave-result").addEventListener("click", () => change({ shown: null, speed: 0 }));
   id("cp-wipe").addEventListener("input", (event) => change({ wipe: Number(event.target.value) / 1000 }));
+  id("cp-wipe").addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault(); // a step of its own would be a thousandth
+    const wipe = desk.wipe + by * (event.shiftKey ? 0.1 : 0.02);
+    change({ wipe: Math.min(1, Math.max(0, wipe)) });
+  });
   const acts = {
     first: () => goTo(reach()[0]), back: () => step(-1), play: () => play(1), forward: () => step(1), last: () => goTo(reach()[1]),
   };

@@ -1,6 +1,6 @@
 // A mask as one sees it over the picture: tinted, outlined, as a matte or as a cut-out.
 
-import { desk, objects } from "./desk.js";
+import { desk, growth, objects } from "./desk.js";
 
 const drawn = new Map(); // key to canvas, oldest first
 const KEPT = 6;
@@ -92,16 +92,55 @@ function paint(ids, width, height) {
   return image;
 }
 
+/** A canvas with a thin veil where masks grow to: what will change is a little more than the mask. */
+function grown(bitmap, masks, by) {
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  const steps = Math.max(8, Math.min(48, 4 * by));
+  for (let step = 0; step < steps; step += 1) {
+    const angle = (2 * Math.PI * step) / steps;
+    context.drawImage(masks, Math.round(by * Math.cos(angle)), Math.round(by * Math.sin(angle)));
+  }
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = "rgb(255 255 255 / 38%)";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.globalCompositeOperation = "destination-out";
+  context.drawImage(masks, 0, 0);
+  context.globalCompositeOperation = "source-over";
+  return [canvas, context];
+}
+
+/** Masks without those of hidden objects, opaque. */
+function solid(ids, width, height) {
+  const image = new ImageData(width, height);
+  const out = new Uint32Array(image.data.buffer);
+  for (let place = 0; place < out.length; place += 1) if (ids[place]) out[place] = 0xffffffff;
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+function lay(bitmap) {
+  const { width, height } = bitmap;
+  const ids = idsOf(bitmap);
+  const masks = new OffscreenCanvas(width, height);
+  masks.getContext("2d").putImageData(paint(ids, width, height), 0, 0);
+  const by = growth();
+  if (!by || !["fill", "outline"].includes(desk.look)) return masks;
+  const [canvas, context] = grown(bitmap, solid(ids, width, height), by);
+  context.drawImage(masks, 0, 0);
+  return canvas;
+}
+
 /** A canvas of the clip's size to lay over the picture. */
 export function overlayOf(url, bitmap) {
   const key = JSON.stringify([
-    url, desk.look, desk.look === "fill" ? desk.opacity : 0,
+    url, desk.look, desk.look === "fill" ? desk.opacity : 0, growth(),
     objects().map((one) => [one.id, one.colour, one.hidden]),
   ]);
   const kept = drawn.get(key);
   if (kept) return kept;
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d").putImageData(paint(idsOf(bitmap), bitmap.width, bitmap.height), 0, 0);
+  const canvas = lay(bitmap);
   drawn.set(key, canvas);
   if (drawn.size > KEPT) drawn.delete(drawn.keys().next().value);
   return canvas;

@@ -1,8 +1,8 @@
 // Steps 2 and 3: follow, the frames to look at, try, remove; and the job at work.
 
-import { approve, deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
+import { approve, deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, set, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
 import { chosenFill, estimate } from "./choice.js";
-import { busy, clip, desk, isStopping, job, listen, object, objects, result, span } from "./desk.js";
+import { busy, change, clip, desk, growth, isStopping, job, listen, object, objects, result, span } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
@@ -155,6 +155,16 @@ function drawRemove(root) {
   show(root.querySelector("#cp-results"), [results, desk.shown], () => results.map(resultRow));
 }
 
+function drawGrowth(root) {
+  const field = root.querySelector("#cp-grow");
+  const by = growth();
+  field.max = Math.max(40, Math.round(clip().height / 20));
+  if (document.activeElement !== field) field.value = by;
+  field.setAttribute("aria-valuetext", `${by} pixels`);
+  say(root.querySelector("#cp-grow-word"), `${by}\u00a0px`);
+  root.querySelector("#cp-grow-auto").hidden = !Number.isFinite(desk.state.settings?.grow);
+}
+
 function drawJob(root) {
   const one = job();
   const place = one?.kind === "follow" ? "cp-job-follow" : "cp-job-remove";
@@ -182,12 +192,21 @@ export function startSteps(root) {
   for (const way of ["backward", "both", "forward"]) on(`[data-follow=${way}]`, () => followObjects(way));
   on("#cp-try", tryHere);
   on("#cp-remove-go", removeAll);
+  const field = root.querySelector("#cp-grow");
+  // Seen at once while it is dragged, told when it is let go.
+  field.addEventListener("input", () => {
+    desk.state.settings.grow = Number(field.value);
+    change();
+  });
+  field.addEventListener("change", () => set({ grow: Number(field.value) }));
+  on("#cp-grow-auto", () => set({ grow: null }));
   on("#cp-all-right", () => approve(desk.frame, null));
   listen(() => {
     if (!desk.state || desk.state.opening || !clip()?.frames) return;
     drawPick(root);
     drawFollow(root);
     drawRemove(root);
+    drawGrowth(root);
     drawJob(root);
     const here = object() && (desk.state.doubtful ?? []).some((row) => desk.frame >= row.first && desk.frame <= row.last);
     root.querySelector("#cp-all-right").hidden = !here || Boolean(result());
