@@ -140,7 +140,10 @@ def test_stills_are_served_exactly_and_may_be_kept(server: Server, tmp_path: Pat
     small = server.client.get(f"/project/{project}/frame/3.jpg?w=96").content
     assert cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR).shape == (64, 96, 3)
     answer = server.client.get(f"/project/{project}/frame/12.jpg")
-    assert (answer.status_code, answer.json()["error"]) == (404, "Frame 12 is not in the clip.")
+    assert (answer.status_code, answer.json()["error"]) == (
+        404,
+        "Frame 12 is not in the clip; it has 12 frames.",
+    )
     answer = server.client.get(f"/project/{project}/frame/x.jpg")
     assert answer.status_code == 400
 

@@ -19,6 +19,11 @@ def test_a_foreign_host_is_refused(server: Server) -> None:
     assert "127.0.0.1" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("host", ["[", "", "127.0.0.1.evil.example", "evil@127.0.0.1:x"])
+def test_an_odd_host_is_refused(server: Server, host: str) -> None:
+    assert server.client.get("/about", headers={"Host": host}).status_code in (400, 403)
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST"])
 def test_the_own_names_are_let_in_whatever_the_port(server: Server, host: str) -> None:
     port = server.options.port

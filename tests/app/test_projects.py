@@ -358,6 +358,10 @@ def test_what_are_no_masks_is_refused(
         ({"kind": "dance"}, 400, "There is no job 'dance'"),
         ({"kind": "try", "frame": 400}, 400, "not between the marks"),
         ({"kind": "try", "frame": 3, "seconds": 900}, 400, "give up to 10"),
+        ({"kind": "try", "frame": 3, "seconds": "x"}, 400, "give up to 10"),
+        ({"kind": "follow", "direction": "up"}, 400, "both, forward or backward"),
+        ({"kind": "follow", "objects": "all"}, 400, "a list of object ids"),
+        ({"kind": "follow"}, 409, "Everything is followed"),
         ({"kind": "resume"}, 409, "nothing to go on with"),
     ],
 )

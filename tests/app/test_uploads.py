@@ -105,17 +105,16 @@ def test_a_files_name_is_only_shown(name: str, shown: str, suffix: str) -> None:
 
 
 def test_a_name_that_climbs_writes_nothing_outside_its_project(
-    server: Server, scene_clip: Path
+    tmp_path: Path, scene_clip: Path
 ) -> None:
-    outside = set(server.options.folder.parent.rglob("*"))
-    answer = server.client.post(
-        "/project", params={"name": "../../../clip.mp4"}, content=scene_clip.read_bytes()
-    )
-    folder = server.folder(answer.json()["id"])
-    server.wait(folder.name, lambda state: not state["opening"])
-    new = set(server.options.folder.parent.rglob("*")) - outside
-    allowed = (folder, server.options.projects)
-    assert all(path.is_relative_to(folder) for path in new if path not in allowed)
+    with serving(tmp_path / "here" / "app") as server:
+        outside = set(tmp_path.rglob("*"))
+        sent = {"params": {"name": "../../../clip.mp4"}, "content": scene_clip.read_bytes()}
+        folder = server.folder(server.client.post("/project", **sent).json()["id"])
+        server.wait(folder.name, lambda state: not state["opening"])
+        new = set(tmp_path.rglob("*")) - outside
+        assert new
+        assert all(path.is_relative_to(folder) for path in new)
 
 
 def test_a_broken_upload_leaves_nothing(server: Server) -> None:

@@ -77,9 +77,12 @@ class Guard:
 
     def _is_own(self, host: str) -> bool:
         """Whether ``host`` names this server; an address cannot be made to point elsewhere."""
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # half an IPv6 address
+            return False
         if name in self._names:
-            return True
+            return "@" not in host
         return not self._options.is_local and _is_address(name)
 
     def _knows_password(self, headers: Headers) -> bool:

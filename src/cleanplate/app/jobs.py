@@ -56,7 +56,8 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """What the page gets."""
-        shown = asdict(self) | {"result": self.result}
+        command = self.args.get("about", {}).get("command", "")
+        shown = asdict(self) | {"result": self.result, "command": command}
         for private in ("args", "beat"):
             del shown[private]
         return shown

@@ -47,6 +47,7 @@ def picture_routes(desk: Desk) -> APIRouter:
     @routes.get("/frame/{frame}.jpg")
     def still(project: str, frame: int, w: int | None = None) -> Response:
         session = desk.sessions.get(project)
+        _check_frame(session, frame)
         proxy = session.folder / PROXY
         # Thumbnails are many and far apart: in the proxy a frame is never far from a key frame.
         clip = proxy if w is not None and w <= _THUMBNAIL and proxy.exists() else session.clip
@@ -132,6 +133,13 @@ def picture_routes(desk: Desk) -> APIRouter:
         return FileResponse(path, filename=f"{Path(result.file).stem}.json")
 
     return routes
+
+
+def _check_frame(session: Session, frame: int) -> None:
+    """Refuse what is not there at once: to look for it would be to decode the whole clip."""
+    count = session.project.survey.count if session.is_open else session.info.frame_count
+    if frame < 0 or (count is not None and frame >= count):
+        raise Refusal(404, f"Frame {frame} is not in the clip; it has {count} frames.")
 
 
 def _jpeg(data: bytes) -> Response:

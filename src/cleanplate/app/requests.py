@@ -10,7 +10,7 @@ from fastapi import Request
 from cleanplate.app.sentences import Refusal
 from cleanplate.errors import InputError
 
-_MOST_JSON = 1 << 20  # bytes
+_MOST_JSON = 8 << 20  # bytes: long strokes have many points
 
 
 def is_json(request: Request) -> bool:

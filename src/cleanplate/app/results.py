@@ -35,6 +35,8 @@ class Result:
     when: float = 0.0
     """Seconds since 1970 at which it was finished."""
     sentence: str = ""
+    command: str = ""
+    """What does the same, or goes on with it, on the command line."""
 
 
 class Results:
@@ -85,7 +87,7 @@ class Results:
 
     def delete(self, name: str) -> None:
         """Remove a result, finished or not."""
-        if (self._folder / name / _ABOUT).is_file() and Path(name).name == name:
+        if not name.startswith(".") and (self._folder / name / _ABOUT).is_file():
             shutil.rmtree(self._folder / name)
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -6,13 +6,13 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Body, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from cleanplate.app.desk import Desk
 from cleanplate.app.edits import edit
-from cleanplate.app.orders import begin_removal
+from cleanplate.app.orders import begin_follow, begin_removal
 from cleanplate.app.requests import is_json, json_of, length_of
 from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
@@ -21,7 +21,7 @@ from cleanplate.errors import InputError
 
 _LONGEST_WAIT = 10.0  # seconds that a page waits for news
 _PACE = 0.1
-Fields = Annotated[dict[str, Any], Body()]
+Fields = Annotated[dict[str, Any], Depends(json_of)]
 
 
 def project_routes(desk: Desk) -> APIRouter:
@@ -110,8 +110,7 @@ def project_routes(desk: Desk) -> APIRouter:
 def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     kind, work = fields.get("kind"), desk.work
     if kind == "follow":
-        known = ("direction", "frame", "objects", "stop")
-        return work.begin(session, kind, {k: fields[k] for k in known if k in fields}).id
+        return begin_follow(work, session, fields).id
     if kind in ("try", "remove"):
         return begin_removal(work, session, kind, fields).id
     if kind == "resume":

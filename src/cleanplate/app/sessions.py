@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import threading
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _ABOUT = "app.json"
+_OPEN = 16  # projects that are kept open, with what was looked at in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Sessions:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, Session] = {}
+        self._known: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -118,6 +120,9 @@ class Sessions:
         with self._lock:
             if session_id not in self._known:
                 self._known[session_id] = Session(folder)
+            self._known.move_to_end(session_id)
+            while len(self._known) > _OPEN:
+                self._known.popitem(last=False)
             return self._known[session_id]
 
     def delete(self, session: Session) -> None:

@@ -39,10 +39,10 @@ def sweep(desk: Desk, at_start: bool = False) -> None:
         at_start: no request is under way, so everything that is temporary is left over.
     """
     kept = 0.0 if at_start else _TEMPORARY
-    for path in desk.options.temporary.iterdir():
-        for one in path.iterdir() if path.is_dir() else [path]:
-            if _age(one) >= kept:
-                _remove(one)
+    temporary = desk.options.temporary
+    for path in [*temporary.glob("gradio/*"), *temporary.iterdir()]:
+        if path.name != "gradio" and _age(path) >= kept:
+            _remove(path)
     for folder in desk.sessions.folders():
         if not desk.queue.live(folder) and _is_left(desk, folder, at_start):
             _log.info("removing %s, which nobody uses", folder)

@@ -50,7 +50,7 @@ def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
     result = Result(**job.args["about"])
     project = Project.open(folder)
     part = (result.first, result.last + 1) if result.kind == "try" else (None, None)
-    order = project.removal(results.clip(result), *part)
+    order = project.removal(results.clip(result), *part, progress=reporter)
     result.exact = _is_exact(order)
     results.write(result)
     report = removal.run(order, reporter)
