@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +21,7 @@ def stamp(session: Session, work: Work) -> str:
     """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
     parts: list[Any] = [session.is_open]
     if session.is_open:
-        parts += [session.project.version, masks_stamp(session.project)]
+        parts += [session.project.version, session.project.masks_stamp]
     for job in (work.current(session), work.proxy(session)):
         parts.append(None if job is None else job.as_json())
     parts.append(session.results.stat().st_mtime_ns if session.results.exists() else 0)
@@ -49,18 +48,12 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         project = session.project
         state = project.as_json() | state
         state["settings"] = _settings(project)
-        state["masks"] = masks_stamp(project)
+        state["masks"] = project.masks_stamp
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)
     state["engines"] = engine_rows(speeds, megapixels)
     return state
-
-
-def masks_stamp(project: Project) -> str:
-    """Equal stamps, equal masks in all frames."""
-    seen = repr((project.version, project._runs.signature()))
-    return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 
 def _clip(session: Session) -> dict[str, Any]:
