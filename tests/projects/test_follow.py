@@ -240,6 +240,22 @@ def test_an_object_that_is_gone_is_shown_no_more_until_it_is_marked_again(
     assert followed.stale() == []
 
 
+def test_an_object_that_is_gone_for_a_while_is_shown_before_and_after_as_it_was(
+    followed: Project,
+) -> None:
+    followed.set_prompt(50, 1, stage.prompt(sign_box(50)))
+    followed.follow()
+    before = stage.all_masks(followed)
+    followed.gone(20, 1, until=30)
+    after = stage.all_masks(followed)
+    assert differing(before, after) == list(range(20, 31))
+    assert not (after[20:31] == 1).any()
+    assert followed.stale() == []
+    followed.undo()
+    followed.gone(50, 1, until=55)
+    assert differing(before, stage.all_masks(followed)) == list(range(50, 56))
+
+
 def test_only_what_is_asked_for_is_followed(project: Project) -> None:
     for box in (sign_box(20), stage.other_box(20)):
         project.set_prompt(20, project.add_object(), stage.prompt(box))

@@ -66,6 +66,20 @@ def test_imported_masks_can_be_corrected_undone_and_are_kept_where_approved(
     assert fresh.state.objects == ()
 
 
+def test_an_imported_object_can_be_gone_from_a_frame_on_or_for_a_while(
+    followed: Project, stage_clip: Path, tmp_path: Path
+) -> None:
+    followed.export_masks(tmp_path / "masks.mkv")
+    fresh = Project.create(tmp_path / "fresh", stage_clip)
+    fresh.import_masks(tmp_path / "masks.mkv")
+    fresh.gone(20, 1, until=30)
+    seen = [bool((mask == 1).any()) for mask in fresh.masks()]
+    assert seen == [not 20 <= frame <= 30 for frame in range(stage.COUNT)]
+    fresh.gone(40, 1)
+    seen = [bool((mask == 1).any()) for mask in fresh.masks()]
+    assert seen == [frame < 20 or 30 < frame < 40 for frame in range(stage.COUNT)]
+
+
 def test_masks_of_another_size_or_count_are_refused_with_both(
     project: Project, tmp_path: Path
 ) -> None:

@@ -63,18 +63,24 @@ def _name(text: str) -> str:
     return name
 
 
-def gone(state: State, frame: int, object_id: int, until: int | None) -> tuple[State, None]:
-    """Not to be seen from ``frame`` to ``until``; what was said between them is forgotten."""
-    state.object(object_id)
+def gone(
+    state: State, view: View, frame: int, object_id: int, until: int | None
+) -> tuple[State, None]:
+    """Not to be seen from ``frame`` to ``until``; what is shown before and after stays."""
+    one, shown = state.object(object_id), view.shown[object_id]
     if until is not None and until < frame:
         raise InputError(f"Frame {until} is before frame {frame}; give the first frame first.")
     last = frame if until is None else until
     for known in list(state.anchors.get(object_id, {})):
         if frame < known < last:
             state = state.with_anchor(object_id, known, None)
-    for one in {frame, last}:
-        state = state.with_anchor(object_id, one, Anchor(Kind.GONE))
-    return state, None
+    before, after = shown.passing(max(frame - 1, 0))[1], ""
+    if until is not None:
+        after = shown.passing(min(last + 1, len(shown.codes) - 1))[0] or one.given
+    if last != frame:
+        state = state.with_anchor(object_id, last, Anchor(Kind.GONE, passing=(after, "")))
+        after = ""
+    return state.with_anchor(object_id, frame, Anchor(Kind.GONE, passing=(after, before))), None
 
 
 def approve(

@@ -224,10 +224,13 @@ class Project:
         self._outliner.prepare(frame, self.settings)
 
     def gone(self, frame: int, object_id: int, until: int | None = None) -> None:
-        """The object is not to be seen from ``frame`` to ``until``; None: to its next anchor."""
+        """The object is not to be seen from ``frame`` to ``until``; None: to its next anchor.
+
+        What is shown in the frames before, and after ``until``, stays as it is.
+        """
         for one in (frame, frame if until is None else until):
             self._check_frame(one)
-        self._change(lambda state: edits.gone(state, frame, object_id, until))
+        self._change(lambda state: edits.gone(state, self._view_of(state), frame, object_id, until))
 
     def approve(self, frame: int, object_id: int | None = None) -> None:
         """What is shown in ``frame`` is right, of one object or of all; tracking ends there."""

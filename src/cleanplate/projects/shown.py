@@ -107,6 +107,8 @@ class _Object:
         unfinished = np.zeros(self.count, bool)
         for left, right in self._stretches():
             first, last = _between(left, right, self.count)
+            if self._has_gone(left):
+                given.which[first : last + 1] = -1
             self._draw(forward, FORWARD, left, first, last)
             self._draw(backward, BACKWARD, right, first, last)
             for want in self._wanted(left, right, forward, backward, given):
@@ -125,20 +127,19 @@ class _Object:
     ) -> None:
         """Fill a stretch of ``tape`` from the run that begins at the anchor, or from older ones."""
         anchor = None if anchored is None else self.anchors[anchored]
-        if anchor is None or anchored is None or (anchor.is_empty and anchor.kind != Kind.APPROVED):
+        if anchor is None or anchored is None:
             return
         others = []
         for run in sorted(self._known.values(), key=lambda run: -run.order):
             source = run.objects.get(self.one.id)
             if source is None or run.direction != direction:
                 continue
-            if self._begins_at(run, anchored):
+            if self._begins_at(run, anchored) and not anchor.is_empty:
                 self._fill(tape, run, first, last, current=True)
             elif source.born == self.one.born:
                 others.append(run)
-        name = anchor.passing[0 if direction == FORWARD else 1]
-        if anchor.kind is Kind.APPROVED and name in self._known:
-            passing = self._known[name]
+        passing = self._known.get(anchor.passing[0 if direction == FORWARD else 1])
+        if passing is not None and passing.name != self.one.given:
             self._fill(tape, passing, first, last, current=passing.tracker == self.tracker)
         if anchor.is_empty:
             return
@@ -241,6 +242,11 @@ class _Object:
             *(tuple(self._used), which, forward.which, backward.which),
             *(codes, confidences, areas, stale, wants),
         )
+
+    def _has_gone(self, left: int | None) -> bool:
+        """Whether the user said that the object is not to be seen from ``left`` on."""
+        anchor = None if left is None else self.anchors[left]
+        return anchor is not None and anchor.kind is Kind.GONE and not anchor.passing[0]
 
     def _is_gone(self, left: int | None, right: int | None) -> bool:
         """Whether the object is known not to be there between two anchors."""

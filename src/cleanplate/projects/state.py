@@ -74,7 +74,8 @@ class Anchor:
     """The user drew the outline: no engine found it."""
     approved: bool = False
     passing: tuple[str, str] = ("", "")
-    """The runs forward and backward that the approved mask was shown from, and that go on."""
+    """The runs that go on beyond it forward and backward: those that an approved mask was shown
+    from, or that are right before and after the frames from which an object is gone."""
 
     @property
     def is_empty(self) -> bool:
