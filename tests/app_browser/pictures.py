@@ -56,7 +56,9 @@ def take(person: Person) -> None:
     person.sees_mask()
     shot("app-pick")
     person.press("f")
-    person.until("state.job?.kind === 'follow' && state.job.state === 'running' && state.job.done > 20")
+    person.until(
+        "state.job?.kind === 'follow' && state.job.state === 'running' && state.job.done > 20"
+    )
     shot("app-follow")
     person.until("state.job.state === 'done'")
     person.press("Home")

@@ -46,9 +46,7 @@ def test_while_playing_the_number_and_the_picture_agree_within_a_frame(
     person.press("Space")
     person.until("desk.speed === 1 && desk.frame >= 3")
     seen: set[int] = set()
-    read = (
-        f"() => Number(document.querySelector('{CANVAS}').dataset.frame)"
-    )
+    read = f"() => Number(document.querySelector('{CANVAS}').dataset.frame)"
     while len(seen) < 8 and person.desk("speed"):
         before = person.page.evaluate(read)
         number = person.reads_code()

@@ -68,7 +68,13 @@ def test_dropping_a_clip_shows_its_first_frame_and_what_the_probe_says(
     with cleanplate.open_clip(coded) as clip:
         info = clip.info
     facts = person.text("#cp-clip-facts")
-    for fact in (f"{info.width}×{info.height}", f"{RATE} frames/s", "60 frames", info.codec, "with sound"):
+    for fact in (
+        f"{info.width}×{info.height}",
+        f"{RATE} frames/s",
+        "60 frames",
+        info.codec,
+        "with sound",
+    ):
         assert fact in facts, facts
     assert person.text("#cp-clip-name") == "harbour.mp4"
     assert f"project={person.project}" in person.page.url

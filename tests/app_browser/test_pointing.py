@@ -194,7 +194,9 @@ def test_the_wheel_zooms_at_the_pointer_and_the_page_stays(
     person.page.mouse.move(*spot)
     for turn in (-300, -300, -300, 200):
         person.page.mouse.wheel(0, turn)
-    person.until("Math.abs(window.cleanplate.view.scale - 1) > 0.5 && !window.cleanplate.view.fitted")
+    person.until(
+        "Math.abs(window.cleanplate.view.scale - 1) > 0.5 && !window.cleanplate.view.fitted"
+    )
     now = person.place(180, 90)
     scale = person.page.evaluate("window.cleanplate.view.scale")
     assert abs(now[0] - spot[0]) <= scale

@@ -167,7 +167,9 @@ def test_holding_c_shows_the_original_and_the_wipe_moves_by_mouse_and_keys(
     stage = person.page.locator("#cp-stage").bounding_box()
     person.page.mouse.move(grip["x"] + 1, stage["y"] + stage["height"] / 2)
     person.page.mouse.down()
-    person.page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2, steps=5)
+    person.page.mouse.move(
+        stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2, steps=5
+    )
     person.page.mouse.up()
     assert abs(person.desk("wipe") - 0.5) < 0.05
     for way in ("side", "difference", "flicker"):
@@ -225,7 +227,9 @@ def test_a_killed_server_is_found_again_and_the_removal_goes_on_to_the_same_resu
     person = visit(project, at=own_server)
     person.page.locator(CANVAS).focus()
     person.press("r")
-    person.until("state.job?.kind === 'remove' && state.job.state === 'running' && state.job.done > 0")
+    person.until(
+        "state.job?.kind === 'remove' && state.job.state === 'running' && state.job.done > 0"
+    )
     own_server.kill()
     person.until("desk.lost > 0")
     assert "does not answer" in person.text("#cp-lost")

@@ -27,7 +27,8 @@ _PANEL = (
 _BACK = """() => {
   const now = window.cleanplate?.values ?? {};
   const known = { ...%s, ...now, ...(now.engine_fields ?? {}) };
-  return %s.map((key) => known[key] ?? null);
+  const texts = new Set(%s);
+  return %s.map((key) => (texts.has(key) ? String(known[key] ?? "") : (known[key] ?? null)));
 }"""
 
 
@@ -43,14 +44,17 @@ def build(about: dict[str, Any]) -> gr.Blocks:
                 with gr.Accordion("More settings", open=False, elem_id="cp-more"):
                     form = settings_form()
         _part("foot.html")
-        back = _BACK % (json.dumps(defaults()), json.dumps(list(form)))
+        texts = [key for key, one in form.items() if isinstance(one, gr.Textbox)]
+        back = _BACK % tuple(json.dumps(part) for part in (defaults(), texts, list(form)))
         panel.change(None, None, list(form.values()), js=back, api_visibility="private")
     return blocks
 
 
 def look() -> dict[str, Any]:
     """How the page looks: arguments of ``gr.mount_gradio_app``."""
-    style = "<style>html{background:#15171b}body{margin:0}</style>"  # no white flash before the theme
+    style = (
+        "<style>html{background:#15171b}body{margin:0}</style>"  # no white flash before the theme
+    )
     sheet = '<link rel="stylesheet" href="page/style.css">'
     return {"theme": _theme(), "head": style + sheet}
 
@@ -62,9 +66,7 @@ def _part(name: str, begin: str = _BEGIN, data: Any = None) -> gr.HTML:
         text = html.escape(json.dumps(data, ensure_ascii=False), quote=True)
         text = text.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
         template = template.replace("CHOICES", text)
-    return gr.HTML(
-        html_template=template, js_on_load=begin, apply_default_css=False, padding=False
-    )
+    return gr.HTML(html_template=template, js_on_load=begin, apply_default_css=False, padding=False)
 
 
 def _theme() -> gr.themes.Base:

@@ -25,7 +25,12 @@ _GROUPS = [
     ("The saved clip", EncoderSettings),
     ("Where to compute", EngineSettings),
 ]
+# An empty field means the default; a number that may be unset is typed into a text field.
 _OUT = "(value) => { window.cleanplate?.set({ %s: value === '' ? null : value }); }"
+_NUMBER_OUT = """(text) => {
+  const value = String(text).trim();
+  window.cleanplate?.set({ %s: value === '' ? null : Number.isNaN(Number(value)) ? value : Number(value) });
+}"""
 
 
 def settings_form() -> dict[str, gr.components.Component]:
@@ -50,9 +55,13 @@ def settings_form() -> dict[str, gr.components.Component]:
                     key = f"{name}.{field.name}"
                     found[key] = _component(cls, field, key)
     for key, component in found.items():
-        component.input(  # type: ignore[attr-defined]  every component of _component has it
-            None, [component], None, js=_OUT % repr(key), api_visibility="private"
-        )
+        # A number that may be unset is told when it is whole: on Enter, or when the field is left.
+        unset = "cp-number" in component.elem_classes
+        events = ("submit", "blur") if unset else ("input",)
+        for event in events:
+            listener = getattr(component, event)
+            js = (_NUMBER_OUT if unset else _OUT) % repr(key)
+            listener(None, [component], None, js=js, api_visibility="private")
     return found
 
 
@@ -88,12 +97,12 @@ def _component(cls: type[Any], field: Any, key: str) -> gr.components.Component:
         return gr.Dropdown(choices=list(rules["choices"]), **words)
     if bool in kinds:
         return gr.Checkbox(**words)
-    if kinds & {int, float}:
+    if kinds & {int, float} and type(None) not in kinds:
         low, high = rules.get("low"), rules.get("high")
         step = 1 if int in kinds else None
-        placeholder = "by itself" if type(None) in kinds else None
-        return gr.Number(
-            minimum=low, maximum=high, step=step, placeholder=placeholder,
-            precision=0 if step else None, **words,
-        )  # fmt: skip
-    return gr.Textbox(max_lines=1, placeholder="by itself" if type(None) in kinds else None, **words)
+        precision = 0 if step else None
+        return gr.Number(minimum=low, maximum=high, step=step, precision=precision, **words)
+    placeholder = "by itself" if type(None) in kinds else None
+    if kinds & {int, float}:  # a number component would show 0 where nothing is set
+        words["elem_classes"] = ["cp-number"]
+    return gr.Textbox(max_lines=1, placeholder=placeholder, **words)

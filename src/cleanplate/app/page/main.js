@@ -206,6 +206,7 @@ function drawTools() {
   id("cp-opacity").value = desk.opacity;
   id("cp-opacity").disabled = desk.look !== "fill";
   const brushing = !shown && ["brush", "eraser"].includes(desk.tool);
+  id("cp-opacity").classList.toggle("cp-spare", brushing);
   id("cp-radius-box").hidden = !brushing;
   id("cp-painted").checked = desk.painted;
   id("cp-radius").max = Math.round((clip()?.height ?? 720) / 3);
