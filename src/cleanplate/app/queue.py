@@ -22,6 +22,7 @@ from typing import IO
 
 from cleanplate.app import jobs
 from cleanplate.app.jobs import Job
+from cleanplate.app.sentences import told
 
 LANES = {"device": 1, "light": 2}
 _LIGHT = frozenset({"open", "proxy"})
@@ -134,10 +135,14 @@ class Queue:
                 self._running[lane].append(task)
                 task.job.place = None
                 task.job.state = jobs.RUNNING
-                task.process = _start(task)
+                try:
+                    task.process = _start(task)
+                except OSError as error:  # the project was removed, or the machine is full
+                    self._conclude(task, jobs.FAILED, told(error)[1])
                 self._renumber()
             try:
-                self._follow(task, task.process)
+                if task.process is not None:
+                    self._follow(task, task.process)
             finally:
                 with self._changed:
                     self._running[lane].remove(task)

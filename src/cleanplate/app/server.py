@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from cleanplate.app import engines
+from cleanplate.app.clips import check_video
 from cleanplate.app.desk import Desk
 from cleanplate.app.guard import Guard
 from cleanplate.app.mask_routes import mask_routes
@@ -144,7 +145,10 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
 
     Raises:
         InputError: the port is taken, or another server works in the same folder.
+        MediaError: the clip is none.
     """
+    if clip is not None:
+        check_video(Path(clip).expanduser(), Path(clip).name)
     with contextlib.ExitStack() as stack:
         options.folder.mkdir(parents=True, exist_ok=True)
         if not stack.enter_context(locked(options.folder / "app.lock", wait=False)):

@@ -24,12 +24,12 @@ def stamp(session: Session, work: Work) -> str:
         parts += [session.project.version, session.project.masks_stamp]
     for job in (work.current(session), work.proxy(session)):
         parts.append(None if job is None else job.as_json())
-    parts.append(session.results.stat().st_mtime_ns if session.results.exists() else 0)
+    parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
     return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
 
 
 def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
-    """The state in the shape that docs/app.md describes."""
+    """The state, plain as JSON, as the page reads it."""
     mark = stamp(session, work)  # first: what changes meanwhile is told by the next one
     job, making = work.current(session), work.proxy(session)
     state: dict[str, Any] = {

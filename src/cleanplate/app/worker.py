@@ -10,6 +10,7 @@ import dataclasses
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -142,6 +143,8 @@ def run(folder: Path, job: jobs.Job, reporter: Reporter) -> None:
 
 def main(arguments: list[str]) -> None:
     """Do the job that the server named."""
+    # Ctrl-C in a terminal reaches the server's children too: it is the server's to stop them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder, job_id = Path(arguments[0]), arguments[1]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     job = jobs.load(jobs.path_of(folder, job_id))
