@@ -25,7 +25,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, MediaError
 from cleanplate.ops.masks import bounding_box
 from cleanplate.ops.publish import publishing, write_text
 from cleanplate.projects.state import NEVER, State
@@ -216,10 +216,16 @@ def fingerprint(clip: Path) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold the file ``path`` against other programs; False when it is held and not waited for."""
+    """Hold the file ``path`` against other programs; False when it is held and not waited for.
+
+    Raises:
+        MediaError: the disk cannot hold files for one program.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         if not _hold(file, wait):
+            if wait:
+                raise MediaError(f"{path} cannot be locked; keep the project on another disk.")
             yield False
             return
         try:
