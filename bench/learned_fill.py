@@ -210,7 +210,7 @@ def main() -> None:
             cost(chosen, folder)
         elif chosen.length:
             short, long = (
-                run(chosen, "float32", folder, frames=str(n), until=str(n))["peak"]
+                run(chosen, "float32", folder, frames=n, until=n)["peak"]
                 for n in (chosen.frames, 20 * chosen.frames)
             )
             print(f"{short:.0f} MiB, 20 times as long {long:.0f} MiB: {long / short:.3f}")

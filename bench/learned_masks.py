@@ -103,10 +103,15 @@ def bench_sam(name: str, precision: str, turns: int) -> None:
 
         works["products alone"] = in_precision
     times = best(works, turns)
+    with autocast(precision):
+        logits, _ = network.decode(network.encode(image), boxes=box)
+    exact, _ = network.decode(encoded, boxes=box)
+    shared = (logits > 0) & (exact > 0)
+    overlap = float(shared.sum() / ((logits > 0) | (exact > 0)).sum().clamp(min=1))
     line = f"encode {times['encode'] * 1e3:.0f} ms, a click {times['a click'] * 1e3:.0f} ms"
     if "products alone" in times:
         line += f", encode / products alone {times['encode'] / times['products alone']:.2f}"
-    print(f"{name:16} {precision:9} {line}", flush=True)
+    print(f"{name:16} {precision:9} {line}, mask to float32's IoU {overlap:.3f}", flush=True)
 
 
 # --- DeAOT -------------------------------------------------------------------------------------
