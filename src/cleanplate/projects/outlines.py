@@ -56,11 +56,12 @@ class Outliner:
         self._images: OrderedDict[int, np.ndarray] = OrderedDict()
         self._engines: dict[str, Any] = {}
         self._encoded: OrderedDict[tuple[str, int], Any] = OrderedDict()
-        self._lock = threading.RLock()
+        self._looking = threading.Lock()
+        self._lock = threading.RLock()  # of the engines, which may take seconds
 
     def image(self, frame: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB of a frame, read-only."""
-        with self._lock:
+        with self._looking:
             if frame not in self._images:
                 picture = next(self._clip.pictures(frame, frame + 1), None)
                 if picture is None:
