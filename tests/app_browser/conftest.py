@@ -1,4 +1,4 @@
-"""A real browser on a real server: ``scripts/test-app`` sets up what these tests need and runs them."""
+"""A real browser on a real server: ``scripts/test-app`` brings what is needed and runs this."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Person:
         return self.page.evaluate(f"window.cleanplate.desk.{what}")
 
     def until(self, condition: str, seconds: float = 60) -> Any:
-        """Wait until a JavaScript expression, in which ``desk`` and ``state`` are known, is true."""
+        """Wait until a JavaScript expression is true; it may use ``desk`` and ``state``."""
         script = f"""(() => {{
             const desk = window.cleanplate?.desk;
             const state = desk?.state;

@@ -1,4 +1,4 @@
-"""For everyone: by keyboard alone, for eyes and ears of all kinds, for two people at once. Check 30."""
+"""For everyone: by keyboard alone, for all eyes and ears, for two at once. Check 30 of the app."""
 
 from __future__ import annotations
 

@@ -24,8 +24,12 @@ def test_fifty_steps_show_frame_fifty_and_the_jumps_are_exact(
     assert person.reads_code() == 50
     assert person.page.input_value("#cp-frame") == "50"
     for keys, frame in (
-        ("Home", 0), ("End", 59), ("Shift+ArrowLeft", 49), ("ArrowLeft", 48), ("Shift+ArrowRight", 58),
-    ):  # fmt: skip
+        ("Home", 0),
+        ("End", 59),
+        ("Shift+ArrowLeft", 49),
+        ("ArrowLeft", 48),
+        ("Shift+ArrowRight", 58),
+    ):
         person.press(keys)
         person.sees(frame)
         assert person.reads_code() == frame

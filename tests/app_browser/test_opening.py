@@ -21,7 +21,8 @@ _DROP = """async ([data, name]) => {
   transfer.items.add(new File([bytes], name));
   const drop = document.getElementById('cp-drop');
   for (const kind of ['dragenter', 'dragover', 'drop']) {
-    drop.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+    const how = { bubbles: true, cancelable: true, dataTransfer: transfer };
+    drop.dispatchEvent(new DragEvent(kind, how));
   }
 }"""
 

@@ -256,8 +256,8 @@ _TINTED = """() => {
   for (let at = 0; at < data.length; at += 4) {
     for (const one of state.objects) {
       const value = parseInt(one.colour.slice(1), 16);
-      const near = Math.abs(data[at] - (value >> 16)) + Math.abs(data[at + 1] - ((value >> 8) & 255))
-        + Math.abs(data[at + 2] - (value & 255));
+      const near = Math.abs(data[at] - (value >> 16))
+        + Math.abs(data[at + 1] - ((value >> 8) & 255)) + Math.abs(data[at + 2] - (value & 255));
       if (near < 6) found[one.id] = (found[one.id] ?? 0) + 1;
     }
   }

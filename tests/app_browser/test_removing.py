@@ -189,7 +189,8 @@ _PIXEL = """([x, y]) => {
   const canvas = document.querySelector('#cp-stage canvas');
   const box = canvas.getBoundingClientRect();
   const ratio = devicePixelRatio;
-  return [...canvas.getContext('2d').getImageData((x - box.left) * ratio, (y - box.top) * ratio, 1, 1).data];
+  const at = [(x - box.left) * ratio, (y - box.top) * ratio, 1, 1];
+  return [...canvas.getContext('2d').getImageData(...at).data];
 }"""
 
 

@@ -1,4 +1,4 @@
-"""The page: pick, follow, remove. Its stage is our own JavaScript, its settings are native components.
+"""The page: pick, follow, remove. Its stage is our own JavaScript, its settings native components.
 
 The templates are constant: a template that is filled in again would take the canvas with it. All
 data comes by fetch from the app's routes.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.themes import Base
 
 from cleanplate.app.page.choices import choices
 from cleanplate.app.page.form import defaults, settings_form
@@ -69,10 +70,10 @@ def _part(name: str, begin: str = _BEGIN, data: Any = None) -> gr.HTML:
     return gr.HTML(html_template=template, js_on_load=begin, apply_default_css=False, padding=False)
 
 
-def _theme() -> gr.themes.Base:
+def _theme() -> Base:
     """Native parts in the colours of ``style.css``."""
     font = ["Inter", "ui-sans-serif", "system-ui", "Segoe UI", "sans-serif"]
-    theme = gr.themes.Base(
+    theme = Base(
         primary_hue="teal", neutral_hue="slate", radius_size="sm", text_size="sm",
         spacing_size="sm", font=font, font_mono=["ui-monospace", "Consolas", "monospace"],
     )  # fmt: skip

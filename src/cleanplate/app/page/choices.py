@@ -1,8 +1,13 @@
-"""The engines in plain words: one choice for each step, made from what the registry finds."""
+"""The engines in plain words: one choice for each step, made from what the registry finds.
+
+The words are in ``choices.json``: for each task its choices in the order in which they are shown.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cleanplate import registry
@@ -26,33 +31,7 @@ class Choice:
     """How to get what it needs, as commands; empty where nothing is needed."""
 
 
-# (engine, title, what it is good at, fields of the engine); the first is the default.
-_WORDS: dict[Task, list[tuple[str, str, str, dict[str, Any]]]] = {
-    "segment": [
-        ("grabcut", "By colour and edges", "At once, for things that stand out. A box alone is taken as drawn.", {}),
-        ("sam_hq", "Learned, fine borders", "Knows things when it sees them; hair and thin parts come out well.", {}),
-        ("sam", "Learned", "Knows things when it sees them; up to three outlines to choose from.", {}),
-        ("mobile_sam", "Learned, quick", "The same idea made small, quick without a graphics card.", {}),
-        ("box", "The box itself", "No outline: all that is inside the box.", {}),
-    ],
-    "track": [
-        ("planar", "Flat things", "Logos, signs, captions, plates, screens: they may move, turn, tilt and come nearer.", {}),
-        ("deaot", "Anything, many at once", "People, animals, things that bend, and crowds of them.", {}),
-        ("siammask_hq", "Anything, finely outlined", "One thing at a time with a fine outline; looks for it when it is lost.", {}),
-        ("siammask", "Anything, quickly", "One thing at a time with a coarse outline.", {}),
-    ],
-    "inpaint": [
-        ("flowfill", "Real background", "Brings back what other frames show, sharp and steady. What no frame shows becomes smooth.", {"quality": None, "texture": None}),
-        ("flowfill", "Real background, with care", "The same with more work for each frame, for motion that is hard to follow.", {"quality": "best", "texture": None}),
-        ("flowfill", "Real background, quickly", "The same with less work for each frame, to see how it will look.", {"quality": "fast", "texture": None}),
-        ("flowfill", "Real background and invented texture", "Where no frame shows what is behind, texture is copied from nearby. Good on walls, grass and water; not on faces.", {"quality": None, "texture": True}),
-        ("unblend", "See-through watermark", "Undoes a half-transparent mark that does not move; the picture behind it stays.", {}),
-        ("telea", "Draft", "Each frame by itself from the rim of the hole: quick and blurry.", {}),
-        ("e2fgvi_hq", "Learned, full size", "A network paints what no frame shows, at the clip's own size.", {}),
-        ("e2fgvi", "Learned, small", "A network paints what no frame shows, at 432 by 240 pixels.", {}),
-        ("vinet", "Learned, frame by frame", "A network paints each frame from its neighbours and its own last one.", {}),
-    ],
-}  # fmt: skip
+_WORDS = Path(__file__).with_name("choices.json")
 _SETTING: dict[Task, str] = {"segment": "segmenter", "track": "tracker", "inpaint": "inpainter"}
 _AUTO: dict[Task, tuple[str, ...]] = {"segment": ("grabcut",), "track": ("planar",), "inpaint": ()}
 _NOT_OFFERED = {("track", "fixed")}  # an object that "does not move" says it better
@@ -60,13 +39,16 @@ _NOT_OFFERED = {("track", "fixed")}  # an object that "does not move" says it be
 
 def choices() -> list[dict[str, Any]]:
     """All choices as JSON, task by task, engines of other packages last."""
+    words: dict[Task, list[dict[str, Any]]] = json.loads(_WORDS.read_text(encoding="utf-8"))
     found: list[Choice] = []
     for task in registry.TASKS:
-        known = [words for words in _WORDS[task] if words[0] in registry.names(task)]
-        listed = {words[0] for words in known}
-        for name, title, says, fields in known:
-            found.append(_choice(task, name, title, says, fields))
-        for name in registry.names(task):
+        names = registry.names(task)
+        known = [one for one in words[task] if one["engine"] in names]
+        for one in known:
+            fields = one.get("fields", {})
+            found.append(_choice(task, one["engine"], one["title"], one["says"], fields))
+        listed = {one["engine"] for one in known}
+        for name in names:
             if name not in listed and (task, name) not in _NOT_OFFERED:
                 found.append(_choice(task, name, name, registry.find(task, name).about.summary, {}))
     return [asdict(choice) for choice in found]
@@ -85,6 +67,8 @@ def _get(about: About) -> str:
     for names in (about.checkpoints, about.also):
         if names:
             checkpoint = catalogue.find(names[0])
+            if not checkpoint.url:
+                lines.append(f"# {checkpoint.file}, with a browser: {checkpoint.page}")
             verb = f"fetch {names[0]}" if checkpoint.url else f"import {checkpoint.file}"
             lines.append(f"cleanplate weights {verb}")
     return "\n".join(lines)

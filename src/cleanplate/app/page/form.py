@@ -12,6 +12,7 @@ import typing
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from cleanplate import registry
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
@@ -29,13 +30,14 @@ _GROUPS = [
 _OUT = "(value) => { window.cleanplate?.set({ %s: value === '' ? null : value }); }"
 _NUMBER_OUT = """(text) => {
   const value = String(text).trim();
-  window.cleanplate?.set({ %s: value === '' ? null : Number.isNaN(Number(value)) ? value : Number(value) });
+  const number = Number.isNaN(Number(value)) ? value : Number(value);
+  window.cleanplate?.set({ %s: value === '' ? null : number });
 }"""
 
 
-def settings_form() -> dict[str, gr.components.Component]:
+def settings_form() -> dict[str, Component]:
     """Lay the form out in the Blocks that is open; its components by the settings' names."""
-    found: dict[str, gr.components.Component] = {}
+    found: dict[str, Component] = {}
     for title, cls in _GROUPS:
         with gr.Group(elem_classes="cp-form-group"):
             gr.HTML(f"<h3>{title}</h3>", padding=False, apply_default_css=False)
@@ -82,7 +84,7 @@ def _kinds(cls: type[Any], name: str) -> set[type[Any]]:
     return set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
 
 
-def _component(cls: type[Any], field: Any, key: str) -> gr.components.Component:
+def _component(cls: type[Any], field: Any, key: str) -> Component:
     """The component that fits a field's type and range."""
     rules, kinds = field.metadata, _kinds(cls, field.name)
     unit = f" ({rules['unit']})" if rules.get("unit") else ""
@@ -99,9 +101,8 @@ def _component(cls: type[Any], field: Any, key: str) -> gr.components.Component:
         return gr.Checkbox(**words)
     if kinds & {int, float} and type(None) not in kinds:
         low, high = rules.get("low"), rules.get("high")
-        step = 1 if int in kinds else None
-        precision = 0 if step else None
-        return gr.Number(minimum=low, maximum=high, step=step, precision=precision, **words)
+        whole: dict[str, Any] = {"step": 1, "precision": 0} if int in kinds else {"step": 0.01}
+        return gr.Number(minimum=low, maximum=high, **whole, **words)
     placeholder = "by itself" if type(None) in kinds else None
     if kinds & {int, float}:  # a number component would show 0 where nothing is set
         words["elem_classes"] = ["cp-number"]
