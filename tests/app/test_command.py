@@ -76,7 +76,7 @@ def test_it_serves_a_clip_until_ctrl_c_and_stops_what_it_began(
         process.wait()
         process.stdout.close()
         process.stderr.close()
-    for path in (folder / "projects" / found[3] / "jobs").glob("*.json"):
+    for path in (folder / "projects" / found[3] / "jobs").glob("[!.]*.json"):
         assert jobs.load(path).is_over or not jobs.is_alive(jobs.load(path))
 
 

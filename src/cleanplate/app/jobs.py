@@ -89,7 +89,7 @@ def load(path: Path) -> Job:
 
 def all_of(folder: Path) -> list[Job]:
     """The project's jobs, oldest first."""
-    jobs = [load(path) for path in (folder / "jobs").glob("*.json")]
+    jobs = [load(path) for path in (folder / "jobs").glob("[!.]*.json")]
     return sorted(jobs, key=lambda job: job.created)
 
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -76,11 +76,10 @@ class Queue:
         It is ``stopping`` until its worker says ``stopped``, or was killed after the grace.
         """
         with self._changed:
-            task = next(
-                (t for t in self._tasks() if t.folder == folder and t.job.id == job_id), None
-            )
-            if task is None:
+            found = [t for t in self._tasks() if t.folder == folder and t.job.id == job_id]
+            if not found:
                 return False
+            task = found[-1]  # one before it may have said that it is over and not have gone yet
             task.is_wanted = False
             if task.process is None:
                 self._waiting[_lane(task.job)].remove(task)
@@ -170,9 +169,10 @@ class Queue:
                 self._conclude(task, jobs.STOPPED, "Stopped. What is done is kept.")
 
     def _conclude(self, task: _Task, state: str, sentence: str) -> None:
-        task.job.update({"state": state, "sentence": sentence, "place": None, "left": None})
+        end = {"state": state, "sentence": sentence, "place": None, "left": None}
         if task.folder.is_dir():  # a project may be deleted while its worker is killed
-            jobs.save(task.folder, task.job)
+            jobs.save(task.folder, replace(task.job, **end))
+        task.job.update(end)  # when it is written: whoever sees it may go on with it at once
         task.over.set()
 
     def _say_stop(self, task: _Task) -> None:

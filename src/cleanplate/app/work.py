@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Work:
         job = self.current(session)
         if job is None or job.state == jobs.DONE:
             raise Refusal(409, "There is nothing to go on with.")
+        job = replace(job)  # the one that stopped may still be on its way out
         self._queue.submit(session.folder, job)
         return job
 
