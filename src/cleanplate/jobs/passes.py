@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import numpy as np
 from cleanplate.errors import CancelledError
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.records import Record, load_piece, load_state, save_piece, save_state
+from cleanplate.ops.streams import prefetch
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:
@@ -144,7 +146,7 @@ def run(
     tracker: Tracker,
     pieces: Pieces,
     progress: Progress,
-    whole: Callable[[int], None] = lambda frame: None,
+    seen: Callable[[int], None] = lambda frame: None,
 ) -> None:
     """Lead ``tracker`` through a pass, from where an earlier run left it.
 
@@ -157,7 +159,7 @@ def run(
         tracker: the engine.
         pieces: where records and the tracker's state are kept.
         progress: told about every frame; when it raises CancelledError all that is done is kept.
-        whole: told about every frame too, by its index.
+        seen: told about every frame too, by its index.
     """
     pieces.folder.mkdir(parents=True, exist_ok=True)
     if pieces.count() >= one.count:
@@ -169,13 +171,14 @@ def run(
         tracking = tracker.resume(state)
     writer = _Writer(pieces, done)
     try:
-        for frame in one.frames(clip, done, shots):
-            tracking, tracked = _advance(tracker, tracking, frame, keys.get(frame.index))
-            writer.add(Record.pack(frame.index, tracked))
-            if writer.done % PIECE == 0:
-                _save(writer, pieces, tracking)
-            whole(frame.index)
-            progress.advance()
+        with closing(prefetch(one.frames(clip, done, shots))) as frames:
+            for frame in frames:
+                tracking, tracked = _advance(tracker, tracking, frame, keys.get(frame.index))
+                writer.add(Record.pack(frame.index, tracked))
+                if writer.done % PIECE == 0:
+                    _save(writer, pieces, tracking)
+                seen(frame.index)
+                progress.advance()
     except CancelledError:
         if tracking is not None:
             _save(writer, pieces, tracking)

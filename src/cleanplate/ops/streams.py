@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -62,7 +62,7 @@ class _Producer(Generic[T]):
         self._thread.join(wait)
 
 
-def prefetch(items: Iterable[T], depth: int = 2, wait: float = 0.5) -> Iterator[T]:
+def prefetch(items: Iterable[T], depth: int = 2, wait: float = 0.5) -> Generator[T]:
     """The same items, made on another thread while the consumer works.
 
     Args:
