@@ -168,6 +168,23 @@ def test_a_cancelled_following_keeps_what_is_done_and_goes_on_to_the_same(
     np.testing.assert_array_equal(stage.all_masks(project), stage.all_masks(followed))
 
 
+def test_a_run_whose_large_state_was_not_kept_can_be_lengthened_all_the_same(
+    project: Project, followed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleanplate.jobs.passes._LARGE", 0)
+    for box in (sign_box(0), stage.other_box(0)):
+        project.set_prompt(0, project.add_object(), stage.prompt(box))
+    project.set_span(0, 40)
+    project.follow()
+    assert not list(project.path.glob("runs/*/state.npz"))
+    project.set_span(0, 60)
+    with pytest.raises(CancelledError):
+        project.follow(stage.Stop(10))
+    assert (project.mask(5) == 1).any()
+    project.follow()
+    np.testing.assert_array_equal(stage.all_masks(project), stage.all_masks(followed))
+
+
 _FOLLOW = """
 import sys, time
 from cleanplate.jobs.progress import Progress

@@ -119,6 +119,11 @@ class _Writer:
         self._pieces, self.done = pieces, done
         self._open: list[Record] = []
         self._written, self._latest = 0, time.monotonic()
+        # What lies beyond is tracked again: between old and new records there must be no gap.
+        for path in [one for one in pieces.paths() if one > pieces.path(done)]:
+            path.unlink()
+        if done == 0:
+            pieces.path(0).unlink(missing_ok=True)
         if done % PIECE:
             self._open = list(load_piece(pieces.path(done)))[: done % PIECE]
             self._written = len(self._open)
