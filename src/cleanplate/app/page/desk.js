@@ -78,9 +78,14 @@ export function reach() {
 export function growth() {
   const { settings, prompts } = desk.state;
   if (Number.isFinite(settings?.grow)) return settings.grow;
-  const told = Object.values(prompts ?? {}).flatMap((entries) => Object.values(entries));
-  const given = told.length > 0 && told.every((one) => one.exact || one.kind === "gone");
-  return given ? 0 : Math.max(3, Math.round(clip().height / 180));
+  // Masks and still boxes that the user gave are taken as they are; whatever was found grows.
+  const given = (one) => {
+    const told = Object.values(prompts ?? {}).flatMap((entries) => entries[one.id] ?? []);
+    if (one.static) return told.every((each) => each.exact || each.kind === "gone");
+    return Boolean(one.given) && told.every((each) => each.kind !== "prompt");
+  };
+  const all = objects();
+  return all.length && all.every(given) ? 0 : Math.max(3, Math.round(clip().height / 180));
 }
 
 /** [first frame, one past the last] between in and out. */

@@ -329,7 +329,7 @@ const NEXT = {
   review: "Look at the frames in the list, or play it; then try 2 s, then remove.",
   trying: "Removing 2 s around this frame.",
   removing: "Removing. The page may be closed; this link finds the job again.",
-  result: "Drag the line to compare. Hold C for the original. Click a tool to change something.",
+  result: "Hold C for the original, W for another way to compare.",
   stopped: "",
 };
 

@@ -1,8 +1,8 @@
 // Steps 2 and 3: follow, the frames to look at, try, remove; and the job at work.
 
-import { approve, deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, set, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
+import { deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, set, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
 import { chosenFill, estimate } from "./choice.js";
-import { busy, change, clip, desk, growth, isStopping, job, listen, object, objects, result, span } from "./desk.js";
+import { busy, change, clip, desk, growth, isStopping, job, listen, objects, span } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
@@ -66,7 +66,7 @@ function doubtRow(row) {
         "span",
         { class: "cp-doubt-text" },
         make("span", { class: "cp-doubt-frame" }, make("span", { class: "cp-swatch", style: `--colour:${one?.colour ?? "#888"}` }), `${one?.name ?? "object"} · ${frames(row.first, row.last)}`),
-        make("span", { class: "cp-doubt-why" }, row.reason),
+        make("span", { class: "cp-doubt-why" }, row.reason[0].toUpperCase() + row.reason.slice(1)),
       ),
     ),
     make("button", { type: "button", class: "cp-quiet", "aria-label": `Looks right: frames ${frames(row.first, row.last)}`, title: "Looks right", "data-key": `right-${row.id}`, onclick: () => dismiss(row.id) }, icon("check")),
@@ -200,7 +200,6 @@ export function startSteps(root) {
   });
   field.addEventListener("change", () => set({ grow: Number(field.value) }));
   on("#cp-grow-auto", () => set({ grow: null }));
-  on("#cp-all-right", () => approve(desk.frame, null));
   listen(() => {
     if (!desk.state || desk.state.opening || !clip()?.frames) return;
     drawPick(root);
@@ -208,7 +207,5 @@ export function startSteps(root) {
     drawRemove(root);
     drawGrowth(root);
     drawJob(root);
-    const here = object() && (desk.state.doubtful ?? []).some((row) => desk.frame >= row.first && desk.frame <= row.last);
-    root.querySelector("#cp-all-right").hidden = !here || Boolean(result());
   });
 }
