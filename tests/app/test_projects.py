@@ -105,6 +105,7 @@ def test_engines_say_what_they_need_and_how_long_they_take(
     server: Server, finished: tuple[str, Path]
 ) -> None:
     engines = {row["name"]: row for row in server.get(f"/project/{finished[0]}")["engines"]}
+    assert server.get(f"/project/{finished[0]}")["job"]["device"] == "cpu"
     assert engines["flowfill"]["here"]
     assert engines["flowfill"]["seconds_per_frame"] > 0
     assert engines["flowfill"]["needs"] == ""

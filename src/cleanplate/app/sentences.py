@@ -39,6 +39,12 @@ def told(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError):
         _log.error("out of memory", exc_info=error)
         return 507, "Not enough memory for this; try a smaller window or a shorter range."
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
+        _log.error("out of memory on the device", exc_info=error)
+        return (
+            507,
+            "Not enough memory on the device for this; set a smaller memory, or take the CPU.",
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return 507, "The disk is full; free some space, or choose another folder."
     _log.error("a defect", exc_info=error)

@@ -14,6 +14,7 @@ from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.work import PROXY, Work
+from cleanplate.jobs.settings import AUTO
 from cleanplate.projects.project import Project
 
 
@@ -53,7 +54,17 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)
     state["engines"] = engine_rows(speeds, megapixels)
+    if job is not None and session.is_open:
+        state["job"]["device"] = _device(session.project, job.kind, state["engines"])
     return state
+
+
+def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
+    """Where a job of that kind computes: learned engines may have a device of their own."""
+    chosen = project.settings.engines
+    name = chosen.tracker_name if kind == "follow" else chosen.inpainter
+    found = next((row["device"] for row in rows if row["name"] == name), "cpu")
+    return found if chosen.device == AUTO or found == "cpu" else chosen.device
 
 
 def _clip(session: Session) -> dict[str, Any]:
