@@ -184,6 +184,27 @@ def test_following_stops_and_keeps_what_it_followed(server: Server, tmp_path: Pa
     assert first.stat().st_mtime_ns == written, "only what was missing is followed"
 
 
+def test_a_job_that_was_stopped_after_its_result_was_whole_only_makes_the_proxy(
+    server: Server, scene_clip: Path
+) -> None:
+    project = static(server, scene_clip)
+    server.post(f"/project/{project}/job", {"kind": "remove"})
+    state = server.done(project)
+    folder = server.folder(project)
+    path = jobs.path_of(folder, state["job"]["id"])
+    left = jobs.load(path)
+    left.state = jobs.STOPPED
+    wait(lambda: not server.desk.queue.live(folder))
+    jobs.save(folder, left)
+    (folder / "out" / "remove-1" / "proxy.mp4").unlink()
+    written = out_of(folder).stat().st_mtime_ns
+    server.post(f"/project/{project}/job", {"kind": "resume"})
+    state = server.done(project)
+    assert state["results"][0]["proxy"]
+    assert state["job"]["sentence"].startswith("Removed 'logo'")
+    assert out_of(folder).stat().st_mtime_ns == written
+
+
 # --- two at once ---
 
 

@@ -46,12 +46,23 @@ def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
 
 def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
     """Try and remove: the same order, for a part or for all of the span."""
-    results, began = Results(folder / "out"), time.monotonic()
-    result = Result(**job.args["about"])
-    project = Project.open(folder)
-    part = (result.first, result.last + 1) if result.kind == "try" else (None, None)
+    results, result = Results(folder / "out"), Result(**job.args["about"])
+    if results.clip(result).exists():
+        result = results.get(result.name)  # an earlier run came so far
+    else:
+        _fill(folder, results, result, reporter)
+    count = result.last - result.first + 1
+    write_proxy(results.clip(result), results.proxy(result), count, reporter)
+    return result.sentence
+
+
+def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) -> None:
+    began, project = time.monotonic(), Project.open(folder)
+    part = (None, None)
+    if result.kind == "try":
+        part = (result.first, result.last + 1)
+        result.exact = _is_exact(project)
     order = project.removal(results.clip(result), *part, progress=reporter)
-    result.exact = _is_exact(order)
     results.write(result)
     report = removal.run(order, reporter)
     report.write(results.report(result))
@@ -59,14 +70,14 @@ def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
     result.when = time.time()
     result.sentence = _told(project, report, time.monotonic() - began)
     results.write(result)
-    write_proxy(results.clip(result), results.proxy(result), report.frame_count, reporter)
-    return result.sentence
 
 
 def _order(folder: Path, job: Job, reporter: Reporter) -> str:
     """A job of the REST API: a call of ``cleanplate.api``, which needs no project."""
     results, began, args = Results(folder / "out"), time.monotonic(), job.args
     result = Result(**args["about"])
+    if results.clip(result).exists():
+        return "Done."  # an earlier run came so far
     results.write(result)
     given: dict[str, Any] = {"progress": reporter, "engine_settings": args["engine_settings"]}
     clip, out = Session(folder).clip, results.clip(result)
@@ -94,9 +105,10 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
 }
 
 
-def _is_exact(order: removal.Order) -> bool:
-    """Whether a frame of a trial cannot differ from the whole's: the engine looks ahead so far."""
-    engine, _ = removal.engine("inpaint", order.settings.engines.inpainter, order.settings)
+def _is_exact(project: Project) -> bool:
+    """Whether no frame of a trial can differ: the engine looks ahead only so far."""
+    settings = project.settings
+    engine, _ = removal.engine("inpaint", settings.engines.inpainter, settings)
     return engine.lookahead is not None
 
 
