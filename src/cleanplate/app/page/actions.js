@@ -1,6 +1,24 @@
 // What a person can do, whether by pointer, key or button.
 
-import { busy, change, clip, count, desk, draft, isStopping, job, keep, object, objects, promptOf, reach, result, settle, span, told } from "./desk.js";
+import {
+  busy,
+  change,
+  clip,
+  count,
+  desk,
+  draft,
+  isStopping,
+  job,
+  keep,
+  object,
+  objects,
+  promptOf,
+  reach,
+  result,
+  settle,
+  span,
+  told,
+} from "./desk.js";
 import { middleOf } from "./overlay.js";
 import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
@@ -57,7 +75,10 @@ export function play(speed) {
 /** J and L: each press doubles the speed up to 4, the other one turns round. */
 export function shuttle(direction) {
   const same = Math.sign(desk.speed) === direction;
-  change({ speed: same ? direction * Math.min(4, Math.abs(desk.speed) * 2) : direction, crosshair: null });
+  change({
+    speed: same ? direction * Math.min(4, Math.abs(desk.speed) * 2) : direction,
+    crosshair: null,
+  });
 }
 
 // Objects
@@ -116,7 +137,7 @@ async function prompt(alter) {
   if (desk.state?.opening) return;
   if (result()) change({ shown: null });
   const { frame } = desk;
-  let id = object() ? desk.object : null;
+  let id = object() && !making ? desk.object : null; // who came first is answered first
   if (id === null) {
     // The mark shows at once, as that of an object without a number, until the server has made one.
     draft(frame, 0, alter(promptOf(frame, 0)));
@@ -164,10 +185,13 @@ export const addStroke = (points, positive) =>
     painted: desk.painted,
   }));
 
-export const clearPrompt = () => prompt(() => ({ points: [], box: null, brushes: [], painted: false }));
+export const clearPrompt = () =>
+  prompt(() => ({ points: [], box: null, brushes: [], painted: false }));
 
 export const chooseCandidate = (candidate) =>
-  attempt("stage", () => desk.link.edit("choose", { frame: desk.frame, object: desk.object, candidate }));
+  attempt("stage", () =>
+    desk.link.edit("choose", { frame: desk.frame, object: desk.object, candidate }),
+  );
 
 export function nextCandidate(by) {
   const entry = told(desk.frame, desk.object);
@@ -181,7 +205,9 @@ export async function gone() {
   if (!one) return;
   await attempt("pick", async () => {
     await desk.link.edit("gone", { frame: desk.frame, object: one.id });
-    change({ hint: `${one.name} is gone from frame ${desk.frame}. Mark it again where it comes back.` });
+    change({
+      hint: `${one.name} is gone from frame ${desk.frame}. Mark it again where it comes back.`,
+    });
   });
 }
 
@@ -195,7 +221,7 @@ export const redo = () => desk.state?.can?.redo && attempt("pick", () => desk.li
 
 // In and out
 
-export async function setSpan(start, stop) {
+async function setSpan(start, stop) {
   const from = Math.max(0, Math.min(start, count() - 1));
   const mine = [from, Math.min(count(), Math.max(stop, from + 1))];
   change({ span: mine });
@@ -205,8 +231,10 @@ export async function setSpan(start, stop) {
   if (desk.span === mine) change({ span: null });
 }
 
-export const setIn = (frame = desk.frame) => setSpan(frame, frame < span()[1] ? span()[1] : count());
-export const setOut = (frame = desk.frame) => setSpan(frame >= span()[0] ? span()[0] : 0, frame + 1);
+export const setIn = (frame = desk.frame) =>
+  setSpan(frame, frame < span()[1] ? span()[1] : count());
+export const setOut = (frame = desk.frame) =>
+  setSpan(frame >= span()[0] ? span()[0] : 0, frame + 1);
 export const clearIn = () => setSpan(0, span()[1]);
 export const clearOut = () => setSpan(span()[0], count());
 
@@ -241,7 +269,11 @@ export function followObjects(direction = "both") {
 }
 
 export const tryHere = () =>
-  start("remove", { kind: "try", frame: desk.frame, seconds: 2 }, "Removing 2 s around this frame, to look at.");
+  start(
+    "remove",
+    { kind: "try", frame: desk.frame, seconds: 2 },
+    "Removing 2 s around this frame, to look at.",
+  );
 
 export function removeAll() {
   const stale = desk.state?.stale ?? [];
@@ -289,7 +321,10 @@ export const stop = () =>
 /** Put the wipe where the mask is in this frame, so that half of what was removed is seen. */
 async function wipeThroughMask() {
   const { frame, link, state } = desk;
-  const bitmap = await picture(link.url(`/mask/${frame}.png?v=${encodeURIComponent(state.masks)}`), false);
+  const bitmap = await picture(
+    link.url(`/mask/${frame}.png?v=${encodeURIComponent(state.masks)}`),
+    false,
+  );
   const middle = middleOf(bitmap);
   if (middle !== null && desk.frame === frame && result()) change({ wipe: middle });
 }
@@ -299,7 +334,13 @@ export function showResult(name) {
   if (!one) return change({ shown: null });
   const inside = desk.frame >= one.first && desk.frame <= one.last;
   const middle = one.middle ?? Math.round((one.first + one.last) / 2);
-  change({ shown: name, frame: inside ? desk.frame : middle, speed: 0, crosshair: null, note: null });
+  change({
+    shown: name,
+    frame: inside ? desk.frame : middle,
+    speed: 0,
+    crosshair: null,
+    note: null,
+  });
   return wipeThroughMask();
 }
 

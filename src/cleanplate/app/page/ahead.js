@@ -48,7 +48,12 @@ function rim(bitmap) {
   for (let place = 0; place < out.length; place += 1) {
     const edge =
       inside[place] &&
-      !(inside[place - wide] && inside[place + wide] && inside[place - wide * width] && inside[place + wide * width]);
+      !(
+        inside[place - wide] &&
+        inside[place + wide] &&
+        inside[place - wide * width] &&
+        inside[place + wide * width]
+      );
     out[place] = edge ? 0xffffffff : inside[place] ? 0x28ffffff : 0;
   }
   context.putImageData(image, 0, 0);
@@ -79,13 +84,23 @@ async function foresee() {
 export function heedPointer() {
   forget();
   const pointing = ["point", "minus"].includes(desk.tool);
-  if (!pointer.inside || gesture.kind || !pointing || desk.speed || result() || desk.drafts.size || busy()) return;
+  if (
+    !pointer.inside ||
+    gesture.kind ||
+    !pointing ||
+    desk.speed ||
+    result() ||
+    desk.drafts.size ||
+    busy()
+  )
+    return;
   hover.timer = setTimeout(foresee, REST);
 }
 
 export function startAhead() {
   listen(() => {
     prepare();
-    if (foreseen.now && (foreseen.now.frame !== desk.frame || desk.drafts.size)) foreseen.now = null;
+    if (foreseen.now && (foreseen.now.frame !== desk.frame || desk.drafts.size))
+      foreseen.now = null;
   });
 }

@@ -12,7 +12,8 @@ const engineOf = (choice) =>
   (desk.state?.engines ?? []).find((one) => one.task === choice.task && one.name === choice.engine);
 
 const valueOf = (name) =>
-  (name.includes(".") ? desk.state.settings?.engine_fields?.[name] : desk.state.settings?.[name]) ?? null;
+  (name.includes(".") ? desk.state.settings?.engine_fields?.[name] : desk.state.settings?.[name]) ??
+  null;
 
 /** Whether the project's settings are those of this choice; "auto" and its engine are the same. */
 function isChosen(choice) {
@@ -27,7 +28,9 @@ function chosenOf(task) {
   const name = valueOf(SETTING[task]);
   return (
     all.find((one) => one.task === task && isChosen(one)) ??
-    all.find((one) => one.task === task && (one.engine === name || one.values[SETTING[task]] === name))
+    all.find(
+      (one) => one.task === task && (one.engine === name || one.values[SETTING[task]] === name),
+    )
   );
 }
 
@@ -47,7 +50,8 @@ function facts(choice, engine) {
   else parts.push(engine?.size ? `needs weights (${bytes(engine.size)})` : "needs weights");
   const time = choice.task === "segment" ? "" : estimate(choice);
   if (time) parts.push(`about ${time}`);
-  if (choice.learned) parts.push(engine?.commercial === false ? "not for commercial use" : "commercial use allowed");
+  if (choice.learned)
+    parts.push(engine?.commercial === false ? "not for commercial use" : "commercial use allowed");
   return parts.join(" · ");
 }
 
@@ -72,8 +76,17 @@ function card(choice, index, chosen) {
       { class: "cp-card-text" },
       make("span", { class: "cp-card-title" }, choice.title),
       make("span", { class: "cp-card-says" }, choice.says),
-      make("span", { class: "cp-card-facts", title: engine ? `Engine ${choice.engine}. Licence: ${engine.licence}.` : "" }, facts(choice, engine)),
-      choice.learned ? make("span", { class: "cp-card-facts" }, `Licence: ${engine?.licence ?? "unknown"}`) : null,
+      make(
+        "span",
+        {
+          class: "cp-card-facts",
+          title: engine ? `Engine ${choice.engine}. Licence: ${engine.licence}.` : "",
+        },
+        facts(choice, engine),
+      ),
+      choice.learned
+        ? make("span", { class: "cp-card-facts" }, `Licence: ${engine?.licence ?? "unknown"}`)
+        : null,
       here ? null : make("code", { class: "cp-card-get" }, choice.get),
     ),
   );
@@ -87,7 +100,9 @@ function menu(task) {
   const away = cards((one) => !isHere(one));
   return [
     ...cards(isHere),
-    away.length ? make("p", { class: "cp-choice-more" }, "With weights, which are not here yet:") : null,
+    away.length
+      ? make("p", { class: "cp-choice-more" }, "With weights, which are not here yet:")
+      : null,
     ...away,
   ];
 }
@@ -113,10 +128,14 @@ export function startChoices(root, choices) {
       const task = box.dataset.choice;
       const chosen = chosenOf(task);
       const signature = [desk.state.engines, desk.state.settings, span()];
-      show(box.querySelector(".cp-chosen"), [chosen?.title, chosen && facts(chosen, engineOf(chosen))], () => [
-        make("span", { class: "cp-chosen-title" }, chosen?.title ?? valueOf(SETTING[task]) ?? ""),
-        make("span", { class: "cp-chosen-facts" }, chosen ? facts(chosen, engineOf(chosen)) : ""),
-      ]);
+      show(
+        box.querySelector(".cp-chosen"),
+        [chosen?.title, chosen && facts(chosen, engineOf(chosen))],
+        () => [
+          make("span", { class: "cp-chosen-title" }, chosen?.title ?? valueOf(SETTING[task]) ?? ""),
+          make("span", { class: "cp-chosen-facts" }, chosen ? facts(chosen, engineOf(chosen)) : ""),
+        ],
+      );
       show(box.querySelector(".cp-cards"), signature, () => menu(task));
     }
   });

@@ -66,7 +66,8 @@ export function busy() {
 }
 
 /** Whether the job was told to stop and has not said yet that it did. */
-export const isStopping = () => busy() && (job().state === "stopping" || desk.stopping === job().id);
+export const isStopping = () =>
+  busy() && (job().state === "stopping" || desk.stopping === job().id);
 
 /** Frames that the stage can show: those of the clip, or of the result on it. */
 export function reach() {
@@ -133,7 +134,8 @@ export function stage() {
   const { state } = desk;
   if (!state) return "empty";
   if (state.opening) return "opening";
-  if (busy()) return job().kind === "follow" ? "following" : job().kind === "try" ? "trying" : "removing";
+  if (busy())
+    return job().kind === "follow" ? "following" : job().kind === "try" ? "trying" : "removing";
   if (result()) return "result";
   if (job()?.state === "stopped" || job()?.state === "failed") return "stopped";
   return state.can?.remove?.[0] ? "review" : "pick";

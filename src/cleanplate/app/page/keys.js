@@ -1,8 +1,30 @@
 // Keys of the whole page, and the list of them that ? opens.
 
 import {
-  addPoint, approve, chooseByDigit, clearPrompt, clearIn, clearOut, followObjects, gone, goTo, jumpToDoubt,
-  newObject, nextCandidate, play, redo, removeAll, setBox, setIn, setOut, setRadius, setTool, shuttle, step, tryHere, undo,
+  addPoint,
+  approve,
+  chooseByDigit,
+  clearPrompt,
+  clearIn,
+  clearOut,
+  followObjects,
+  gone,
+  goTo,
+  jumpToDoubt,
+  newObject,
+  nextCandidate,
+  play,
+  redo,
+  removeAll,
+  setBox,
+  setIn,
+  setOut,
+  setRadius,
+  setTool,
+  shuttle,
+  step,
+  tryHere,
+  undo,
 } from "./actions.js";
 import { change, clip, desk, reach, result } from "./desk.js";
 import { make } from "./dom.js";
@@ -11,24 +33,63 @@ import { abandon, held } from "./pointer.js";
 import { fit, view, zoomAt } from "./view.js";
 
 const GROUPS = [
-  ["Frames", [
-    ["← →", "One frame back or on; with Shift ten"], ["Home End", "First or last frame"],
-    ["Space", "Play and pause"], ["J K L", "Play backward, stop, play; again for faster"],
-    ["{ }", "Frame to look at before or after"], ["I O", "In or out here; with Shift clear it"],
-  ]],
-  ["Point", [
-    ["Click", "Part of it; on a point: take the point away"], ["Right click, Shift+click", "Not part of it"],
-    ["V", "Point tool"], ["X", "Minus tool"], ["D", "Draw a box"], ["B E", "Brush, eraser"], ["[ ]", "Smaller or larger brush"],
-    ["T", "The next outline to choose from"], ["Del", "Clear the marks of this frame"], ["G", "It is gone from here"], ["A", "This frame looks right"],
-    ["P", "Point by keys: arrows move (Shift by ten), Enter adds, Shift+Enter takes away"],
-    ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"],
-  ]],
-  ["Objects", [["N", "New object"], ["1 – 9", "Choose an object"]]],
-  ["See", [
-    ["M", "Masks on or off"], ["Wheel, + −", "Zoom"], ["0", "Fit"], ["Space+drag, middle drag, H", "Move the picture"],
-    ["Hold C", "The original, while a result is shown"], ["W", "Next way to compare"],
-  ]],
-  ["Go", [["F", "Follow both ways"], ["Y", "Try 2 seconds here"], ["R", "Remove"], ["Esc", "Leave, cancel"], ["?", "This list"]]],
+  [
+    "Frames",
+    [
+      ["← →", "One frame back or on; with Shift ten"],
+      ["Home End", "First or last frame"],
+      ["Space", "Play and pause"],
+      ["J K L", "Play backward, stop, play; again for faster"],
+      ["{ }", "Frame to look at before or after"],
+      ["I O", "In or out here; with Shift clear it"],
+    ],
+  ],
+  [
+    "Point",
+    [
+      ["Click", "Part of it; on a point: take the point away"],
+      ["Right click, Shift+click", "Not part of it"],
+      ["V", "Point tool"],
+      ["X", "Minus tool"],
+      ["D", "Draw a box"],
+      ["B E", "Brush, eraser"],
+      ["[ ]", "Smaller or larger brush"],
+      ["T", "The next outline to choose from"],
+      ["Del", "Clear the marks of this frame"],
+      ["G", "It is gone from here"],
+      ["A", "This frame looks right"],
+      ["P", "Point by keys: arrows move (Shift by ten), Enter adds, Shift+Enter takes away"],
+      ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"],
+    ],
+  ],
+  [
+    "Objects",
+    [
+      ["N", "New object"],
+      ["1 – 9", "Choose an object"],
+    ],
+  ],
+  [
+    "See",
+    [
+      ["M", "Masks on or off"],
+      ["Wheel, + −", "Zoom"],
+      ["0", "Fit"],
+      ["Space+drag, middle drag, H", "Move the picture"],
+      ["Hold C", "The original, while a result is shown"],
+      ["W", "Next way to compare"],
+    ],
+  ],
+  [
+    "Go",
+    [
+      ["F", "Follow both ways"],
+      ["Y", "Try 2 seconds here"],
+      ["R", "Remove"],
+      ["Esc", "Leave, cancel"],
+      ["?", "This list"],
+    ],
+  ],
 ];
 
 /** Ways to compare, in the order of their buttons. */
@@ -50,8 +111,17 @@ function moveCrosshair(dx, dy, far) {
 function mark(positive) {
   const { x, y, from } = desk.crosshair;
   if (desk.tool !== "box") return addPoint(x, y, positive && desk.tool !== "minus");
-  if (!from) return change({ crosshair: { x, y, from: [x, y] }, hint: "Move to the opposite corner and press Enter." });
-  const box = [Math.min(x, from[0]), Math.min(y, from[1]), Math.max(x, from[0]) + 1, Math.max(y, from[1]) + 1];
+  if (!from)
+    return change({
+      crosshair: { x, y, from: [x, y] },
+      hint: "Move to the opposite corner and press Enter.",
+    });
+  const box = [
+    Math.min(x, from[0]),
+    Math.min(y, from[1]),
+    Math.max(x, from[0]) + 1,
+    Math.max(y, from[1]) + 1,
+  ];
   change({ crosshair: null });
   return setBox(box);
 }
@@ -135,7 +205,9 @@ const SHIFTED = {
 /** Whether a key belongs to what has the focus: a field, a button, a dialog. */
 function isTyping(target) {
   if (target.closest("dialog, [role=dialog]")) return true;
-  return Boolean(target.closest("input:not([type=range]), textarea, select, [contenteditable=true]"));
+  return Boolean(
+    target.closest("input:not([type=range]), textarea, select, [contenteditable=true]"),
+  );
 }
 
 function keyDown(event) {
@@ -151,7 +223,8 @@ function keyDown(event) {
     return;
   }
   if (event.altKey) return;
-  if (target.closest("button, a, summary, [role=slider], [type=range]") && isOfFocus(target, key)) return;
+  if (target.closest("button, a, summary, [role=slider], [type=range]") && isOfFocus(target, key))
+    return;
   if (key === " ") {
     event.preventDefault();
     if (!event.repeat) Object.assign(held, { space: true, spaceUsed: false });
@@ -160,7 +233,8 @@ function keyDown(event) {
   if (key.toLowerCase() === "c" && !event.repeat) return act(event, () => change({ peek: true }));
   if (whileCrosshair(event)) return event.preventDefault();
   const table = event.shiftKey ? SHIFTED : PLAIN;
-  const found = table[key] ?? (key.length === 1 && !event.shiftKey ? table[key.toLowerCase()] : null);
+  const found =
+    table[key] ?? (key.length === 1 && !event.shiftKey ? table[key.toLowerCase()] : null);
   if (found) return act(event, found);
   if (/^[1-9]$/.test(key)) act(event, () => chooseByDigit(Number(key)));
 }
@@ -168,7 +242,10 @@ function keyDown(event) {
 /** Keys that a focused control has a use for itself. */
 function isOfFocus(target, key) {
   if ([" ", "Enter"].includes(key)) return true;
-  return target.matches("[role=slider]:not(.cp-head), [type=range]") && (key.startsWith("Arrow") || key === "Home" || key === "End");
+  return (
+    target.matches("[role=slider]:not(.cp-head), [type=range]") &&
+    (key.startsWith("Arrow") || key === "Home" || key === "End")
+  );
 }
 
 function act(event, what) {
@@ -193,7 +270,11 @@ function group([title, keys]) {
     "section",
     {},
     make("h3", {}, title),
-    make("dl", {}, keys.map(([key, says]) => [make("dt", {}, key), make("dd", {}, says)])),
+    make(
+      "dl",
+      {},
+      keys.map(([key, says]) => [make("dt", {}, key), make("dd", {}, says)]),
+    ),
   );
 }
 

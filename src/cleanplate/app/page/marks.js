@@ -1,17 +1,26 @@
 // What is pointed with, drawn over the picture at a size that zoom does not change.
 
-import { clip, desk, objects, promptOf, told } from "./desk.js";
+import { clip, desk, objects, promptOf } from "./desk.js";
 import { toStage, view } from "./view.js";
 
-export const DOT = 7; // radius of a point, in pixels of the stage
-export const HANDLE = 5; // half a box's handle
+const DOT = 7; // radius of a point, in pixels of the stage
+const HANDLE = 5; // half a box's handle
 
 /** What the pointer is doing: {kind, ...}; pointer.js sets it. */
 export const gesture = { kind: null };
 export const pointer = { x: 0, y: 0, inside: false };
 
 /** Corners and edges of a box that can be dragged: [x part, y part]. */
-export const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [0, 0.5]];
+export const HANDLES = [
+  [0, 0],
+  [0.5, 0],
+  [1, 0],
+  [1, 0.5],
+  [1, 1],
+  [0.5, 1],
+  [0, 1],
+  [0, 0.5],
+];
 
 function dot(context, [x, y, positive], colour, current) {
   const [left, top] = toStage(x + 0.5, y + 0.5);
@@ -82,7 +91,10 @@ function stroke(context, { points, radius, positive }, colour, alpha) {
 /** Ring of the brush's true size, dark and light so that it shows on anything. */
 function ring(context) {
   const radius = Math.max(2, desk.radius * view.scale);
-  for (const [colour, width] of [["#16181d", 3], ["#ffffff", 1.2]]) {
+  for (const [colour, width] of [
+    ["#16181d", 3],
+    ["#ffffff", 1.2],
+  ]) {
     context.beginPath();
     context.arc(pointer.x, pointer.y, radius, 0, 2 * Math.PI);
     context.strokeStyle = colour;
@@ -95,11 +107,19 @@ function ring(context) {
 
 function crosshair(context) {
   const [x, y] = toStage(desk.crosshair.x + 0.5, desk.crosshair.y + 0.5);
-  for (const [colour, width] of [["#16181d", 4], ["#ffffff", 1.5]]) {
+  for (const [colour, width] of [
+    ["#16181d", 4],
+    ["#ffffff", 1.5],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = width;
     context.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ]) {
       context.moveTo(x + 5 * dx, y + 5 * dy);
       context.lineTo(x + 22 * dx, y + 22 * dy);
     }
@@ -131,7 +151,12 @@ export function drawMarks(context) {
   const colour = objects().find((one) => one.id === desk.object)?.colour ?? "#ffffff";
   if (gesture.kind === "box" && gesture.box) box(context, gesture.box, colour, false);
   if (gesture.kind === "stroke") {
-    stroke(context, { points: gesture.points, radius: desk.radius, positive: gesture.positive }, colour, 0.5);
+    stroke(
+      context,
+      { points: gesture.points, radius: desk.radius, positive: gesture.positive },
+      colour,
+      0.5,
+    );
   }
   if (pointer.inside && ["brush", "eraser"].includes(desk.tool) && !desk.speed) ring(context);
   if (desk.crosshair) crosshair(context);
@@ -153,16 +178,11 @@ export function boxPartAt(x, y) {
   const [left, top] = toStage(found[0], found[1]);
   const [right, bottom] = toStage(found[2], found[3]);
   const handle = HANDLES.findIndex(
-    ([u, v]) => Math.abs(left + (right - left) * u - x) <= 8 && Math.abs(top + (bottom - top) * v - y) <= 8,
+    ([u, v]) =>
+      Math.abs(left + (right - left) * u - x) <= 8 && Math.abs(top + (bottom - top) * v - y) <= 8,
   );
   if (handle >= 0) return handle;
   return x > left && x < right && y > top && y < bottom ? "inside" : null;
-}
-
-/** Whether anything was said of the current object in this frame. */
-export function isMarked() {
-  const entry = told(desk.frame, desk.object);
-  return Boolean(entry) || desk.drafts.has(`${desk.frame}/${desk.object}`);
 }
 
 export const middle = () => ({ x: Math.floor(clip().width / 2), y: Math.floor(clip().height / 2) });

@@ -14,7 +14,9 @@ async function take(work) {
   try {
     await work();
     await desk.link.refresh();
-    change({ note: { place: "masks", text: "Masks are in. Look at them on the timeline.", error: false } });
+    change({
+      note: { place: "masks", text: "Masks are in. Look at them on the timeline.", error: false },
+    });
   } catch (error) {
     fail(error);
     if (!(error instanceof Refused) && error.name !== "AbortError") console.warn(error);

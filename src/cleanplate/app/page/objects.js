@@ -1,6 +1,16 @@
 // Step 1: the list of objects, and what was said of the chosen one in this frame.
 
-import { approve, choose, clearPrompt, gone, newObject, removeObject, rename, setHidden, setStill } from "./actions.js";
+import {
+  approve,
+  choose,
+  clearPrompt,
+  gone,
+  newObject,
+  removeObject,
+  rename,
+  setHidden,
+  setStill,
+} from "./actions.js";
 import { change, desk, laneAt, listen, object, objects, told } from "./desk.js";
 import { icon, make, show } from "./dom.js";
 import { FOUND, LANE_WORDS } from "./words.js";
@@ -40,7 +50,15 @@ function nameField(one) {
 function toggle(name, label, pressed, act, key) {
   return make(
     "button",
-    { type: "button", class: "cp-quiet", "aria-label": label, title: label, "aria-pressed": pressed, "data-key": key, onclick: act },
+    {
+      type: "button",
+      class: "cp-quiet",
+      "aria-label": label,
+      title: label,
+      "aria-pressed": pressed,
+      "data-key": key,
+      onclick: act,
+    },
     icon(name),
   );
 }
@@ -64,11 +82,20 @@ function row(one, place) {
           "data-key": `pick-${one.id}`,
           onclick: () => choose(one.id),
         },
-        make("span", { class: `cp-swatch cp-pattern-${(one.id - 1) % 4}`, style: `--colour:${one.colour}` }),
+        make("span", {
+          class: `cp-swatch cp-pattern-${(one.id - 1) % 4}`,
+          style: `--colour:${one.colour}`,
+        }),
         make("span", { class: "cp-digit" }, place < 9 ? String(place + 1) : ""),
       ),
       nameField(one),
-      toggle(one.hidden ? "eyeoff" : "eye", one.hidden ? `Show ${one.name}` : `Hide ${one.name}`, one.hidden ? "true" : "false", () => setHidden(one.id, !one.hidden), `eye-${one.id}`),
+      toggle(
+        one.hidden ? "eyeoff" : "eye",
+        one.hidden ? `Show ${one.name}` : `Hide ${one.name}`,
+        one.hidden ? "true" : "false",
+        () => setHidden(one.id, !one.hidden),
+        `eye-${one.id}`,
+      ),
       toggle("bin", `Delete ${one.name}`, null, () => removeObject(one.id), `delete-${one.id}`),
     ),
     current ? details(one) : null,
@@ -87,7 +114,15 @@ function details(one) {
   return make(
     "div",
     { class: "cp-details" },
-    make("label", { class: "cp-check", title: "A logo, caption or watermark that stays where it is: nothing to follow." }, box, "It does not move (a burned-in logo or caption)"),
+    make(
+      "label",
+      {
+        class: "cp-check",
+        title: "A logo, caption or watermark that stays where it is: nothing to follow.",
+      },
+      box,
+      "It does not move (a burned-in logo or caption)",
+    ),
     make(
       "div",
       { class: "cp-here" },
@@ -96,13 +131,43 @@ function details(one) {
         "span",
         { class: "cp-here-acts" },
         entry
-          ? make("button", { type: "button", class: "cp-link", "data-key": "clear", title: "Take back what you marked in this frame (Del)", onclick: clearPrompt }, "Clear")
+          ? make(
+              "button",
+              {
+                type: "button",
+                class: "cp-link",
+                "data-key": "clear",
+                title: "Take back what you marked in this frame (Del)",
+                onclick: clearPrompt,
+              },
+              "Clear",
+            )
           : null,
         one.static
           ? null
-          : make("button", { type: "button", class: "cp-link", "data-key": "gone", title: "It is not in the picture from this frame on (G)", onclick: gone }, "Gone from here"),
+          : make(
+              "button",
+              {
+                type: "button",
+                class: "cp-link",
+                "data-key": "gone",
+                title: "It is not in the picture from this frame on (G)",
+                onclick: gone,
+              },
+              "Gone from here",
+            ),
         !one.static && FOUND.includes(state)
-          ? make("button", { type: "button", class: "cp-link", "data-key": "right", title: "Keep this frame as it is, whatever is followed later (A)", onclick: () => approve(desk.frame, one.id) }, "Looks right")
+          ? make(
+              "button",
+              {
+                type: "button",
+                class: "cp-link",
+                "data-key": "right",
+                title: "Keep this frame as it is, whatever is followed later (A)",
+                onclick: () => approve(desk.frame, one.id),
+              },
+              "Looks right",
+            )
           : null,
       ),
     ),
@@ -118,8 +183,12 @@ export function startObjects(element) {
     // While playing the rows stay as they are: their frame changes too quickly to be read.
     const frame = desk.speed ? "playing" : desk.frame;
     const signature = [
-      objects(), desk.object, frame,
-      desk.speed ? null : [laneAt(desk.object, desk.frame)[0], Boolean(told(desk.frame, desk.object))],
+      objects(),
+      desk.object,
+      frame,
+      desk.speed
+        ? null
+        : [laneAt(desk.object, desk.frame)[0], Boolean(told(desk.frame, desk.object))],
     ];
     show(list, signature, () => objects().map(row));
     list.hidden = !objects().length;

@@ -5,7 +5,7 @@ import { desk, growth, objects } from "./desk.js";
 const drawn = new Map(); // key to canvas, oldest first
 const KEPT = 6;
 
-export function rgb(colour) {
+function rgb(colour) {
   const value = parseInt(colour.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
@@ -59,7 +59,8 @@ function paint(ids, width, height) {
   const alpha = Math.round(255 * desk.opacity);
   const { look } = desk;
   if (look === "matte") {
-    for (let place = 0; place < out.length; place += 1) out[place] = ids[place] ? 0xffffffff : 0xff000000;
+    for (let place = 0; place < out.length; place += 1)
+      out[place] = ids[place] ? 0xffffffff : 0xff000000;
     return image;
   }
   if (look === "cutout") {
@@ -78,9 +79,14 @@ function paint(ids, width, height) {
       if (!id) continue;
       const [red, green, blue] = colours.get(id) ?? [255, 0, 0];
       const edge =
-        x < rim || y < rim || x >= width - rim || y >= height - rim ||
-        ids[place - rim] !== id || ids[place + rim] !== id ||
-        ids[place - rim * width] !== id || ids[place + rim * width] !== id;
+        x < rim ||
+        y < rim ||
+        x >= width - rim ||
+        y >= height - rim ||
+        ids[place - rim] !== id ||
+        ids[place + rim] !== id ||
+        ids[place - rim * width] !== id ||
+        ids[place + rim * width] !== id;
       let level = 255;
       if (!edge) {
         if (look === "outline") continue;
@@ -135,7 +141,10 @@ function lay(bitmap) {
 /** A canvas of the clip's size to lay over the picture. */
 export function overlayOf(url, bitmap) {
   const key = JSON.stringify([
-    url, desk.look, desk.look === "fill" ? desk.opacity : 0, growth(),
+    url,
+    desk.look,
+    desk.look === "fill" ? desk.opacity : 0,
+    growth(),
     objects().map((one) => [one.id, one.colour, one.hidden]),
   ]);
   const kept = drawn.get(key);

@@ -38,7 +38,10 @@ async function load(url, signal) {
 
 function pump() {
   while (going.size < MOST_AT_ONCE && waiting.length) {
-    const place = Math.max(0, waiting.findIndex((one) => one.urgent));
+    const place = Math.max(
+      0,
+      waiting.findIndex((one) => one.urgent),
+    );
     const [next] = waiting.splice(place, 1);
     const abort = new AbortController();
     going.set(next.url, { abort, promise: next.promise, urgent: next.urgent });
@@ -78,7 +81,10 @@ export async function picture(url, urgent = true) {
     return kept;
   }
   const blob = await file(url, urgent);
-  const bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  const bitmap = await createImageBitmap(blob, {
+    premultiplyAlpha: "none",
+    colorSpaceConversion: "none",
+  });
   bitmaps.set(url, bitmap);
   for (const old of bitmaps.keys()) {
     if (bitmaps.size <= KEPT_BITMAPS) break;

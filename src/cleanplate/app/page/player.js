@@ -33,7 +33,11 @@ function canPlay() {
 function seek(video, frame) {
   return new Promise((done, fail) => {
     video.addEventListener("seeked", done, { once: true });
-    video.addEventListener("error", () => fail(new Error("The video for playing cannot be read.")), { once: true });
+    video.addEventListener(
+      "error",
+      () => fail(new Error("The video for playing cannot be read.")),
+      { once: true },
+    );
     video.currentTime = (frame + 0.5) / perSecond();
   });
 }
@@ -59,7 +63,8 @@ function playVideos(speed) {
     const frame = Math.min(high, first + Math.round(mediaTime * perSecond()));
     if (one) {
       const wanted = master.currentTime + first / perSecond();
-      if (Math.abs(videos.clip.currentTime - wanted) > 0.6 / perSecond()) videos.clip.currentTime = wanted;
+      if (Math.abs(videos.clip.currentTime - wanted) > 0.6 / perSecond())
+        videos.clip.currentTime = wanted;
     }
     self.videos = { clip: videos.clip, result: one ? videos.result : null };
     desk.frame = frame;
@@ -70,19 +75,23 @@ function playVideos(speed) {
   };
   const ended = () => {
     if (self.over) return;
-    if (one) begin(low); // a result is short or is looked at closely: around again
+    if (one)
+      begin(low); // a result is short or is looked at closely: around again
     else change({ speed: 0 });
   };
   const begin = async (frame) => {
     const start = frame >= high ? low : frame;
     try {
-      await Promise.all(used.map((video) => seek(video, video === videos.result ? start - first : start)));
+      await Promise.all(
+        used.map((video) => seek(video, video === videos.result ? start - first : start)),
+      );
       if (self.over) return;
       for (const video of used) video.playbackRate = speed;
       handle = master.requestVideoFrameCallback(each);
       await Promise.all(used.map((video) => video.play()));
     } catch (error) {
-      if (!self.over) change({ speed: 0, note: { place: "stage", text: error.message, error: true } });
+      if (!self.over)
+        change({ speed: 0, note: { place: "stage", text: error.message, error: true } });
     }
   };
   master.onended = ended;

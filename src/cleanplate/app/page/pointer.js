@@ -81,11 +81,20 @@ function boxTo(x, y) {
   return ordered([u === 0 ? cx : x0, v === 0 ? cy : y0, u === 1 ? cx : x1, v === 1 ? cy : y1]);
 }
 
-const ordered = ([x0, y0, x1, y1]) => [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+const ordered = ([x0, y0, x1, y1]) => [
+  Math.min(x0, x1),
+  Math.min(y0, y1),
+  Math.max(x0, x1),
+  Math.max(y0, y1),
+];
 
 function beginPinch() {
   const [a, b] = [...touches.values()];
-  Object.assign(gesture, { kind: "pinch", distance: Math.hypot(a[0] - b[0], a[1] - b[1]), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] });
+  Object.assign(gesture, {
+    kind: "pinch",
+    distance: Math.hypot(a[0] - b[0], a[1] - b[1]),
+    middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2],
+  });
 }
 
 function pinch() {
@@ -113,7 +122,8 @@ function move(event) {
   if (gesture.kind === "stroke") {
     const next = strokePoint(x, y);
     const [px, py] = gesture.points[gesture.points.length - 1];
-    if (Math.hypot(next[0] - px, next[1] - py) >= Math.max(1, desk.radius / 6)) gesture.points.push(next);
+    if (Math.hypot(next[0] - px, next[1] - py) >= Math.max(1, desk.radius / 6))
+      gesture.points.push(next);
   }
   if (gesture.kind || ["brush", "eraser"].includes(desk.tool)) draw();
   showCursor(x, y);
@@ -126,7 +136,8 @@ function showCursor(x, y) {
   let cursor = "crosshair";
   if (held.space || desk.tool === "hand" || result()) cursor = "grab";
   else if (["brush", "eraser"].includes(desk.tool)) cursor = "none";
-  else if (object() && ["point", "minus"].includes(desk.tool) && pointAt(x, y) >= 0) cursor = "pointer";
+  else if (object() && ["point", "minus"].includes(desk.tool) && pointAt(x, y) >= 0)
+    cursor = "pointer";
   else if (desk.tool === "box" && object()) {
     const part = boxPartAt(x, y);
     if (part === "inside") cursor = "move";

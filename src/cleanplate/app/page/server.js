@@ -3,7 +3,7 @@
 const home = new URL(".", document.baseURI);
 
 /** The address of a route. */
-export function address(path) {
+function address(path) {
   return new URL(path, home).href;
 }
 
@@ -46,7 +46,6 @@ async function ask(method, path, body, signal) {
 
 export const get = (path, signal) => ask("GET", path, undefined, signal);
 export const post = (path, body) => ask("POST", path, body ?? {});
-export const remove = (path) => ask("DELETE", path);
 
 /** Upload one file with progress; `onprogress(part)` gets 0..1. Returns {answer, cancel}. */
 export function upload(path, file, onprogress) {
@@ -61,7 +60,10 @@ export function upload(path, file, onprogress) {
         // Answered below by the status.
       }
       if (request.status < 300) resolve(data);
-      else reject(new Refused(data.error ?? `The upload was refused (${request.status}).`, request.status));
+      else
+        reject(
+          new Refused(data.error ?? `The upload was refused (${request.status}).`, request.status),
+        );
     };
     request.onerror = () => reject(new Lost("The upload broke off: the server does not answer."));
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));

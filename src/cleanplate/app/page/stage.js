@@ -23,7 +23,10 @@ function stillWidth() {
 }
 
 const stillUrl = (frame) => desk.link.url(`/frame/${frame}.jpg${stillWidth()}`);
-const maskUrl = (frame) => desk.link.url(`/mask/${frame}.png?v=${encodeURIComponent(desk.state.masks ?? desk.state.version)}`);
+const maskUrl = (frame) =>
+  desk.link.url(
+    `/mask/${frame}.png?v=${encodeURIComponent(desk.state.masks ?? desk.state.version)}`,
+  );
 
 /** The other picture of a comparison, by address; null where there is none. */
 function otherUrl(frame) {
@@ -41,7 +44,8 @@ function fetchFor(url) {
   picture(url).then(draw, (error) => {
     if (error.name === "AbortError") return;
     failed.add(url);
-    if (url.includes(`/${desk.frame}.`)) change({ note: { place: "stage", text: error.message, error: true } });
+    if (url.includes(`/${desk.frame}.`))
+      change({ note: { place: "stage", text: error.message, error: true } });
   });
 }
 
@@ -55,7 +59,14 @@ function gather() {
   const found = Object.fromEntries(wanted.map((url) => [url, ready(url)]));
   hurry(wanted.filter((url) => !found[url]));
   for (const url of wanted) if (!found[url]) fetchFor(url);
-  return { frame, picture: found[still], other: other && found[other], mask: mask && found[mask], mask_url: mask, other_url: other };
+  return {
+    frame,
+    picture: found[still],
+    other: other && found[other],
+    mask: mask && found[mask],
+    mask_url: mask,
+    other_url: other,
+  };
 }
 
 function prefetchAround() {
@@ -66,7 +77,8 @@ function prefetchAround() {
       if (!moving()) around.push(stillUrl(frame));
       if (hasMasks() && (by <= 4 || desk.speed)) around.push(maskUrl(frame));
       const one = result();
-      if (one && !moving() && frame >= one.first && frame <= one.last && by <= 4) around.push(otherUrl(frame));
+      if (one && !moving() && frame >= one.first && frame <= one.last && by <= 4)
+        around.push(otherUrl(frame));
     }
   }
   prefetch(around.filter(Boolean));
@@ -199,7 +211,7 @@ function drawStill() {
 }
 
 /** Whether the still of this frame is on the stage. */
-export const isDrawn = (frame) => last.frame === frame;
+const isDrawn = (frame) => last.frame === frame;
 
 function describe() {
   if (!desk.state) return "No clip";
@@ -230,7 +242,9 @@ export function startStage(root) {
     draw();
   };
   new ResizeObserver(measure).observe(root);
-  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", measure, { once: true });
+  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", measure, {
+    once: true,
+  });
   startPlayer(draw, isDrawn);
   let known = null;
   listen(() => {

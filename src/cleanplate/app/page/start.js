@@ -8,7 +8,7 @@ import { bytes, clock } from "./words.js";
 const RECENT = "cleanplate.recent";
 let going = null;
 
-export function recent() {
+function recent() {
   try {
     return JSON.parse(localStorage.getItem(RECENT)) ?? [];
   } catch {
@@ -48,7 +48,9 @@ async function take(file, open) {
   const most = desk.about?.max_upload;
   if (most && file.size > most) {
     const local = desk.about.local ? " Give its path instead, or" : " Or";
-    problem(`${file.name} is ${bytes(file.size)}; uploads here end at ${bytes(most)}.${local} raise --max-upload.`);
+    problem(
+      `${file.name} is ${bytes(file.size)}; uploads here end at ${bytes(most)}.${local} raise --max-upload.`,
+    );
     return;
   }
   change({ note: null });
@@ -57,7 +59,12 @@ async function take(file, open) {
   bar.hidden = false;
   going = upload("project", file, (part) => {
     bar.querySelector("progress").value = part;
-    say(line, part < 1 ? `${file.name}: ${bytes(file.size * part)} of ${bytes(file.size)}` : `${file.name}: looking at it…`);
+    say(
+      line,
+      part < 1
+        ? `${file.name}: ${bytes(file.size * part)} of ${bytes(file.size)}`
+        : `${file.name}: looking at it…`,
+    );
   });
   try {
     const { id } = await going.answer;
@@ -75,8 +82,16 @@ function recentList(open) {
     make(
       "li",
       {},
-      make("button", { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) }, one.name),
-      make("span", { class: "cp-muted" }, new Date(one.when).toLocaleDateString([], { day: "numeric", month: "short" })),
+      make(
+        "button",
+        { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) },
+        one.name,
+      ),
+      make(
+        "span",
+        { class: "cp-muted" },
+        new Date(one.when).toLocaleDateString([], { day: "numeric", month: "short" }),
+      ),
     ),
   );
 }
@@ -91,7 +106,9 @@ export function startStart(root, open) {
     if (file) take(file, open);
   });
   root.querySelector("#cp-upload-stop").addEventListener("click", () => going?.cancel());
-  root.querySelector("#cp-sample").addEventListener("click", () => make_project({ sample: true }, open));
+  root
+    .querySelector("#cp-sample")
+    .addEventListener("click", () => make_project({ sample: true }, open));
   root.querySelector("#cp-path-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const path = root.querySelector("#cp-path").value.trim();
@@ -130,14 +147,19 @@ function draw(root, open) {
   place.hidden = !text;
   place.classList.toggle("cp-error", Boolean(desk.note?.error));
   const most = desk.about?.max_upload;
-  if (most) say(root.querySelector("#cp-limit"), `Any format that FFmpeg reads, up to ${bytes(most)}. It stays on this computer.`);
+  if (most)
+    say(
+      root.querySelector("#cp-limit"),
+      `Any format that FFmpeg reads, up to ${bytes(most)}. It stays on this computer.`,
+    );
 }
 
 /** What stands in the header: the clip and its facts. */
 export function factsOf(clip) {
   const parts = [`${clip.width}×${clip.height}`];
   if (clip.rate) parts.push(`${Math.round(clip.rate * 1000) / 1000} frames/s`);
-  if (clip.frames) parts.push(`${clip.frames} frames`, clock(clip.seconds ?? clip.frames / clip.rate));
+  if (clip.frames)
+    parts.push(`${clip.frames} frames`, clock(clip.seconds ?? clip.frames / clip.rate));
   parts.push(clip.codec);
   parts.push(["no sound", "with sound"][clip.audio] ?? `${clip.audio} sound tracks`);
   return parts.filter(Boolean).join(" · ");

@@ -1,13 +1,44 @@
 // Steps 2 and 3: follow, the frames to look at, try, remove; and the job at work.
 
-import { deleteResult, discard, dismiss, followObjects, goOn, goTo, removeAll, set, showResult, staleSentence, stop, tryHere, choose } from "./actions.js";
+import {
+  deleteResult,
+  discard,
+  dismiss,
+  followObjects,
+  goOn,
+  goTo,
+  removeAll,
+  set,
+  showResult,
+  staleSentence,
+  stop,
+  tryHere,
+  choose,
+} from "./actions.js";
 import { chosenFill, estimate } from "./choice.js";
-import { busy, change, clip, desk, growth, isStopping, job, listen, objects, span } from "./desk.js";
+import {
+  busy,
+  change,
+  clip,
+  desk,
+  growth,
+  isStopping,
+  job,
+  listen,
+  objects,
+  span,
+} from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { clock, count as counted, frames, lasting, rate } from "./words.js";
 
 const STAGES = {
-  survey: "reading", segment: "outlining", track: "following", masks: "masks", inpaint: "filling", write: "writing", proxy: "making it play",
+  survey: "reading",
+  segment: "outlining",
+  track: "following",
+  masks: "masks",
+  inpaint: "filling",
+  write: "writing",
+  proxy: "making it play",
 };
 const DOING = { open: "Opening", follow: "Following", try: "Trying", remove: "Removing" };
 
@@ -17,25 +48,43 @@ export function jobLine(one) {
   if (one.state === "queued") return `Waiting: ${counted(one.place ?? 1, "job")} before this`;
   if (one.total) parts.push(`${one.done ?? 0} of ${one.total}`);
   if (one.rate) parts.push(`${rate(Number(one.rate.toPrecision(2)))} frames/s`);
-  if (one.left !== null && one.left !== undefined && one.state === "running") parts.push(`${lasting(one.left)} left`);
+  if (one.left !== null && one.left !== undefined && one.state === "running")
+    parts.push(`${lasting(one.left)} left`);
   return parts.join(" · ");
 }
 
 export const jobTitle = (one) =>
-  isStopping() ? "Stopping" : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
+  isStopping()
+    ? "Stopping"
+    : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
 
 function jobBox(one) {
   if (!one || one.kind === "open") return [];
   if (busy()) {
     const part = one.total ? Math.min(1, (one.done ?? 0) / one.total) : null;
     return [
-      make("div", { class: "cp-job-head" }, make("strong", {}, jobTitle(one)), make("span", { class: "cp-muted" }, one.device ?? "")),
-      make("progress", { max: 1, ...(part === null ? {} : { value: String(part) }), "aria-label": jobTitle(one) }),
+      make(
+        "div",
+        { class: "cp-job-head" },
+        make("strong", {}, jobTitle(one)),
+        make("span", { class: "cp-muted" }, one.device ?? ""),
+      ),
+      make("progress", {
+        max: 1,
+        ...(part === null ? {} : { value: String(part) }),
+        "aria-label": jobTitle(one),
+      }),
       make("div", { class: "cp-job-line" }, jobLine(one)),
       isStopping() && one.sentence ? make("div", { class: "cp-muted" }, one.sentence) : null,
       make(
         "button",
-        { type: "button", class: "cp-button cp-stop", "data-key": "stop", disabled: isStopping(), onclick: stop },
+        {
+          type: "button",
+          class: "cp-button cp-stop",
+          "data-key": "stop",
+          disabled: isStopping(),
+          onclick: stop,
+        },
         icon("stop"),
         isStopping() ? "Stopping…" : "Stop",
       ),
@@ -43,12 +92,29 @@ function jobBox(one) {
   }
   if (one.state !== "stopped" && one.state !== "failed") return [];
   return [
-    make("p", { class: one.state === "failed" ? "cp-error" : "cp-says", role: one.state === "failed" ? "alert" : null }, one.sentence || (one.state === "failed" ? "This did not work." : "Stopped. What is done is kept.")),
+    make(
+      "p",
+      {
+        class: one.state === "failed" ? "cp-error" : "cp-says",
+        role: one.state === "failed" ? "alert" : null,
+      },
+      one.sentence ||
+        (one.state === "failed" ? "This did not work." : "Stopped. What is done is kept."),
+    ),
     make(
       "div",
       { class: "cp-buttons" },
-      make("button", { type: "button", class: "cp-button cp-strong", "data-key": "go-on", onclick: goOn }, icon("play"), one.frame ? `Go on from frame ${one.frame}` : "Go on"),
-      make("button", { type: "button", class: "cp-button", "data-key": "discard", onclick: discard }, "Discard"),
+      make(
+        "button",
+        { type: "button", class: "cp-button cp-strong", "data-key": "go-on", onclick: goOn },
+        icon("play"),
+        one.frame ? `Go on from frame ${one.frame}` : "Go on",
+      ),
+      make(
+        "button",
+        { type: "button", class: "cp-button", "data-key": "discard", onclick: discard },
+        "Discard",
+      ),
     ),
   ];
 }
@@ -60,16 +126,45 @@ function doubtRow(row) {
     { class: `cp-doubtful${row.frame === desk.frame ? " cp-current" : ""}` },
     make(
       "button",
-      { type: "button", class: "cp-doubt-go", "data-key": `doubt-${row.id}`, title: `Go to frame ${row.frame}`, onclick: () => { choose(row.object); goTo(row.frame); } },
-      make("img", { src: desk.link.url(`/frame/${row.frame}.jpg?w=160`), alt: "", loading: "lazy" }),
+      {
+        type: "button",
+        class: "cp-doubt-go",
+        "data-key": `doubt-${row.id}`,
+        title: `Go to frame ${row.frame}`,
+        onclick: () => {
+          choose(row.object);
+          goTo(row.frame);
+        },
+      },
+      make("img", {
+        src: desk.link.url(`/frame/${row.frame}.jpg?w=160`),
+        alt: "",
+        loading: "lazy",
+      }),
       make(
         "span",
         { class: "cp-doubt-text" },
-        make("span", { class: "cp-doubt-frame" }, make("span", { class: "cp-swatch", style: `--colour:${one?.colour ?? "#888"}` }), `${one?.name ?? "object"} · ${frames(row.first, row.last)}`),
+        make(
+          "span",
+          { class: "cp-doubt-frame" },
+          make("span", { class: "cp-swatch", style: `--colour:${one?.colour ?? "#888"}` }),
+          `${one?.name ?? "object"} · ${frames(row.first, row.last)}`,
+        ),
         make("span", { class: "cp-doubt-why" }, row.reason[0].toUpperCase() + row.reason.slice(1)),
       ),
     ),
-    make("button", { type: "button", class: "cp-quiet", "aria-label": `Looks right: frames ${frames(row.first, row.last)}`, title: "Looks right", "data-key": `right-${row.id}`, onclick: () => dismiss(row.id) }, icon("check")),
+    make(
+      "button",
+      {
+        type: "button",
+        class: "cp-quiet",
+        "aria-label": `Looks right: frames ${frames(row.first, row.last)}`,
+        title: "Looks right",
+        "data-key": `right-${row.id}`,
+        onclick: () => dismiss(row.id),
+      },
+      icon("check"),
+    ),
   );
 }
 
@@ -77,31 +172,72 @@ function resultRow(one) {
   const open = desk.shown === one.name;
   const title = one.kind === "try" ? `Try, frames ${frames(one.first, one.last)}` : "Clean clip";
   const file = (rest, name, label) =>
-    make("a", { class: "cp-button", href: desk.link.url(`/result/${one.name}/${rest}`), download: name, "data-key": `${rest}-${one.name}` }, icon("download"), label);
+    make(
+      "a",
+      {
+        class: "cp-button",
+        href: desk.link.url(`/result/${one.name}/${rest}`),
+        download: name,
+        "data-key": `${rest}-${one.name}`,
+      },
+      icon("download"),
+      label,
+    );
   return make(
     "li",
     { class: `cp-result${open ? " cp-current" : ""}` },
     make(
       "div",
       { class: "cp-result-head" },
-      make("button", { type: "button", class: "cp-result-open", "aria-pressed": open ? "true" : "false", "data-key": `open-${one.name}`, onclick: () => showResult(open ? null : one.name) },
+      make(
+        "button",
+        {
+          type: "button",
+          class: "cp-result-open",
+          "aria-pressed": open ? "true" : "false",
+          "data-key": `open-${one.name}`,
+          onclick: () => showResult(open ? null : one.name),
+        },
         make("span", { class: "cp-result-title" }, title),
-        make("span", { class: "cp-muted" }, whenWord(one.when))),
-      make("button", { type: "button", class: "cp-quiet", "aria-label": `Delete ${title}`, title: "Delete this result", "data-key": `drop-${one.name}`, onclick: () => deleteResult(one.name) }, icon("bin")),
+        make("span", { class: "cp-muted" }, whenWord(one.when)),
+      ),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "cp-quiet",
+          "aria-label": `Delete ${title}`,
+          title: "Delete this result",
+          "data-key": `drop-${one.name}`,
+          onclick: () => deleteResult(one.name),
+        },
+        icon("bin"),
+      ),
     ),
     make("p", { class: "cp-says" }, one.sentence),
     one.kind === "try" && one.exact === false
-      ? make("p", { class: "cp-muted" }, "This engine looks at a whole shot at once: in the whole clip these frames may differ a little.")
+      ? make(
+          "p",
+          { class: "cp-muted" },
+          "This engine looks at a whole shot at once: in the whole clip these frames may differ a little.",
+        )
       : null,
     one.kind === "remove"
-      ? make("div", { class: "cp-buttons" }, file("clip", one.file ?? "", "Save clip"), file("report.json", "report.json", "Report"))
+      ? make(
+          "div",
+          { class: "cp-buttons" },
+          file("clip", one.file ?? "", "Save clip"),
+          file("report.json", "report.json", "Report"),
+        )
       : null,
   );
 }
 
 function whenWord(when) {
   const date = new Date(typeof when === "number" ? when * 1000 : when);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return Number.isNaN(date.getTime())
+    ? ""
+    : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function enable(button, [can, reason]) {
@@ -135,7 +271,9 @@ function drawFollow(root) {
   const rows = state.doubtful ?? [];
   root.querySelector("#cp-doubts").hidden = !rows.length;
   say(root.querySelector("#cp-doubts-count"), String(rows.length));
-  show(root.querySelector("#cp-doubts ol"), [rows, objects(), desk.speed ? 0 : desk.frame], () => rows.slice(0, 200).map(doubtRow));
+  show(root.querySelector("#cp-doubts ol"), [rows, objects(), desk.speed ? 0 : desk.frame], () =>
+    rows.slice(0, 200).map(doubtRow),
+  );
 }
 
 function drawRemove(root) {
@@ -147,7 +285,8 @@ function drawRemove(root) {
   const time = estimate(chosenFill());
   const [start, stop_] = span();
   const length = clock((stop_ - start) / clip().rate);
-  const disk = state.disk?.needed > state.disk?.free ? " There may not be enough room on the disk." : "";
+  const disk =
+    state.disk?.needed > state.disk?.free ? " There may not be enough room on the disk." : "";
   const plan = `${counted(stop_ - start, "frame")} (${length})${time ? `, about ${time}` : ""}.${disk}`;
   tell(root.querySelector("#cp-remove-note"), reasonOf("remove", can, busy() ? "" : plan));
   const results = state.results ?? [];
@@ -174,13 +313,23 @@ function drawJob(root) {
     show(box, [content, id === place ? [busy(), isStopping()] : 0], () => jobBox(content));
     box.hidden = !box.childElementCount;
   }
-  tell(root.querySelector("#cp-job-note"), desk.note?.place === "job" ? [desk.note.text, desk.note.error] : ["", false]);
+  tell(
+    root.querySelector("#cp-job-note"),
+    desk.note?.place === "job" ? [desk.note.text, desk.note.error] : ["", false],
+  );
 }
 
 function drawPick(root) {
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
-  tell(masks, reasonOf("pick", [true], none ? "Click the thing to remove. Right click or Shift+click what is not part of it." : ""));
+  tell(
+    masks,
+    reasonOf(
+      "pick",
+      [true],
+      none ? "Click the thing to remove. Right click or Shift+click what is not part of it." : "",
+    ),
+  );
 }
 
 export function startSteps(root) {
@@ -189,7 +338,8 @@ export function startSteps(root) {
     button.dataset.title = button.title;
     button.addEventListener("click", act);
   };
-  for (const way of ["backward", "both", "forward"]) on(`[data-follow=${way}]`, () => followObjects(way));
+  for (const way of ["backward", "both", "forward"])
+    on(`[data-follow=${way}]`, () => followObjects(way));
   on("#cp-try", tryHere);
   on("#cp-remove-go", removeAll);
   const field = root.querySelector("#cp-grow");

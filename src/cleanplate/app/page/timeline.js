@@ -12,12 +12,16 @@ let head;
 
 const left = (frame) => `${(100 * frame) / count()}%`;
 const centre = (frame) => `${(100 * (frame + 0.5)) / count()}%`;
-const spanStyle = (first, last) => `left:${left(first)};width:${(100 * (last - first + 1)) / count()}%`;
-export const seconds = (frame) => desk.times?.[frame] ?? frame / clip().rate;
+const spanStyle = (first, last) =>
+  `left:${left(first)};width:${(100 * (last - first + 1)) / count()}%`;
+const seconds = (frame) => desk.times?.[frame] ?? frame / clip().rate;
 
 function frameAt(event) {
   const box = tracks.getBoundingClientRect();
-  return Math.min(count() - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * count())));
+  return Math.min(
+    count() - 1,
+    Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * count())),
+  );
 }
 
 /** Times along the ruler: as many as there is room for, at round seconds. */
@@ -37,7 +41,11 @@ function ticks() {
 function ruler() {
   const [start, stop] = span();
   const cuts = (clip().cuts ?? []).map((frame) =>
-    make("span", { class: "cp-cut", style: `left:${left(frame)}`, title: `Shot cut at frame ${frame}` }),
+    make("span", {
+      class: "cp-cut",
+      style: `left:${left(frame)}`,
+      title: `Shot cut at frame ${frame}`,
+    }),
   );
   return make(
     "div",
@@ -70,7 +78,12 @@ function edge(kind) {
 
 function heat(one) {
   const values = desk.state.confidence?.[one.id] ?? [];
-  const canvas = make("canvas", { class: "cp-heat", width: Math.max(1, values.length), height: 12, "aria-hidden": "true" });
+  const canvas = make("canvas", {
+    class: "cp-heat",
+    width: Math.max(1, values.length),
+    height: 12,
+    "aria-hidden": "true",
+  });
   const context = canvas.getContext("2d");
   values.forEach((value, x) => {
     if (value === null || value < 0) return; // nothing was followed there
@@ -115,7 +128,11 @@ function lane(one) {
   const stale = (desk.state.stale ?? [])
     .filter(([id]) => id === one.id)
     .map(([, first, last]) =>
-      make("span", { class: "cp-stale", style: spanStyle(first, last), title: "Followed before your change" }),
+      make("span", {
+        class: "cp-stale",
+        style: spanStyle(first, last),
+        title: "Followed before your change",
+      }),
     );
   const doubts = (desk.state.doubtful ?? [])
     .filter((row) => row.object === one.id)
@@ -124,7 +141,12 @@ function lane(one) {
     );
   return make(
     "div",
-    { class: `cp-lane${one.id === desk.object ? " cp-current" : ""}`, "data-object": one.id, role: "group", "aria-label": `${one.name}, marks` },
+    {
+      class: `cp-lane${one.id === desk.object ? " cp-current" : ""}`,
+      "data-object": one.id,
+      role: "group",
+      "aria-label": `${one.name}, marks`,
+    },
     make("div", { class: "cp-runs" }, runs, stale, doubts),
     heat(one),
     marksOf(one),
@@ -143,7 +165,10 @@ function names() {
         title: one.name,
         onclick: () => choose(one.id),
       },
-      make("span", { class: `cp-swatch cp-pattern-${(one.id - 1) % 4}`, style: `--colour:${one.colour}` }),
+      make("span", {
+        class: `cp-swatch cp-pattern-${(one.id - 1) % 4}`,
+        style: `--colour:${one.colour}`,
+      }),
       make("span", { class: "cp-lane-word" }, one.name),
     ),
   );
@@ -163,8 +188,18 @@ function draw() {
   const shown = result();
   show(root.querySelector(".cp-names"), ["names", objects(), desk.object], names);
   const all = [
-    state.lanes, state.confidence, state.stale, state.doubtful, state.prompts, span(),
-    objects(), desk.object, clip().cuts, count(), tracks.clientWidth, shown?.name,
+    state.lanes,
+    state.confidence,
+    state.stale,
+    state.doubtful,
+    state.prompts,
+    span(),
+    objects(),
+    desk.object,
+    clip().cuts,
+    count(),
+    tracks.clientWidth,
+    shown?.name,
   ];
   show(root.querySelector(".cp-rows"), all, () => [
     ruler(),
@@ -188,7 +223,12 @@ function readOut(element) {
   say(element.querySelector(".cp-time"), clock(seconds(frame), 2));
   const [start, stop] = span();
   const whole = start === 0 && stop === count();
-  say(element.querySelector(".cp-range"), whole ? `${rate(clip().rate)} frames/s` : `In ${start}, out ${stop - 1}: ${clock((stop - start) / clip().rate)}`);
+  say(
+    element.querySelector(".cp-range"),
+    whole
+      ? `${rate(clip().rate)} frames/s`
+      : `In ${start}, out ${stop - 1}: ${clock((stop - start) / clip().rate)}`,
+  );
 }
 
 let drag = null;

@@ -78,5 +78,8 @@ export function pixelAt(x, y) {
 export function cornerAt(x, y) {
   const { width, height } = clip();
   const [px, py] = toClip(x, y);
-  return [Math.min(width, Math.max(0, Math.round(px))), Math.min(height, Math.max(0, Math.round(py)))];
+  return [
+    Math.min(width, Math.max(0, Math.round(px))),
+    Math.min(height, Math.max(0, Math.round(py))),
+  ];
 }

@@ -42,12 +42,6 @@ export function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-/** "a", "b" and "c". */
-export function list(words) {
-  if (words.length < 2) return words.join("");
-  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
 /** States of an object in a frame, in the words of the page. */
 export const LANE_WORDS = {
   visible: "followed",

@@ -1,0 +1,110 @@
+// What the page says of itself: the header, the veil while a clip is opened, the line at the foot.
+
+import { busy, desk, isStopping, job, listen, stage } from "./desk.js";
+import { say } from "./dom.js";
+import { factsOf } from "./start.js";
+import { jobLine, jobTitle } from "./steps.js";
+
+const id = (name) => document.getElementById(name);
+
+function drawHeader() {
+  const { state } = desk;
+  id("cp-clip").hidden = !state;
+  id("cp-another").hidden = !state;
+  if (!state) {
+    document.title = "cleanplate";
+    id("cp-chip").hidden = true;
+    return;
+  }
+  say(id("cp-clip-name"), state.clip.name);
+  say(id("cp-clip-facts"), factsOf(state.clip));
+  const one = job();
+  const chip = id("cp-chip");
+  chip.hidden = !busy();
+  if (busy()) {
+    say(chip.querySelector("span"), `${jobTitle(one)} ${jobLine(one)}`);
+    chip.querySelector("button").disabled = isStopping();
+    const part = one.total ? `${Math.floor((100 * (one.done ?? 0)) / one.total)} % ` : "";
+    document.title = `${part}${jobTitle(one)} · cleanplate`;
+  } else document.title = `${state.clip.name} · cleanplate`;
+}
+
+function drawVeil() {
+  const { state, lost } = desk;
+  const opening = state?.opening;
+  const failed = opening && ["failed", "stopped"].includes(job()?.state);
+  id("cp-veil").hidden = !opening;
+  if (opening) {
+    const one = job();
+    const part = one?.total ? (one.done ?? 0) / one.total : null;
+    say(
+      id("cp-veil-text"),
+      failed
+        ? one.sentence || "This clip could not be opened."
+        : "Reading every frame once: counting, timing, finding cuts.",
+    );
+    id("cp-veil-text").classList.toggle("cp-error", Boolean(failed));
+    const bar = id("cp-veil").querySelector("progress");
+    bar.hidden = failed;
+    if (part === null) bar.removeAttribute("value");
+    else bar.value = part;
+    say(id("cp-veil-line"), one && !failed ? jobLine(one) : "");
+    id("cp-veil-stop").hidden = failed;
+    id("cp-veil-again").hidden = !failed;
+  }
+  id("cp-working").hidden = !desk.drafts.size;
+  id("cp-lost").hidden = !lost;
+  document.body.classList.toggle("cp-is-lost", Boolean(lost));
+  if (lost) {
+    const waits = desk.link?.waiting
+      ? ` ${desk.link.waiting} of your changes wait here and will be sent.`
+      : "";
+    say(id("cp-lost-text"), `The server does not answer. Trying again (${lost}).${waits}`);
+  }
+}
+
+const NEXT = {
+  empty: "",
+  opening: "Opening.",
+  pick: "Click the thing to remove; then Follow.",
+  following: "Following. You may look at what is done meanwhile.",
+  review: "Look at the frames in the list, or play it; then try 2 s, then remove.",
+  trying: "Removing 2 s around this frame.",
+  removing: "Removing. The page may be closed; this link finds the job again.",
+  result: "Hold C for the original, W for another way to compare.",
+  stopped: "",
+};
+
+let hinted = { text: "", stage: "" };
+
+function drawStatus() {
+  const note = desk.note?.place === "stage" || desk.note?.place === "timeline" ? desk.note : null;
+  const place = id("cp-stage-note");
+  say(place, note?.text ?? "");
+  place.hidden = !note;
+  place.classList.toggle("cp-error", Boolean(note?.error));
+  const here = stage();
+  // A hint belongs to the state of things in which it was given.
+  if (desk.hint !== hinted.text) hinted = { text: desk.hint, stage: here };
+  else if (hinted.stage !== here) desk.hint = hinted.text = "";
+  document.body.dataset.stage = here;
+  const error = desk.note?.error ? desk.note.text : "";
+  say(id("cp-status"), error || desk.hint || NEXT[here] || "");
+  const proxy = desk.state?.proxy;
+  const preparing = desk.state && !desk.state.opening && proxy && !proxy.ready;
+  const device = job()?.device ?? desk.about?.device ?? "";
+  say(
+    id("cp-side-status"),
+    preparing
+      ? `Preparing smooth playing${proxy.progress ? ` ${Math.round(100 * proxy.progress)} %` : ""}`
+      : device.toUpperCase(),
+  );
+}
+
+export function startNotices() {
+  listen(() => {
+    drawHeader();
+    drawVeil();
+    drawStatus();
+  });
+}
