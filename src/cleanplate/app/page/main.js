@@ -3,7 +3,7 @@
 import { newObject, set, showResult, stop } from "./actions.js";
 import { startAhead } from "./ahead.js";
 import { startChoices } from "./choice.js";
-import { change, count, desk, keep, listen, object, objects } from "./desk.js";
+import { busy, change, count, desk, keep, listen, object, objects } from "./desk.js";
 import { dress } from "./dom.js";
 import { openKeys, startKeys } from "./keys.js";
 import { startMasks } from "./masks.js";
@@ -41,7 +41,7 @@ async function open(project) {
     return showAddress(null);
   }
   let settingsSeen = null;
-  let jobSeen = null;
+  let jobSeen; // undefined: the project was not looked at yet
   const link = new Link(project, {
     onstate(state) {
       if (!object() && state.objects?.length) desk.object = state.objects[0].id;
@@ -54,7 +54,7 @@ async function open(project) {
       jobSeen = told_job;
       change({ state });
       fetchTimes(link);
-      if (before && told_job !== before) jobChanged(state.job);
+      if (before !== undefined && told_job !== before) jobChanged(state.job);
     },
     onlost: (tries) => change({ lost: tries }),
     onfound: () => change({ lost: 0 }),
@@ -94,6 +94,12 @@ async function fetchTimes(link) {
 function jobChanged(now) {
   if (!now) return;
   if (now.sentence) change({ hint: now.sentence });
+  if (busy()) {
+    requestAnimationFrame(() => {
+      const box = ["cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
+      box?.scrollIntoView({ block: "nearest" });
+    });
+  }
   if (now.state === "done" && now.result && ["try", "remove"].includes(now.kind)) {
     showResult(now.result);
     requestAnimationFrame(() => id("cp-results").scrollIntoView({ block: "nearest" }));

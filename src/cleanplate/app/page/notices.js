@@ -89,7 +89,8 @@ function drawStatus() {
   else if (hinted.stage !== here) desk.hint = hinted.text = "";
   document.body.dataset.stage = here;
   const error = desk.note?.error ? desk.note.text : "";
-  say(id("cp-status"), error || desk.hint || NEXT[here] || "");
+  const stopping = isStopping() ? "Stopping; what is done is kept." : "";
+  say(id("cp-status"), error || stopping || desk.hint || NEXT[here] || "");
   const proxy = desk.state?.proxy;
   const preparing = desk.state && !desk.state.opening && proxy && !proxy.ready;
   const device = job()?.device ?? desk.about?.device ?? "";

@@ -36,6 +36,7 @@ const STAGES = {
   segment: "outlining",
   track: "following",
   masks: "masks",
+  letters: "looking for letters",
   inpaint: "filling",
   write: "writing",
   proxy: "making it play",
@@ -57,6 +58,28 @@ export const jobTitle = (one) =>
   isStopping()
     ? "Stopping"
     : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
+
+/** The same work on the command line, for who would rather finish it there. */
+function commandOf(one) {
+  if (!one.command) return null;
+  return make(
+    "details",
+    { class: "cp-command" },
+    make("summary", {}, "On the command line"),
+    make("code", { class: "cp-card-get", tabindex: 0 }, one.command),
+  );
+}
+
+const glance = make("img", { class: "cp-glance" }); // one element: it shows the old until the new is here
+
+/** The picture that was filled a moment ago. */
+function glanceOf(one) {
+  if (!Number.isInteger(one.shown)) return null;
+  const url = desk.link.url(`/job/glance.jpg?job=${one.id}&frame=${one.shown}`);
+  if (glance.src !== url) glance.src = url;
+  glance.alt = `Frame ${one.shown}, just filled`;
+  return glance;
+}
 
 function jobBox(one) {
   if (!one || one.kind === "open") return [];
@@ -88,6 +111,7 @@ function jobBox(one) {
         icon("stop"),
         isStopping() ? "Stopping…" : "Stop",
       ),
+      glanceOf(one),
     ];
   }
   if (one.state !== "stopped" && one.state !== "failed") return [];
@@ -116,6 +140,7 @@ function jobBox(one) {
         "Discard",
       ),
     ),
+    commandOf(one),
   ];
 }
 
@@ -230,6 +255,7 @@ function resultRow(one) {
           file("report.json", "report.json", "Report"),
         )
       : null,
+    open ? commandOf(one) : null,
   );
 }
 
@@ -320,6 +346,11 @@ function drawJob(root) {
 }
 
 function drawPick(root) {
+  const messages = desk.state.messages ?? [];
+  root.querySelector("#cp-messages").hidden = !messages.length;
+  show(root.querySelector("#cp-messages"), messages, () =>
+    messages.map((text) => make("li", {}, text)),
+  );
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
   tell(
