@@ -24,12 +24,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(Path(folder) / "work", free_port())
         server.start()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             context = browser.new_context(viewport=SIZE, device_scale_factor=1)
             take(Person(context, server.address))
-        finally:
             browser.close()
+        finally:
             server.stop()
 
 
