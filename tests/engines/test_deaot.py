@@ -21,9 +21,10 @@ pytest.importorskip("torch", reason="The engine deaot needs torch")
 SIZE = (80, 120)
 
 
-def frame(index: int) -> Frame:
-    noise = np.random.default_rng(index).integers(0, 256, (*SIZE, 3), np.uint8)
-    return Frame(index, Fraction(index, 24), noise)
+def frame(index: int, look: int | None = None, shot: int = 0) -> Frame:
+    """Frame ``index``; frames of another ``look`` show something else."""
+    noise = np.random.default_rng(look or index).integers(0, 256, (*SIZE, 3), np.uint8)
+    return Frame(index, Fraction(index, 24), noise, shot)
 
 
 class Finder:
@@ -70,7 +71,7 @@ def test_a_new_object_never_gets_an_id_that_another_had(engine: Any) -> None:
     mask[50:70, 60:100] = 200
     tracking = engine.start(frame(2), mask)
     tracking._labels[...] = 0  # the object is hidden, its id is still its own
-    tracking._followed = lambda image: []
+    tracking._followed = lambda image, cut: []
     assert ids(tracking.step(frame(3))) == [201]
     state = tracking.state()
     assert state["ids"].tolist() == [200, 201]
@@ -84,7 +85,7 @@ def test_objects_that_a_user_adds_later_are_not_taken_for_found_ones(engine: Any
     mask = np.zeros(SIZE, np.uint8)
     mask[50:70, 60:100] = 1
     tracking = engine.start(frame(2), mask)
-    tracking._followed = lambda image: []
+    tracking._followed = lambda image, cut: []
     assert ids(tracking.step(frame(3))) == [FOUND_FROM]
     later = np.zeros(SIZE, np.uint8)
     later[0:9, 60:100] = 2
@@ -124,3 +125,29 @@ def test_new_objects_need_the_weights_of_a_segmenter_too(
     registry.create("track", "deaot", {"model": "deaot_t"})
     with pytest.raises(WeightsError, match="cleanplate weights fetch sam_hq_vit_tiny"):
         registry.create("track", "deaot", {"model": "deaot_t", "find_new": "10"})
+
+
+def test_after_a_cut_objects_are_searched_without_the_frame_before(engine: Any) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[20:60, 30:80] = 1
+
+    def logits(before: int, shot: int) -> np.ndarray:
+        tracking = engine.start(frame(0), mask)
+        tracking.step(frame(1, before))
+        tracking.step(frame(2, 50, shot))
+        return tracking._video.joined().numpy()
+
+    assert np.array_equal(logits(30, 1), logits(40, 1))
+    assert not np.array_equal(logits(30, 0), logits(40, 0))
+
+
+def test_a_cut_is_noticed_after_tracking_was_taken_up_again(engine: Any) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[20:60, 30:80] = 1
+    tracking = engine.start(frame(0, shot=3), mask)
+    again = engine.resume(tracking.state())
+    for one in (tracking, again):
+        one.step(frame(1, shot=4))
+    assert np.array_equal(tracking._video.joined().numpy(), again._video.joined().numpy())
+    other = engine.resume(tracking.state())
+    assert other._shot == 4

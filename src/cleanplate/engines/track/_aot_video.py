@@ -121,6 +121,21 @@ class Video:
             )
             group.logits = self._decoded(outputs)
 
+    def match_anew(self) -> None:
+        """Look for the objects in the first frame of a shot.
+
+        Around each place the frame before shows something else. The confirmed frame stands for it
+        at first, then what was found so.
+        """
+        for group in self.groups:
+            group.memory.short = group.memory.confirmed[-1]
+        self.match()
+        labels = self.joined().argmax(dim=0).cpu().numpy().astype(np.uint8)
+        for group, identity in zip(self.groups, self._identities(labels), strict=True):
+            group.memory.short = self._network.remembered(group.views, identity)
+            group.memory.since -= 1  # it is still one frame
+        self.match()
+
     def probabilities(self) -> Tensor:
         """(count + 1, H, W): the share of the background and of each slot in the frame at hand."""
         return self.joined().softmax(dim=0)

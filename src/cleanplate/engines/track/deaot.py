@@ -84,13 +84,14 @@ class DeAotTracking:
         """The area that each object usually has, px."""
         self._hidden: list[int] = []
         """For how many frames each object has not been seen."""
-        self._index = 0
+        self._index = self._shot = 0
         """Of the frame last seen."""
 
     def step(self, frame: Frame) -> TrackedMask:
         """Find the objects in ``frame``, the next one."""
         self._check_size(frame.image)
-        states = self._followed(frame.image) if self.ids else []
+        cut, self._shot = frame.shot != self._shot, frame.shot
+        states = self._followed(frame.image, cut) if self.ids else []
         # Backward in time a new thing would get an id that is another's forward.
         if frame.index > self._index:
             states += self._joined(frame)
@@ -98,11 +99,14 @@ class DeAotTracking:
         ordered = tuple(sorted(states, key=lambda one: one.object_id))
         return TrackedMask(self._as_ids(self._labels), ordered)
 
-    def _followed(self, image: np.ndarray) -> list[ObjectState]:
-        """The objects that are known, looked for in ``image``."""
+    def _followed(self, image: np.ndarray, cut: bool) -> list[ObjectState]:
+        """The objects that are known, looked for in ``image``, the first of a shot when ``cut``."""
         with computing(self._engine.runtime):
             self._video.see(image)
-            self._video.match()
+            if cut:
+                self._video.match_anew()
+            else:
+                self._video.match()
             shares, labels = self._video.probabilities().max(dim=0)
             labels, shares = labels.cpu().numpy().astype(np.uint8), shares.cpu().numpy()
             states = self._judged(labels, shares)
@@ -130,7 +134,7 @@ class DeAotTracking:
 
     def confirm(self, frame: Frame, mask: np.ndarray, given: list[int]) -> None:
         """Take ``mask`` (ids) as the truth of ``frame``; the objects ``given`` are surely there."""
-        self._index = frame.index
+        self._index, self._shot = frame.index, frame.shot
         for new in [one for one in given if one not in self.ids]:
             self.ids.append(new)
             self._usual.append(0.0)
@@ -154,7 +158,7 @@ class DeAotTracking:
             "usual": np.array(self._usual),
             "hidden": np.array(self._hidden, np.int64),
             "labels": self._labels.copy(),
-            "index": np.array(self._index),
+            "index": np.array([self._index, self._shot]),
         }
         for number, group in enumerate(self._video.groups):
             memory = group.memory
@@ -172,7 +176,8 @@ class DeAotTracking:
         """Take up what ``state`` returned."""
         self.ids = state["ids"].tolist()
         self._usual, self._hidden = state["usual"].tolist(), state["hidden"].tolist()
-        self._labels, self._index = state["labels"], int(state["index"])
+        self._labels = state["labels"]
+        self._index, self._shot = state["index"].tolist()
         self._video.count = len(self.ids)
         while f"{len(self._video.groups)}/counts" in state:
             self._video.groups.append(self._restored(state, len(self._video.groups)))
