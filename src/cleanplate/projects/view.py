@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from cleanplate.jobs import doubts
 from cleanplate.jobs.doubts import Doubt, Series
 from cleanplate.media.survey import Survey
+from cleanplate.ops.masks import shifted
 from cleanplate.projects.folder import Folder, Stamp
 from cleanplate.projects.runs import GIVEN, Runs
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor
@@ -24,19 +25,10 @@ _BINS = 400  # of confidences along a timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A stretch of frames that a person should look at."""
+class Row(Doubt):
+    """A doubt that a user may settle."""
 
     id: str
-    object_id: int
-    first: int
-    last: int
-    """Included."""
-    frame: int
-    """The worst one."""
-    reason: str
-    badness: float
-    """0..1."""
 
 
 class View:
@@ -174,7 +166,7 @@ class View:
         run = shown.run(one.frame)
         key = f"{one} {'' if run is None else run.name}"
         name = hashlib.sha256(key.encode()).hexdigest()[:12]
-        return Row(*(name, one.object_id, one.first, one.last, one.frame, one.reason, one.badness))
+        return Row(**asdict(one), id=name)
 
     def _is_settled(self, row: Row) -> bool:
         """Whether the user has found it right, or a frame of it as the same run shows it."""
@@ -219,9 +211,7 @@ def _tight(box: Box, bits: np.ndarray) -> Stamp | None:
     stamp = Stamp.of(bits)
     if stamp is None:
         return None
-    inner = stamp.box
-    place = Box(box.x0 + inner.x0, box.y0 + inner.y0, box.x0 + inner.x1, box.y0 + inner.y1)
-    return Stamp(place, stamp.bits)
+    return Stamp(shifted(stamp.box, box.x0, box.y0), stamp.bits)
 
 
 def _stretches(flags: np.ndarray) -> Iterator[tuple[int, int]]:
