@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from av.codec.context import ThreadType
 from media_make import make_video
 
 from cleanplate.errors import CleanplateError
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderSettings, choose_encoder
+from cleanplate.media.decode import Damage, decode_frames, find_video, open_container
 from cleanplate.media.encode import encode_piece
 from cleanplate.media.read import open_clip
 from tests.media.hurt import check_read, check_refusal, read_all
@@ -131,3 +133,16 @@ def test_a_hurt_file_is_remade_whole_or_leaves_nothing(
             assert not out.exists()
         left = {p.name for p in (tmp_path / "out").glob("*")} if out.parent.exists() else set()
         assert not [n for n in left if ".part" in n]
+
+
+def test_no_frame_of_ffv1_has_a_thread_of_its_own(
+    whole_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A damaged frame in such a thread has ended the whole process, once in some hundred files."""
+    path = tmp_path / "exact.mkv"
+    path.write_bytes(whole_files["exact.mkv"])
+    with open_container(path) as container:
+        stream = find_video(container, path)
+        next(decode_frames(container, stream, Damage()))
+        assert stream.codec_context.thread_type == ThreadType.SLICE
+        assert stream.codec_context.thread_count != 1

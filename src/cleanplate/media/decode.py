@@ -29,6 +29,9 @@ IMAGE_SUFFIXES = frozenset(
 )
 _NOT_VIDEO = frozenset({"tty", "concat", "lrc"})  # FFmpeg paints texts as video, or follows lists
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
+# With a thread for each frame, FFmpeg 8's FFV1 decoder frees a damaged frame's state under the
+# next one's hands and takes the process down. It decodes the slices of a frame side by side.
+_SLICES_ONLY = frozenset({"ffv1"})
 
 
 def open_container(path: Path) -> InputContainer:
@@ -151,9 +154,15 @@ def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:
         # FFmpeg's own decoder leaves alpha out.
         decoder = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
     if not decoder.is_open:
-        decoder.thread_type = "AUTO" if threads else "SLICE"
-        decoder.thread_count = 0 if threads else 1
+        use_threads(decoder, threads)
     return decoder
+
+
+def use_threads(decoder: VideoCodecContext, threads: bool = True) -> None:
+    """Have ``decoder`` use all cores, or one thread alone."""
+    by_frame = threads and decoder.name not in _SLICES_ONLY
+    decoder.thread_type = "AUTO" if by_frame else "SLICE"
+    decoder.thread_count = 0 if threads else 1
 
 
 def _packets(

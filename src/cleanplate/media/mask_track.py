@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MaskError
-from cleanplate.media.decode import open_container, reason
+from cleanplate.media.decode import open_container, reason, use_threads
 from cleanplate.ops.publish import publishing
 
 _TIME_BASE = Fraction(1, 1000)  # Matroska's own
@@ -83,7 +83,7 @@ def _decoding(path: Path) -> Iterator[Iterator[av.VideoFrame]]:
             if not container.streams.video:
                 raise MaskError(f"{path} holds no pictures; expected the masks of a clip.")
             stream: VideoStream = container.streams.video[0]
-            stream.thread_type = "AUTO"
+            use_threads(stream.codec_context)
             yield container.decode(stream)
     except FFmpegError as error:
         raise MaskError(
