@@ -151,11 +151,12 @@ def run(order: Order, progress: Progress | None = None) -> Report:
     _check(order)
     with open_clip(order.source) as clip:
         job = _Job(order, clip, progress or Progress())
-        try:
-            return job.run()
-        except InputError:
-            job.work.remove()  # something else must be typed: nothing here serves that
-            raise
+        with WorkFolder.opened(order.out.path, job.identity) as work:
+            try:
+                return job.run(work)
+            except InputError:
+                work.empty()  # something else must be typed: nothing here serves that
+                raise
 
 
 def _check(order: Order) -> None:
@@ -240,10 +241,8 @@ class _Job:
         self.tracker = None
         if order.masks is None:
             self.tracker = self._engine("track", settings.engines.tracker_name)
-        own = self._identity()
-        _check_free(order, WorkFolder.is_begun(order.out.path, own))
-        self.work = WorkFolder.open(order.out.path, own)
-        self.report.resumed = self.work.resumed
+        self.identity = self._identity()
+        _check_free(order, WorkFolder.is_begun(order.out.path, self.identity))
 
     def _engine(self, task: Task, name: str) -> Any:
         made, runtime = engine(task, name, self.settings)
@@ -273,9 +272,10 @@ class _Job:
             "versions": versions(),
         }
 
-    def run(self) -> Report:
-        order = self.order
-        if self.work.resumed:
+    def run(self, work: WorkFolder) -> Report:
+        order, self.work = self.order, work
+        self.report.resumed = work.resumed
+        if work.resumed:
             self.progress.note(f"Going on from what an earlier run left for {order.out.name}.")
         found = self._survey()
         span = self._span(found)
@@ -541,7 +541,7 @@ class _Job:
         if order.part is None:  # a trial is wanted in seconds, and a source may be large
             ends = {"source": order.source, "output": order.out.path}
             report.checksums = {name: checksum(path) for name, path in ends.items()}
-        self.work.remove()
+        self.work.empty()
 
 
 def _key(masks: Masks | None) -> str | None:

@@ -6,20 +6,24 @@ version of cleanplate, the source, the prompts or masks, and every setting.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import InputError
+from cleanplate.ops.locking import locked
 from cleanplate.ops.publish import write_text
 
 _IDENTITY = "job.json"
+_LOCK = "lock"
 
 
 class WorkFolder:
-    """A folder that belongs to one job."""
+    """A folder that belongs to one job, and to one program at a time."""
 
     def __init__(self, path: Path, resumed: bool) -> None:
         self.path = path
@@ -27,16 +31,30 @@ class WorkFolder:
         """Whether an earlier run of the same job left something here."""
 
     @classmethod
-    def open(cls, out: Path, job: dict[str, Any]) -> WorkFolder:
-        """The folder of ``job``, whose output is ``out``; emptied if it was another job's."""
-        path = cls.location(out)
-        if cls.is_begun(out, job):
-            return cls(path, resumed=True)
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir(parents=True)
-        write_text(path / _IDENTITY, _text(job))
-        return cls(path, resumed=False)
+    @contextlib.contextmanager
+    def opened(cls, out: Path, job: dict[str, Any]) -> Iterator[WorkFolder]:
+        """Hold the folder of ``job``, whose output is ``out``; emptied if it was another job's.
+
+        Raises:
+            InputError: another program is making ``out`` at this moment.
+        """
+        path, work = cls.location(out), None
+        try:
+            with locked(path / _LOCK, wait=False) as held:
+                if not held:
+                    raise InputError(
+                        f"{out} is being made by another program; wait for it, or stop that one."
+                    )
+                work = cls(path, resumed=cls.is_begun(out, job))
+                if not work.resumed:
+                    work.empty()
+                    write_text(path / _IDENTITY, _text(job))
+                yield work
+        finally:
+            if work is not None and work.is_empty:
+                (path / _LOCK).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another program has taken it already
+                    path.rmdir()
 
     @classmethod
     def is_begun(cls, out: Path, job: dict[str, Any]) -> bool:
@@ -54,8 +72,19 @@ class WorkFolder:
         path.mkdir(exist_ok=True)
         return path
 
-    def remove(self) -> None:
-        shutil.rmtree(self.path)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept for a later run."""
+        return not any(one.name != _LOCK for one in self.path.iterdir())
+
+    def empty(self) -> None:
+        """Keep nothing; its name goes first, lest half a folder be believed."""
+        (self.path / _IDENTITY).unlink(missing_ok=True)
+        for one in self.path.iterdir():
+            if one.is_dir():
+                shutil.rmtree(one)
+            elif one.name != _LOCK:
+                one.unlink()
 
 
 def _text(job: dict[str, Any]) -> str:

@@ -11,21 +11,17 @@ runs/             what trackers returned
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
 
-from cleanplate.errors import InputError, MediaError
+from cleanplate.errors import InputError
 from cleanplate.ops.masks import bounding_box
 from cleanplate.ops.publish import publishing, write_text
 from cleanplate.projects.state import NEVER, State
@@ -212,51 +208,3 @@ def fingerprint(clip: Path) -> str:
                 stream.seek(max(0, size - _BLOCK) * number // max(1, blocks - 1))
                 digest.update(stream.read(_BLOCK))
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold the file ``path`` against other programs; False when it is held and not waited for.
-
-    Raises:
-        MediaError: the disk cannot hold files for one program.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        if not _hold(file, wait):
-            if wait:
-                raise MediaError(f"{path} cannot be locked; keep the project on another disk.")
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            _let_go(file)
-
-
-def _hold(file: BinaryIO, wait: bool) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        return False
-    return True
-
-
-def _let_go(file: BinaryIO) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_UN)

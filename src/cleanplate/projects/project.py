@@ -19,8 +19,9 @@ from cleanplate.jobs import job
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
+from cleanplate.ops.locking import locked
 from cleanplate.projects import edits, following, telling, transfer
-from cleanplate.projects.folder import PROJECT, Folder, fingerprint, locked
+from cleanplate.projects.folder import PROJECT, Folder, fingerprint
 from cleanplate.projects.following import Direction
 from cleanplate.projects.letters import Letters
 from cleanplate.projects.outlines import Asked, Outline, Outliner
