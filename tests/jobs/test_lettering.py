@@ -76,7 +76,7 @@ def test_where_the_evidence_is_weak_the_box_stays_and_why_is_said(
     assert mask[BOX.slices].all()
     (said,) = report.overlays
     assert said["mask"] == "box"
-    assert "too few" in said["doubt"]
+    assert "at least 8 frames" in said["doubt"]
 
 
 def test_letters_that_are_demanded_and_not_there_are_an_error(marked: Path, tmp_path: Path) -> None:

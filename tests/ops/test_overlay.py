@@ -81,7 +81,7 @@ def test_letters_that_are_gone_in_a_few_frames_are_still_found() -> None:
 
 
 DOUBTS = {
-    "few frames": (lambda: scene(mark(), count=4), "too few"),
+    "few frames": (lambda: scene(mark(), count=4), "at least 8 frames"),
     "a still camera": (lambda: scene(mark(), speed=0), "nothing moves"),
     "no overlay": (lambda: scene(mark(), alpha=0.0), "nothing in it"),
     "a short caption": (

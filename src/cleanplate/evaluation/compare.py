@@ -27,6 +27,7 @@ _CHANGED = 12  # grey levels: what differs by more is no trace of compression
 _RIM = 3  # px on each side of the mask's rim
 _TILE = 420  # px: width of one picture on the sheet
 _GAIN = 4  # of the difference shown
+_PLACE = 5  # frames: what is wrong in one is wrong in its neighbours, and shown once
 _SWEEP = 4  # seconds for the wipe's line to cross the picture once and come back
 
 
@@ -104,7 +105,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def suspicions(frames: Iterator[Compared]) -> list[Suspicion]:
-    """The suspicion of each frame that has a mask, most suspect first."""
+    """The suspicion of each frame that has a mask: most suspect first, their neighbours last."""
     found: list[Suspicion] = []
     previous: np.ndarray | None = None
     for frame in frames:
@@ -115,7 +116,16 @@ def suspicions(frames: Iterator[Compared]) -> list[Suspicion]:
             flicker = 0.0 if previous is None else _flicker(grey, previous, frame.mask)
             found.append(Suspicion(frame.index, frame.time, seam, flicker, box))
         previous = grey
-    return sorted(found, key=lambda one: -one.total)
+    return _places_first(sorted(found, key=lambda one: -one.total))
+
+
+def _places_first(ranked: list[Suspicion]) -> list[Suspicion]:
+    places: list[Suspicion] = []
+    neighbours: list[Suspicion] = []
+    for one in ranked:
+        near = any(abs(one.index - place.index) <= _PLACE for place in places)
+        (neighbours if near else places).append(one)
+    return places + neighbours
 
 
 def _rings(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +164,7 @@ def write_comparison(
     """Write a sheet (``.png``) of the most suspect frames, or a wipe (``.mp4``) of all.
 
     Returns:
-        The frames' suspicions, most suspect first.
+        The frames' suspicions, most suspect first, neighbours of more suspect ones last.
 
     Raises:
         InputError: clips that do not match, nothing that differs, or an output of another kind.

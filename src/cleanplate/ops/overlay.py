@@ -261,7 +261,7 @@ def find_letters(frames: Sequence[np.ndarray], box: Box, other: np.ndarray) -> L
     moving = float(np.median(stays.motion[box.slices][between]))
     present = float(stays.shown.mean())
     if len(frames) < _FEW:
-        doubt = f"{len(frames)} frames are too few to tell letters from background"
+        doubt = f"letters are told from background by at least {_FEW} frames, not {len(frames)}"
     elif not mask.any():
         doubt = "nothing in it was found to stay while the rest moves"
     elif present < _PRESENT:
