@@ -60,8 +60,8 @@ class MaskSettings:
     )
     grow: int | None = setting(
         None,
-        "Grow every mask; by default what cleanplate outlined or followed grows by 1/180 of the "
-        "height (at least 3) before it is filled, and masks and still boxes that you gave do not.",
+        "Grow every mask; by default what cleanplate outlined or followed grows by 1/100 of the "
+        "height (at least 4) before it is filled, and masks and still boxes that you gave do not.",
         low=0,
         high=500,
         unit="px",
@@ -82,7 +82,7 @@ class MaskSettings:
         """Growth in px; ``exact`` says that the mask is the user's own."""
         if self.grow is not None:
             return self.grow
-        return 0 if exact else max(3, round(height / 180))
+        return 0 if exact else max(4, round(height / 100))
 
     def feathered_by(self, grown: int) -> int:
         """Width of the rim in px, for masks that have grown by ``grown``."""

@@ -86,7 +86,7 @@ export function growth() {
     return Boolean(one.given) && told.every((each) => each.kind !== "prompt");
   };
   const all = objects();
-  return all.length && all.every(given) ? 0 : Math.max(3, Math.round(clip().height / 180));
+  return all.length && all.every(given) ? 0 : Math.max(4, Math.round(clip().height / 100));
 }
 
 /** [first frame, one past the last] between in and out. */
