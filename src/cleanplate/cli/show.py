@@ -113,6 +113,28 @@ def conclude(report: Report, bars: Bars, as_json: bool) -> None:
             "track says why.",
             soft_wrap=True,
         )
+    if hint := _other_tracker(report):
+        bars.console.print(hint, soft_wrap=True)
+
+
+def _other_tracker(report: Report) -> str:
+    """What to try where the tracker for flat things lost what it was given; "" elsewhere."""
+    if report.engines.get("track", {}).get("name") != "planar":
+        return ""
+    seen = [one for frame in report.frames for one in frame["objects"]]
+    names = sorted({one["object"] for one in seen})
+    missed = [
+        name
+        for name in names
+        if sum(one["object"] == name and one["area"] == 0 for one in seen) > len(report.frames) / 2
+    ]
+    if not missed:
+        return ""
+    things = "object " + " and ".join(map(str, missed))
+    return (
+        f"planar, which follows flat things, missed {things} in most frames. For what bends: "
+        "--tracker flowtrack, prompted every second or so, or deaot, which needs weights."
+    )
 
 
 def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> None:
