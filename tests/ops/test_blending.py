@@ -73,6 +73,17 @@ def test_what_a_guess_does_not_show_comes_from_elsewhere() -> None:
     assert np.abs(filled[unseen] - smooth[unseen]).max() < 30
 
 
+def test_what_no_guess_shows_goes_on_from_what_they_show_rather_than_from_the_rim() -> None:
+    truth, hole, ring, _ = setup()
+    truth[24:36, 29:41] = 250  # a thing that the rim does not tell of
+    unseen = np.zeros_like(hole)
+    unseen[26:34, 33:37] = True
+    smooth = harmonic_fill(truth, hole)
+    filled = blend(truth, hole, ring, smooth, [guess(truth, (hole | ring) & ~unseen)])
+    assert smooth[unseen].mean() < 150
+    assert filled[unseen].mean() > 180
+
+
 def test_a_plain_surface_has_no_variance_and_a_rough_one_has_its_own() -> None:
     truth, hole, _, _ = setup()
     plain = np.where(hole[..., None], truth, np.uint8(77))

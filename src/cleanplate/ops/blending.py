@@ -20,6 +20,9 @@ _SPREAD_BLUR = 4.0
 _DEBATES = 2  # rounds in which guesses far from the mean of all lose weight
 _DEBATE_BLUR = 2.0
 _OBSTINATE = 0.6  # of the squared distance from the mean counts as a guess's variance
+_POOR = 0.3  # of the smooth fill's variance, above which the guesses show nothing to go on from
+_POOR_BLUR = 1.0
+_WORST = 1e4  # grey levels squared: the variance of what no guess shows
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
 _DEEP = 8.0  # px from the rim, where the smooth fill is as wrong as the surroundings vary
 
@@ -45,9 +48,10 @@ def blend(
 ) -> np.ndarray:
     """Fill ``hole`` from ``guesses`` and the smooth fill, without a seam.
 
-    Each guess is shifted by the smooth offset that makes it meet the ring, and weighed by one over
-    its expected squared error: its error in the ring beyond that offset, its own ``variance``, and
-    its distance from what all guesses together say.
+    Each guess is shifted by the smooth offset that makes it meet the ring, and weighed by a power
+    of one over its expected squared error: its error in the ring beyond that offset, its own
+    ``variance``, and its distance from what all guesses together say. Where they show little, the
+    smooth fill goes on from where they show much, rather than from the rim.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -59,6 +63,40 @@ def blend(
     Returns:
         (H, W, 3) float32; meaningful inside ``hole``.
     """
+    if not guesses:
+        return smooth
+    colours, variances, spread = _asked(picture, hole, ring, smooth, guesses)
+    result = _mean(colours, variances)
+    judged = variances
+    for _ in range(_DEBATES):
+        doubts = [
+            _disagreement(one, result, guess)
+            for one, guess in zip(colours[1:], guesses, strict=True)
+        ]
+        judged = [variances[0], *map(np.add, variances[1:], doubts)]
+        result = _mean(colours, judged)
+
+    shown = 1 / np.maximum(sum(1 / variance for variance in judged[1:]), 1 / _WORST)
+    poor = hole & (_within(shown, hole) > _POOR * variances[0])
+    known = np.dstack([np.where(hole[..., None], result, picture), np.where(hole, shown, 0)])
+    further = harmonic_fill(known, poor)
+    doubt = LEAST_VARIANCE + further[..., 3] + spread * _depth(poor)
+    colours[0] = np.where(poor[..., None], further[..., :3], smooth)
+    judged[0] = np.where(poor, doubt, variances[0])
+    return _mean(colours, judged)
+
+
+def _asked(
+    picture: np.ndarray,
+    hole: np.ndarray,
+    ring: np.ndarray,
+    smooth: np.ndarray,
+    guesses: list[Guess],
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Colours (H, W, 3) and variances (H, W) of the smooth fill and each guess, as the ring has it.
+
+    Besides, how much the surroundings vary: (H, W).
+    """
     truth = picture.astype(np.float32)
     here = halve(ring.astype(np.float32)[..., None])
     fields = [_ask_ring(truth, ring, here, guess) for guess in guesses]
@@ -67,30 +105,37 @@ def blend(
     height, width = hole.shape
     solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
     solved = solved.reshape(height, width, -1)
-
-    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
-    variances = [LEAST_VARIANCE + solved[..., -1] * np.minimum(depth / _DEEP, 1)]
-    colours = [smooth]
+    spread = solved[..., -1]
+    colours, variances = [smooth], [LEAST_VARIANCE + spread * _depth(hole)]
     for i, guess in enumerate(guesses):
         offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
         own = np.maximum(square - np.mean(offset**2, axis=2), 0)
         variances.append(np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf))
         colours.append(guess.colours + offset)
-    result = _mean(colours, variances)
-    for _ in range(_DEBATES if guesses else 0):
-        doubts = [
-            _disagreement(one, result, guess)
-            for one, guess in zip(colours[1:], guesses, strict=True)
-        ]
-        result = _mean(colours, [variances[0], *map(np.add, variances[1:], doubts)])
-    return result
+    return colours, variances, spread
+
+
+def _depth(area: np.ndarray) -> np.ndarray:
+    """How deep in ``area`` (H, W) bool a pixel lies: 0 outside, 1 at ``_DEEP`` and beyond."""
+    return np.minimum(cv2.distanceTransform(area.astype(np.uint8), cv2.DIST_L2, 3) / _DEEP, 1)
+
+
+def _within(values: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """``values`` (H, W) blurred a little inside ``area`` (bool)."""
+    inside = area.astype(np.float32)
+    sums = cv2.GaussianBlur(np.dstack([values * inside, inside]), (0, 0), _POOR_BLUR)
+    return sums[..., 0] / np.maximum(sums[..., 1], 1e-3)
 
 
 def _mean(colours: list[np.ndarray], variances: list[np.ndarray]) -> np.ndarray:
-    """Each picture (H, W, 3) weighed by one over its variance (H, W)."""
+    """Each picture (H, W, 3) weighed by its variance (H, W) to the power of -3/2.
+
+    -1 is best for guesses that err each on its own. These err alike, or show different things,
+    of which no mean is right.
+    """
     total, weights = np.zeros_like(colours[0]), np.zeros_like(variances[0])
     for one, variance in zip(colours, variances, strict=True):
-        weight = 1 / variance
+        weight = 1 / (variance * np.sqrt(variance))
         total += weight[..., None] * one
         weights += weight
     return total / weights[..., None]
@@ -132,8 +177,7 @@ def surrounding_variance(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     spread = _spread_of_surroundings(picture.astype(np.float32), hole)
     spread = harmonic_fill(spread, ~known)
     spread = cv2.resize(spread, (spread.shape[1] * 2, spread.shape[0] * 2))[:height, :width]
-    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
-    return spread * np.minimum(depth / _DEEP, 1)
+    return spread * _depth(hole)
 
 
 def _spread_of_surroundings(truth: np.ndarray, hole: np.ndarray) -> np.ndarray:
