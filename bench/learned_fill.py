@@ -91,6 +91,18 @@ def weights_for(name: str, folder: Path) -> str:
     return str(save(network, folder / f"{name}.pth"))
 
 
+def plain(name: str, weights: str) -> Any:
+    """The network as published, its convolutions as they are written."""
+    import torch
+
+    from cleanplate import checkpoints
+    from cleanplate.networks import e2fgvi
+
+    network = getattr(e2fgvi, name)().eval().requires_grad_(False)
+    checkpoints.load(network, name, weights)
+    return network.to(memory_format=torch.channels_last)
+
+
 def one(name: str, way: str, size: str, frames: int, until: int, settings: dict[str, str]) -> None:
     """Run one way and print its figures as JSON; the frames go where ``out`` says."""
     import torch
@@ -107,7 +119,8 @@ def one(name: str, way: str, size: str, frames: int, until: int, settings: dict[
     if way in BASELINES[name]:
         given = list(pan(width, height, frames))
         images, masks = np.stack([m.frame.image for m in given]), np.stack([m.mask for m in given])
-        result = BASELINES[name][way](engine._network, images, masks, until)[:until]
+        network = engine._network if way == "procedure" else plain(name, settings["weights"])
+        result = BASELINES[name][way](network, images, masks, until)[:until]
         result[masks[:until] == 0] = images[:until][masks[:until] == 0]
     else:
         kept: list[np.ndarray] = []

@@ -14,6 +14,7 @@ from torch import Tensor
 from cleanplate.engines.track._siammask_follower import Follower, Sighting
 from cleanplate.engines.track._siammask_geometry import TUNINGS, Place, crop, rotated_box
 from cleanplate.networks.siammask import GRID, SiamMask
+from cleanplate.networks.winograd import quicken
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,9 @@ def build(siammask: Any, refine: bool = True, fold: bool = True) -> SiamMask:
     if not refine:
         weights = {n: w for n, w in weights.items() if not n.startswith("refine_model.")}
     network.load_state_dict(weights, strict=True)
-    return network.fold() if fold else network
+    if fold:
+        quicken(network.fold())
+    return network
 
 
 def cases(siammask: Any, output: str) -> list[str]:

@@ -64,12 +64,14 @@ class Learned:
 
         from cleanplate import checkpoints
         from cleanplate.networks import e2fgvi
+        from cleanplate.networks.winograd import quicken
 
         self.settings, self._runtime = settings, runtime
         network = getattr(e2fgvi, name)().eval().requires_grad_(False)
         checkpoints.load(network, name, settings.weights)
         network.reduce(getattr(torch, runtime.precision))
         self._network = network.to(runtime.device, memory_format=torch.channels_last)
+        quicken(self._network)
 
     @property
     def _ahead(self) -> int | None:

@@ -253,12 +253,15 @@ class Engine:
         import torch
 
         from cleanplate.networks import aot, aot_layers
+        from cleanplate.networks.winograd import quicken
 
         self.settings, self.runtime = settings, runtime
         network = getattr(aot, settings.model)()
         checkpoints.load(network, settings.model, settings.weights)
         self._torch, self._layers = torch, aot_layers
         self._network: Any = network.eval().fold().to(runtime.device)
+        if runtime.precision == "float32":  # else its weights are float32 but its products are not
+            quicken(self._network)
         self._limits = Limits(
             settings.gap, settings.memory_frames, settings.confirmed_frames, settings.longest
         )

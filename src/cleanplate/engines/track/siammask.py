@@ -129,11 +129,13 @@ class Engine:
 
         from cleanplate import checkpoints
         from cleanplate.networks.siammask import SiamMask
+        from cleanplate.networks.winograd import quicken
 
         self.settings = settings
         network = SiamMask(settings.refine).eval().requires_grad_(False)
         checkpoints.load(network, f"siammask_{settings.variant}", settings.weights)
         self._network = network.fold().to(runtime.device, getattr(torch, runtime.precision))
+        quicken(self._network)
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
         check_mask(mask, frame.image)
