@@ -158,8 +158,9 @@ class Aot(nn.Module):
 
     def identity(self, labels: Tensor) -> Tensor:
         """(B, T, 256): the embedding of (B, H, W) ids 0..10 at the network's size."""
-        hot = functional.one_hot(labels.long(), OBJECTS + 1).permute(0, 3, 1, 2)
-        embedded = as_tokens(self.patch_wise_id_bank(hot.to(self.patch_wise_id_bank.weight.dtype)))
+        hot = labels[..., None] == torch.arange(OBJECTS + 1, device=labels.device)
+        hot = hot.permute(0, 3, 1, 2).to(self.patch_wise_id_bank.weight.dtype)
+        embedded = as_tokens(self.patch_wise_id_bank(hot))
         return self.id_norm(embedded) if self.variant.gated else embedded
 
     def propagate(

@@ -17,6 +17,7 @@ REACH = 7
 SPAN = 2 * REACH + 1
 _BAND = 4  # rows of queries at a time: more see more keys in vain, fewer make smaller products
 _MOST_SCORES = 1 << 25  # of one matrix of attention that are held at once
+_MOST_QUERIES = 512  # so that their scores are still in the processor's caches when they are used
 
 Size = tuple[int, int]
 
@@ -27,7 +28,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return functional.scaled_dot_product_attention(q, k, v)
     # Values wider than keys have no fused kernel on the CPU: a part of the queries at a time.
     q = q * q.shape[-1] ** -0.5
-    step = max(1, _MOST_SCORES // (q.shape[0] * q.shape[1] * k.shape[2]))
+    step = max(1, min(_MOST_QUERIES, _MOST_SCORES // (q.shape[0] * q.shape[1] * k.shape[2])))
     turned = k.transpose(-1, -2)
     parts = [(part @ turned).softmax(dim=-1) @ v for part in q.split(step, dim=2)]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
