@@ -60,7 +60,8 @@ class Alignment(nn.Module):
 
     def offsets(self, extra: Tensor, flow_1: Tensor, flow_2: Tensor) -> Tensor:
         """(B, 432, h, w): offsets and modulation before their activations."""
-        flows = torch.cat([flow_1, flow_2], dim=1).to(extra.dtype)
+        flows = torch.cat([flow_1, flow_2], dim=1)
+        flows = flows.to(extra.dtype, memory_format=torch.channels_last)  # as ``extra`` lies
         return self.conv_offset(torch.cat([extra, flows], dim=1))
 
 
