@@ -14,11 +14,12 @@ import pytest
 from skimage import data
 
 from cleanplate import registry
+from cleanplate.engines.track._pictures import Picture
 from cleanplate.errors import InputError
 from cleanplate.media.read import open_clip
 from cleanplate.ops import planes
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
-from tests.engines.planar_scenes import HEIGHT, WIDTH, Scene, fill, scene
+from tests.engines.planar_scenes import HEIGHT, WIDTH, Scene, fill, scene, texture
 
 SEEN = (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
 TEXTURES = ["sign", "script", "plate", "photo", "emblem"]
@@ -284,6 +285,33 @@ def test_the_hand_is_left_out_of_the_mask_when_asked() -> None:
         assert ((answer.mask > 0) & skin).sum() < 0.6 * (taken & skin).sum()
         assert ((answer.mask > 0) & ~skin).sum() > 0.6 * (taken & ~skin).sum()
     assert compared >= 3
+
+
+@pytest.mark.parametrize("name", ["script", "sign"])
+def test_what_was_behind_a_thing_is_not_taken_for_it_for_long(name: str) -> None:
+    thing = cv2.resize(texture(name), None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    height, width = thing.shape[:2]
+    behind = cv2.resize(data.coffee(), (WIDTH, HEIGHT))
+    place = (slice(200, 200 + height), slice(400, 400 + width))
+    shown = behind.copy()
+    shown[place] = thing
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[place] = 1
+    tracking = planar().start(Frame(0, Fraction(0), shown), mask)
+    answers = [tracking.step(Frame(n, Fraction(n, 25), behind)) for n in range(1, 9)]
+    answers += [tracking.step(Frame(n, Fraction(n, 25), shown)) for n in range(9, 11)]
+    assert not any(answer.mask.any() for answer in answers[5:8])
+    assert ((answers[-1].mask > 0) & (mask > 0)).sum() >= 0.95 * mask.sum()
+
+
+def test_a_part_of_a_picture_is_sampled_as_the_whole_would_be() -> None:
+    image = cv2.resize(data.astronaut(), (603, 401))
+    for level in range(4):
+        mapping = planes.translation(201, 133) @ np.diag([2.0**level, 2.0**level, 1.0])
+        part, _ = Picture(image).rectify(mapping, (24, 17), 2.0**level)
+        whole = Picture(image)
+        whole.window((0, 0, 603, 401), 0)
+        np.testing.assert_array_equal(part, whole.rectify(mapping, (24, 17), 2.0**level)[0])
 
 
 def test_a_plain_thing_is_followed_by_its_outline() -> None:

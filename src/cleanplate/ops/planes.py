@@ -11,6 +11,8 @@ from enum import IntEnum
 import cv2
 import numpy as np
 
+NEXT = np.array([1, 2, 3, 0])  # after each corner of a quadrilateral
+
 
 class Motion(IntEnum):
     """Families of plane motion; the value is the number of free parameters."""
@@ -77,8 +79,9 @@ def _from_top_left(quad: np.ndarray) -> np.ndarray:
 
 def signed_area(quad: np.ndarray) -> float:
     """The area of a polygon, positive when its corners run clockwise on the screen."""
-    following = np.roll(quad, -1, axis=0)
-    return 0.5 * float((quad[:, 0] * following[:, 1] - following[:, 0] * quad[:, 1]).sum())
+    x, y = quad[:, 0], quad[:, 1]
+    turned = x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]
+    return 0.5 * float(turned)
 
 
 def area(quad: np.ndarray) -> float:
@@ -88,16 +91,18 @@ def area(quad: np.ndarray) -> float:
 
 def sides(quad: np.ndarray) -> tuple[float, float]:
     """The mean length of the first and third side, and of the second and fourth."""
-    lengths = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
+    lengths = np.linalg.norm(quad[NEXT] - quad, axis=1)
     return float(lengths[0] + lengths[2]) / 2, float(lengths[1] + lengths[3]) / 2
 
 
 def is_convex(quad: np.ndarray) -> bool:
     """Whether a quadrilateral is convex and runs clockwise on the screen: seen from the front."""
-    edges = np.roll(quad, -1, axis=0) - quad
-    following = np.roll(edges, -1, axis=0)
+    if not np.isfinite(quad).all():
+        return False
+    edges = quad[NEXT] - quad
+    following = edges[NEXT]
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
-    return bool(np.isfinite(quad).all() and (turns > 0).all())
+    return bool(turns.min() > 0)
 
 
 def quad_iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -128,16 +133,16 @@ def fit(
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     best, best_cost = None, np.inf
     for motion in Motion:
-        if motion > largest:
+        price = 2 * motion * np.log(len(source))
+        if motion > largest or price >= best_cost:
             break
         found = _fit_one(source, target, motion, threshold)
         if found is None:
             continue
         squares = ((apply(found, source) - target) ** 2).sum(axis=1)
         cost = float(np.minimum(squares, threshold**2).sum()) / (threshold / 3) ** 2
-        cost += 2 * motion * np.log(len(source))
-        if cost < best_cost:
-            best, best_cost = (found, squares < threshold**2), cost
+        if cost + price < best_cost:
+            best, best_cost = (found, squares < threshold**2), cost + price
     return best if best is not None and best[1].sum() >= 4 else None
 
 

@@ -1,54 +1,101 @@
-"""A grey frame as the plane tracker looks at it: a pyramid and features, made once when asked."""
+"""A frame as the plane tracker looks at it: grey windows and features, made once when asked."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-SEARCH_SIZE = 960  # px, long side of the picture in which lost planes are searched
-FEATURES = 1500
+from cleanplate.ops import planes
+
+COARSEST = 5  # halvings
+ROOM = 32  # px, that a window is larger than asked for: the next look is seldom the same
+FEATURES = 2000
+FAINT = 7  # grey levels, that a feature stands out by
+PATCH = 31  # px, that a feature is described by
+LARGEST = 1920  # px, long side of the picture in which features are found
+Box = tuple[int, int, int, int]  # left, top, right, bottom, ends exclusive, px
 
 
 @dataclass(slots=True, eq=False)
 class Features:
-    """SIFT points of a picture, described as RootSIFT (Arandjelovic and Zisserman, 2012)."""
+    """ORB points (Rublee et al., 2011)."""
 
     points: np.ndarray
     """(n, 2) float32, pixel centres."""
     descriptors: np.ndarray
-    """(n, 128) float32."""
+    """(n, 32) uint8."""
+
+
+@dataclass(slots=True, eq=False)
+class Window:
+    """A part of a grey picture, as a pyramid."""
+
+    box: Box
+    """In the picture; it begins at a multiple of ``2 ** COARSEST``."""
+    levels: list[np.ndarray]
+
+    def level(self, number: int) -> np.ndarray:
+        """Halved ``number`` times; its pixel i lies on pixel i * 2^number of the window."""
+        while len(self.levels) <= number:
+            self.levels.append(cv2.pyrDown(self.levels[-1]))
+        return self.levels[number]
 
 
 @dataclass(slots=True, eq=False)
 class Picture:
-    """One frame, shared by all planes that are tracked in it."""
+    """One frame, shared by all planes that are tracked in it; only what is looked at is made."""
 
-    grey: np.ndarray
-    """(H, W) uint8."""
-    _pyramid: list[np.ndarray] = field(default_factory=list)
-    _features: Features | None = None
-
-    @classmethod
-    def of(cls, image: np.ndarray) -> Picture:
-        """The grey picture of ``image`` ((H, W, 3) uint8 RGB)."""
-        return cls(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB or (H, W) uint8 grey."""
+    _window: Window | None = None
+    _grey: np.ndarray | None = None
+    _features: dict[float, Features] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in px."""
-        return self.grey.shape[1], self.grey.shape[0]
+        return self.image.shape[1], self.image.shape[0]
 
-    def level(self, number: int) -> np.ndarray:
-        """The picture halved ``number`` times; its pixel i lies on pixel i * 2^number of grey."""
-        if not self._pyramid:
-            self._pyramid.append(self.grey)
-        while len(self._pyramid) <= number:
-            self._pyramid.append(cv2.pyrDown(self._pyramid[-1]))
-        return self._pyramid[number]
+    @property
+    def grey(self) -> np.ndarray:
+        """(H, W) uint8."""
+        if self._grey is None:
+            self._grey = _grey(self.image)
+        return self._grey
 
-    def rectify(self, mapping: np.ndarray, size: tuple[int, int], step: float) -> np.ndarray:
+    def window(self, box: Box, number: int) -> Window:
+        """A part with all that ``box`` needs at level ``number``: there it is what the whole
+        picture would be."""
+        width, height = self.size
+        reach = 4 << number
+        x0, y0 = min(max(box[0] - reach, 0), width - 1), min(max(box[1] - reach, 0), height - 1)
+        x1, y1 = min(max(box[2] + reach, 1), width), min(max(box[3] + reach, 1), height)
+        had = self._window
+        if had is not None:
+            left, top, right, bottom = had.box
+            if left <= x0 and top <= y0 and right >= x1 and bottom >= y1:
+                return had
+        x0, y0 = x0 >> COARSEST << COARSEST, y0 >> COARSEST << COARSEST
+        x1, y1 = min(x1 + ROOM, width), min(y1 + ROOM, height)
+        known = self.image if self._grey is None else self._grey
+        self._window = Window((x0, y0, x1, y1), [_grey(known[y0:y1, x0:x1])])
+        return self._window
+
+    def part(self, box: Box, number: int) -> tuple[np.ndarray, tuple[int, int]]:
+        """``box`` of the picture halved ``number`` times, and its first pixel (x, y) there."""
+        window = self.window(box, number)
+        x, y = box[0] >> number, box[1] >> number
+        left, top = (side >> number for side in window.box[:2])
+        right, bottom = (-(-side >> number) for side in box[2:])
+        part = window.level(number)[y - top : bottom - top, x - left : right - left]
+        return np.ascontiguousarray(part), (x, y)
+
+    def rectify(
+        self, mapping: np.ndarray, size: tuple[int, int], step: float
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Sample the picture where ``mapping`` (3, 3) sends the pixels of a patch.
 
         Args:
@@ -57,44 +104,61 @@ class Picture:
             step: picture pixels for one patch pixel, to sample from a level that does not alias.
 
         Returns:
-            (height, width) float32; the border is repeated outside of the picture.
+            (height, width) float32, the border repeated outside of the picture; and (height,
+            width) bool, whether each lies in the picture: None if all do.
         """
-        number = int(np.clip(np.floor(np.log2(max(step, 1.0)) + 0.25), 0, 5))
-        shrink = np.diag([0.5**number, 0.5**number, 1.0])
+        number = min(max(math.floor(math.log2(max(step, 1.0)) + 0.25), 0), COARSEST)
+        width, height = size
+        ends = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+        ends = planes.apply(mapping, ends)
+        (x0, y0), (x1, y1) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
+        box = (math.floor(x0), math.floor(y0), math.ceil(x1) + 1, math.ceil(y1) + 1)
+        window = self.window(box, number)
+        left, top = window.box[:2]
+        shrink = 0.5**number
+        to_level = np.array([[shrink, 0, -left * shrink], [0, shrink, -top * shrink], [0, 0, 1]])
         patch = cv2.warpPerspective(
-            self.level(number),
-            shrink @ mapping,
+            window.level(number),
+            to_level @ mapping,
             size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return patch.astype(np.float32)
+        whole = x0 >= 0 and y0 >= 0 and x1 <= self.size[0] - 1 and y1 <= self.size[1] - 1
+        return patch.astype(np.float32), None if whole else self._holds(mapping, size)
 
-    def features(self) -> Features:
-        """The SIFT points of the picture, found at ``SEARCH_SIZE``."""
-        if self._features is None:
-            scale = min(1.0, SEARCH_SIZE / max(self.size))
-            small = self.shrunk(scale)
-            self._features = find_features(small)
-            self._features.points = (self._features.points + 0.5) / scale - 0.5
-        return self._features
+    def _holds(self, mapping: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+        x, y = planes.apply(mapping, np.stack([x.ravel(), y.ravel()], 1)).T
+        inside = (x >= 0) & (y >= 0) & (x <= self.size[0] - 1) & (y <= self.size[1] - 1)
+        return inside.reshape(size[1], size[0])
 
-    def shrunk(self, scale: float) -> np.ndarray:
-        """The grey picture at ``scale`` <= 1."""
-        if scale >= 1:
-            return self.grey
+    def features(self, scale: float) -> Features:
+        """The features of the picture at about ``scale``, a power of 2."""
+        scale = 2.0 ** math.floor(math.log2(min(scale, LARGEST / max(self.size))) + 0.5)
+        if scale not in self._features:
+            found = find_features(self.scaled(scale), FEATURES)
+            found.points = (found.points + 0.5) / scale - 0.5
+            self._features[scale] = found
+        return self._features[scale]
+
+    def scaled(self, scale: float) -> np.ndarray:
+        """The whole grey picture at ``scale``."""
         width, height = (max(1, round(side * scale)) for side in self.size)
-        return cv2.resize(self.grey, (width, height), interpolation=cv2.INTER_AREA)
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return cv2.resize(self.grey, (width, height), interpolation=way)
 
 
-def find_features(grey: np.ndarray) -> Features:
-    """The SIFT points of ``grey`` ((H, W) uint8)."""
-    if min(grey.shape) < 8:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    sift = cv2.SIFT.create(FEATURES, contrastThreshold=0.02)
-    keypoints, descriptors = sift.detectAndCompute(grey, None)
+def _grey(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def find_features(grey: np.ndarray, count: int) -> Features:
+    """At most ``count`` features of ``grey`` ((H, W) uint8)."""
+    rim = PATCH // 2
+    wide = cv2.copyMakeBorder(grey, rim, rim, rim, rim, cv2.BORDER_REPLICATE)
+    orb = cv2.ORB.create(count, edgeThreshold=rim, patchSize=PATCH, fastThreshold=FAINT)
+    keypoints, descriptors = orb.detectAndCompute(wide, None)
     if descriptors is None:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    descriptors = descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-7)
-    points = np.array([k.pt for k in keypoints], np.float32)
-    return Features(points, np.sqrt(descriptors, dtype=np.float32))
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
+    return Features(np.array([k.pt for k in keypoints], np.float32) - rim, descriptors)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cleanplate.engines.track import _points, _search, _templates
-from cleanplate.engines.track._anchor import refine
+from cleanplate.engines.track._anchor import approach, refine
 from cleanplate.engines.track._likeness import Likeness, compare, texture_share
 from cleanplate.engines.track._pictures import Features, Picture
 from cleanplate.engines.track._sight import Sight
@@ -18,6 +18,7 @@ from cleanplate.ops.planes import Motion
 from cleanplate.types import ObjectState
 
 CONTENT = 0.80  # score of a first guess that ends the search for better ones
+HOPELESS = 0.25  # score after a coarse alignment below which a finer one is not tried
 PLAIN = 0.05  # share of texture below which a margin is looked at
 MARGIN = 0.1  # of the object's size
 KEYS = 8  # stored views at most
@@ -60,7 +61,7 @@ class Plane:
             margin: how much of the object's size around it is looked at too.
         """
         self.object_id, self.mask, self.corner, self.quad = object_id, mask, corner, quad
-        self.margin = margin
+        self.margin, self.pixels = margin, cv2.countNonZero(mask)
         sides = np.array(planes.sides(quad))
         self.extent = sides / sides.max()
         centre = quad.mean(axis=0)
@@ -94,7 +95,7 @@ class Plane:
             self.sight.forget()
         following = self.sight.sees
         best = self._follow(previous, picture) if following else self._stay(picture)
-        if self.sight.wants_search(best.score, best.likeness.inside):
+        if self.sight.wants_search(best.score):
             best = max([best, *self._search(picture)], key=lambda guess: guess.score)
         self.sight.judge(best.likeness, best.inliers, best.pose)
         if not self.sight.sees:
@@ -105,7 +106,9 @@ class Plane:
             return
         moved = self._centre(best.pose) - self._centre(self.pose)
         self.velocity = moved if following else np.zeros(2)
-        self.pose = self.trusted = best.pose
+        self.pose = best.pose
+        if not self.sight.doubts:
+            self.trusted = best.pose
         self.correlation = best.likeness.correlation
         self._remember(picture, best.likeness)
 
@@ -121,7 +124,7 @@ class Plane:
     def drawn_area(self) -> float:
         """px^2, of the object in the frame of the last step."""
         now = planes.area(planes.apply(self._motion(), self.quad - 0.5))
-        return now / planes.area(self.quad) * float((self.mask > 0).sum())
+        return now / planes.area(self.quad) * self.pixels
 
     def draw(self, canvas: np.ndarray, leave_out: bool) -> None:
         """Write the object's mask into ``canvas`` ((H, W) uint8), less the parts in front of it
@@ -161,11 +164,12 @@ class Plane:
             self.velocity,
             planes.apply(self.pose, _templates.corners(self.extent)),
         )
+        # Points bring the plane so near that only a poor fit is looked for from coarse to fine.
         guesses = []
-        on_plane = planes.apply(np.linalg.inv(self.pose), starts)
-        fitted = planes.fit(on_plane, ends, self._largest(self.pose))
+        fitted = planes.fit(starts, ends, self._largest(self.pose, self._key(self.pose)))
         if fitted is not None:
-            guesses.append(self._anchored(picture, fitted[0], int(fitted[1].sum())))
+            moved = planes.unit(fitted[0] @ self.pose)
+            guesses.append(self._anchored(picture, moved, near=True))
         if not guesses or guesses[0].score < CONTENT:
             fitted = planes.fit(starts, ends, Motion.SIMILARITY)
             if fitted is not None:
@@ -191,10 +195,12 @@ class Plane:
 
     def _search(self, picture: Picture) -> list[Guess]:
         """The plane anywhere in the picture."""
-        found = _search.by_features(picture, self.keys, self.extent, self._largest(self.trusted))
+        key = self._key(self.trusted)
+        largest = self._largest(self.trusted, key)
+        found = _search.by_features(picture, self.keys, self.trusted, self.extent, largest)
         guesses = [self._anchored(picture, place.pose, place.inliers) for place in found[:3]]
         if not guesses or max(g.score for g in guesses) < CONTENT:
-            sweep = _search.by_sweep(picture, self._key(self.trusted), self.trusted, self.extent)
+            sweep = _search.by_sweep(picture, key, self.trusted, self.extent)
             guesses += [self._anchored(picture, place.pose) for place in sweep]
         return [guess for guess in guesses if self._is_return(guess)]
 
@@ -211,20 +217,31 @@ class Plane:
         shaped = _search.is_plausible(guess.pose, self.extent, STRETCH)
         return shaped and 1 / GROWTH < growth < GROWTH
 
-    def _anchored(self, picture: Picture, pose: np.ndarray, inliers: int = 0) -> Guess:
-        """``pose``, or better what becomes of it by alignment with the nearest stored view."""
+    def _anchored(
+        self, picture: Picture, pose: np.ndarray, inliers: int = 0, near: bool = False
+    ) -> Guess:
+        """``pose``, or better what becomes of it by alignment with the nearest stored view, at
+        the finest layer alone where it is ``near``."""
         key = self._key(pose)
-        best = Guess(pose, compare(picture, pose, key, self.extent), inliers)
-        largest = self._largest(pose)
-        freest = Motion.SIMILARITY if largest is Motion.SIMILARITY else Motion.HOMOGRAPHY
-        for motion, refined in refine(picture, pose, key, self.extent, freest).items():
-            if motion < largest:
-                continue
-            likeness = compare(picture, refined, key, self.extent)
+        largest = self._largest(pose, key)
+        start = pose
+        if not near:
+            start = approach(picture, pose, key, self.extent)
+            likeness = compare(picture, start, key, self.extent)
+            if likeness.score < HOPELESS:
+                return Guess(start, likeness, inliers)
+        refined = refine(picture, start, key.layers[0], self.extent, largest)
+        best = Guess(refined, compare(picture, refined, key, self.extent), inliers)
+        if largest is Motion.AFFINE:
             # A free homography of a small thing must earn its two more parameters.
-            price = 0.02 if motion > largest else 0.0
-            if likeness.score > best.score + price:
-                best = Guess(refined, likeness, inliers)
+            free = refine(picture, refined, key.layers[0], self.extent, Motion.HOMOGRAPHY)
+            likeness = compare(picture, free, key, self.extent)
+            if likeness.score > best.score + 0.02:
+                best = Guess(free, likeness, inliers)
+        if best.score < CONTENT:
+            likeness = compare(picture, pose, key, self.extent)
+            if likeness.score > best.score:
+                best = Guess(pose, likeness, inliers)
         return best
 
     def _remember(self, picture: Picture, likeness: Likeness) -> None:
@@ -237,10 +254,10 @@ class Plane:
         if all(abs(np.log(side / key.side)) > np.log(KEY_SCALE) for key in self.keys):
             self.keys.append(_templates.take(picture, self.pose, self.extent, self._surface()))
 
-    def _largest(self, pose: np.ndarray) -> Motion:
+    def _largest(self, pose: np.ndarray, key: Template) -> Motion:
         """Small things, now or in the stored view, cannot hold a free homography: it skews and
         breathes."""
-        side = min(self._side(pose), self._key(pose).side)
+        side = min(self._side(pose), key.side)
         if side < 28:
             return Motion.SIMILARITY
         return Motion.AFFINE if side < 60 else Motion.HOMOGRAPHY

@@ -5,15 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._pictures import Picture
+from cleanplate.engines.track._pictures import Box, Picture
 from cleanplate.ops import planes
 
-POINTS = 300
-WINDOW = 15  # px
+POINTS = 60
+WINDOW = 13  # px
 LEVELS = 3  # halvings
 ROUND_TRIP = 1.0  # px, the most that a point may miss its start by on the way back
-CROP_SIZE = 960  # px, long side of the crop beyond which a halved picture is used
-_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.03)
+CROP_SIZE = 320  # px, long side of the crop beyond which a halved picture is used
+_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.05)
 
 
 def follow(
@@ -40,45 +40,53 @@ def follow(
     Returns:
         two (n, 2) float64 arrays of pixel centres; n may be 0.
     """
-    x0, y0, x1, y1 = _crop(quad, velocity, picture.size)
     nothing = np.zeros((0, 2))
-    if x1 - x0 < 4 or y1 - y0 < 4:
+    box = _crop(quad, velocity, picture.size)
+    width, height = box[2] - box[0], box[3] - box[1]
+    if min(width, height) < 4:
         return nothing, nothing
-    number = int(max(0, np.ceil(np.log2(max(x1 - x0, y1 - y0) / CROP_SIZE))))
-    step = 2**number
-    window = (slice(y0 // step, -(-y1 // step)), slice(x0 // step, -(-x1 // step)))
-    origin = np.array([x0 // step, y0 // step], np.float64)
-    before = np.ascontiguousarray(previous.level(number)[window])
-    after = np.ascontiguousarray(picture.level(number)[window])
-    to_crop = planes.translation(-origin[0], -origin[1]) @ np.diag([1 / step, 1 / step, 1.0])
-    allowed = cv2.warpPerspective(
-        mask, to_crop @ pose @ to_plane, (before.shape[1], before.shape[0])
-    )
-    starts = _corners(before, allowed, planes.area(quad) / step**2)
-    if starts is None:
+    number = int(max(0, np.ceil(np.log2(max(width, height) / CROP_SIZE))))
+    scale = 0.5**number
+    before, (x, y) = previous.part(box, number)
+    after, _ = picture.part(box, number)
+    origin = np.array([x, y], np.float64)
+    to_crop = planes.translation(-x, -y) @ np.diag([scale, scale, 1.0])
+    starts = _corners(before, mask, to_crop @ pose @ to_plane, planes.area(quad) * scale**2)
+    if not len(starts):
         return nothing, nothing
-    ends, kept = _flow(before, after, starts, velocity / step)
+    ends, kept = _flow(before, after, starts, velocity * scale)
     if kept.mean() < 0.4 and np.abs(velocity).max() > 1:
         again = _flow(before, after, starts, np.zeros(2))
         if again[1].sum() > kept.sum():
             ends, kept = again
-    return (starts[kept] + origin) * step, (ends[kept] + origin) * step
+    return (starts[kept] + origin) / scale, (ends[kept] + origin) / scale
 
 
-def _crop(quad: np.ndarray, velocity: np.ndarray, size: tuple[int, int]) -> tuple[int, ...]:
+def _crop(quad: np.ndarray, velocity: np.ndarray, size: tuple[int, int]) -> Box:
     ends = np.concatenate([quad, quad + velocity])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    room = max(0.5 * float((quad.max(axis=0) - quad.min(axis=0)).max()), 48.0)
+    room = max(0.35 * float((quad.max(axis=0) - quad.min(axis=0)).max()), 48.0)
     room = min(room, 256.0)
-    x0, y0 = (int(v) for v in np.clip(np.floor(low - room), 0, size))
-    x1, y1 = (int(v) for v in np.clip(np.ceil(high + room), 0, size))
+    x0, y0 = np.clip(np.floor(low - room), 0, size).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(high + room), 0, size).astype(int).tolist()
     return x0, y0, x1, y1
 
 
-def _corners(grey: np.ndarray, allowed: np.ndarray, area: float) -> np.ndarray | None:
+def _corners(grey: np.ndarray, mask: np.ndarray, mapping: np.ndarray, area: float) -> np.ndarray:
+    """(n, 2): corners of ``grey`` where ``mask``, moved by ``mapping``, allows them."""
+    right, bottom = mask.shape[1] - 1, mask.shape[0] - 1
+    ends = planes.apply(mapping, np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]]))
+    size = np.array([grey.shape[1], grey.shape[0]])
+    low = np.clip(np.floor(ends.min(axis=0)) - 2, 0, size).astype(int)
+    high = np.clip(np.ceil(ends.max(axis=0)) + 3, 0, size).astype(int)
+    if (high - low).min() < 3:
+        return np.zeros((0, 2))
+    place = np.ascontiguousarray(grey[low[1] : high[1], low[0] : high[0]])
+    width, height = (int(s) for s in high - low)
+    allowed = cv2.warpPerspective(mask, planes.translation(*-low) @ mapping, (width, height))
     spacing = max(2.0, 0.7 * np.sqrt(area / POINTS))
-    found = cv2.goodFeaturesToTrack(grey, POINTS, 0.003, spacing, mask=allowed, blockSize=3)
-    return None if found is None else found[:, 0].astype(np.float64)
+    found = cv2.goodFeaturesToTrack(place, POINTS, 0.003, spacing, mask=allowed, blockSize=3)
+    return np.zeros((0, 2)) if found is None else found[:, 0].astype(np.float64) + low
 
 
 def _flow(

@@ -8,16 +8,17 @@ import cv2
 import numpy as np
 
 from cleanplate.engines.track._pictures import Picture
-from cleanplate.engines.track._templates import Template, corners, pixel_to_plane
+from cleanplate.engines.track._templates import Template, corners, feature_scale, pixel_to_plane
 from cleanplate.ops import planes
 from cleanplate.ops.planes import Motion
 
 RATIO = 0.82  # of the distances to the nearest and the second nearest description (Lowe, 2004)
 THRESHOLD = 4.0  # px
-LEAST_INLIERS = 6
+LEAST_INLIERS = 8
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
 PEAKS = 3
-SWEEP_SIZE = 480  # px, long side of the picture that the template is swept over
+SWEEP_SIZE = 480  # px, long side at most of the picture that the template is swept over
+SWEPT_SIDE = 36  # px, short side there of the plane
 STRETCH = 2.0  # most change of the side ratio that is believed of a thing found again
 
 LEAST_ANGLE = 0.35  # least sine of a corner's angle
@@ -33,16 +34,23 @@ class Found:
 
 
 def by_features(
-    picture: Picture, templates: list[Template], extent: np.ndarray, largest: Motion
+    picture: Picture,
+    templates: list[Template],
+    pose: np.ndarray,
+    extent: np.ndarray,
+    largest: Motion,
 ) -> list[Found]:
-    """The places that SIFT matches of each template agree on, most matches first."""
-    here = picture.features()
+    """The places that matches of each template's features agree on, most matches first.
+
+    ``pose`` is the last one known: it tells how large the plane is.
+    """
+    here = picture.features(feature_scale(planes.apply(pose, corners(extent))))
     places = []
     for template in templates:
         stored = template.features
         if min(len(stored.points), len(here.points)) < LEAST_INLIERS:
             continue
-        pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(stored.descriptors, here.descriptors, k=2)
+        pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(stored.descriptors, here.descriptors, k=2)
         good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < RATIO * p[1].distance]
         if len(good) < LEAST_INLIERS:
             continue
@@ -63,9 +71,10 @@ def by_sweep(
 
     For thin letters and emblems, which hold too few features.
     """
-    scale = min(1.0, SWEEP_SIZE / max(picture.size))
-    small = picture.shrunk(scale)
     quad = planes.apply(pose, corners(extent))
+    side = max(min(planes.sides(quad)), 1e-6)
+    scale = min(1.0, SWEEP_SIZE / max(picture.size), SWEPT_SIDE / side)
+    small = picture.scaled(scale)
     peaks: list[tuple[float, np.ndarray]] = []
     for factor in SCALES:
         resized = np.diag([scale * factor, scale * factor, 1.0])
@@ -76,10 +85,14 @@ def by_sweep(
             continue
         view = planes.translation(-low[0], -low[1]) @ resized @ pose
         look = _render(template, view, extent, (width, height))
-        similar = cv2.matchTemplate(small, look, cv2.TM_CCOEFF_NORMED)
+        # Half of a thing that comes in from the side can be found too.
+        rim_x, rim_y = width // 2, height // 2
+        wide = cv2.copyMakeBorder(small, rim_y, rim_y, rim_x, rim_x, cv2.BORDER_REPLICATE)
+        similar = cv2.matchTemplate(wide, look, cv2.TM_CCOEFF_NORMED)
         for _ in range(PEAKS):
             _, height_of_peak, _, (x, y) = cv2.minMaxLoc(similar)
-            to_frame = np.diag([1 / scale, 1 / scale, 1.0]) @ planes.translation(x, y)
+            to_small = planes.translation(x - rim_x, y - rim_y)
+            to_frame = np.diag([1 / scale, 1 / scale, 1.0]) @ to_small
             peaks.append((height_of_peak, planes.unit(to_frame @ view)))
             cv2.rectangle(
                 similar,
@@ -108,12 +121,12 @@ def is_plausible(pose: np.ndarray, extent: np.ndarray, stretch: float = STRETCH)
         return False
     width, height = planes.sides(quad)
     change = (width / height) / (extent[0] / extent[1])
-    edges = np.roll(quad, -1, axis=0) - quad
+    edges = quad[planes.NEXT] - quad
     lengths = np.linalg.norm(edges, axis=1)
-    opposite = np.maximum(lengths / np.roll(lengths, 2), np.roll(lengths, 2) / lengths)
-    following = np.roll(edges, -1, axis=0)
+    opposite = lengths / lengths[planes.NEXT[planes.NEXT]]
+    following = edges[planes.NEXT]
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
-    upright = turns / (lengths * np.roll(lengths, -1))
+    upright = turns / (lengths * lengths[planes.NEXT])
     return bool(
         1 / stretch < change < stretch and opposite.max() < stretch and upright.min() > LEAST_ANGLE
     )

@@ -19,10 +19,18 @@ from cleanplate.types import Visibility
 
 POOR = 0.45  # score below which it may be better to look elsewhere
 DOUBTFUL = 0.72  # letters that took their neighbours' places score up to this: look now and then
+SURE = 0.80  # score that a look-alike hardly reaches
+CLEAR = 0.92  # correlation that the clearest part of a half covered thing reaches
+DOUBTS = 5  # frames in a row in which a thing may look unlike itself: blur passes
 PATIENCE = 15  # frames hidden before an object is given up where it was
 EAGER = 10  # frames in which a missing object is searched without a pause
-PAUSE = 3  # frames from one search to the next after that
+PAUSE = 2  # frames from one search to the next after that
 LONG_PAUSE = 8  # frames from one search to the next while what is seen is doubtful
+
+
+def convinces(likeness: Likeness) -> bool:
+    """Whether a look-alike would hardly look so."""
+    return likeness.score >= SURE or likeness.clearest >= CLEAR
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +45,8 @@ class Sight:
     """Frames since it was last seen."""
     poor: int = 0
     """Frames in a row in which it was seen, but doubtfully."""
+    doubts: int = 0
+    """Frames in a row in which no part of it looked right."""
     candidate: np.ndarray | None = None
     """A pose (3, 3) that looked right once after the object was lost; believed if it holds."""
 
@@ -52,13 +62,13 @@ class Sight:
         """The object's place is outside of the picture."""
         self.visibility = Visibility.LOST
 
-    def wants_search(self, score: float, inside: float) -> bool:
-        """Whether the whole picture is worth searching, at ``score`` for the best guess so far
-        with the share ``inside`` of it in the picture."""
+    def wants_search(self, score: float) -> bool:
+        """Whether the whole picture is worth searching, at ``score`` for the best guess so far."""
         if self.sees:
-            pause = PAUSE if score < POOR else LONG_PAUSE
-            return score < DOUBTFUL and self.poor % pause == 0
-        return score < 0.62 and (self.missing < EAGER or self.missing % PAUSE == 0)
+            if self.doubts:
+                return score < SURE and self.doubts % PAUSE == 0
+            return score < DOUBTFUL and self.poor % (PAUSE if score < POOR else LONG_PAUSE) == 0
+        return score < DOUBTFUL and (self.missing < EAGER or self.missing % PAUSE == 0)
 
     def judge(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> None:
         """Take the frame's best guess into account."""
@@ -70,6 +80,7 @@ class Sight:
             self.visibility = Visibility.VISIBLE if whole else Visibility.PARTLY_HIDDEN
             self.confidence, self.visible, self.missing = likeness.score, likeness.visible, 0
             self.poor = self.poor + 1 if likeness.score < DOUBTFUL else 0
+            self.doubts = 0 if convinces(likeness) else self.doubts + 1
             self.candidate = None
             return
         self.missing += 1
@@ -81,7 +92,9 @@ class Sight:
     def _accepts(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> bool:
         score, visible = likeness.score, likeness.visible
         if self.sees:
-            return score >= 0.30
+            return score >= 0.30 and (convinces(likeness) or self.doubts < DOUBTS)
+        if not convinces(likeness):
+            return False
         if self.visibility is Visibility.HIDDEN:
             return score > 0.5 or (score > 0.35 and inliers >= 12)
         if score > 0.75 and visible > 0.85:
@@ -96,13 +109,15 @@ class Sight:
         candidate = np.zeros((0, 3)) if self.candidate is None else self.candidate
         return {
             "visibility": np.array(list(Visibility).index(self.visibility)),
-            "numbers": np.array([self.confidence, self.visible, self.missing, self.poor]),
+            "numbers": np.array(
+                [self.confidence, self.visible, self.missing, self.poor, self.doubts]
+            ),
             "candidate": candidate,
         }
 
     @classmethod
     def restore(cls, state: dict[str, np.ndarray]) -> Sight:
-        confidence, visible, missing, poor = (float(n) for n in state["numbers"])
+        confidence, visible, missing, poor, doubts = (float(n) for n in state["numbers"])
         candidate = state["candidate"] if len(state["candidate"]) else None
         visibility = list(Visibility)[int(state["visibility"])]
-        return cls(visibility, confidence, visible, int(missing), int(poor), candidate)
+        return cls(visibility, confidence, visible, int(missing), int(poor), int(doubts), candidate)

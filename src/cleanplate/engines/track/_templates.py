@@ -11,15 +11,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cleanplate.engines.track import _texture
 from cleanplate.engines.track._pictures import Features, Picture, find_features
+from cleanplate.engines.track._texture import Texture, Weight
 from cleanplate.ops import planes
+from cleanplate.ops.planes import Motion
 
 LONG_SIDE = 192  # px, of a template at most
 SHORT_SIDE = 64  # px, of a template at least, if twofold enlargement reaches it
 STRIDES = (1, 2, 4)
 BLUR = 0.5  # px, of both sides before they are compared
-PIXELS = 14000  # compared at most in one layer: those with most gradient
-FEATURE_SIDE = 480  # px, long side of the view in which features are found
+PIXELS = 7500  # compared at most in one layer
+FEATURE_SIDE = 64  # px, short side of the view in which features are found
+FEATURES = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -33,8 +37,9 @@ class Layer:
     """(n,) positions of the compared pixels in the flattened template."""
     values: np.ndarray
     """(n,) float32 grey levels there."""
-    basis: np.ndarray
-    """(n, 8) float32: change of the values with each parameter of a homography."""
+    designs: dict[Motion, np.ndarray]
+    """(parameters + 2, n) float32: change of the values with each parameter of a motion, with the
+    gain and with the offset of the light."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +53,12 @@ class Template:
     side: float
     """px, square root of the plane's area in the frame that it was taken from."""
     features: Features
-    """SIFT points, in the plane's coordinates."""
+    """ORB points, in the plane's coordinates."""
     layers: list[Layer]
+    weight: Weight
+    """Of the pixels inside."""
+    texture: Texture
+    """Of the first image."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -85,7 +94,8 @@ def take(picture: Picture, pose: np.ndarray, extent: np.ndarray, mask: np.ndarra
         if stride > 1 and min(width, height) < 10:
             break
         mapping = pose @ pixel_to_plane((width, height), extent)
-        images.append(picture.rectify(mapping, (width, height), side / np.sqrt(width * height)))
+        step = side / np.sqrt(width * height)
+        images.append(picture.rectify(mapping, (width, height), step)[0])
     inside = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR) > 127
     return build(images, inside, side, _features(picture, pose, extent), extent)
 
@@ -99,7 +109,9 @@ def build(
 ) -> Template:
     """A template from its stored arrays."""
     layers = [_layer(image, inside, extent) for image in images]
-    return Template(images, inside, side, features, layers)
+    weight = _texture.weigh(inside)
+    texture = _texture.prepare(images[0], weight)
+    return Template(images, inside, side, features, layers, weight, texture)
 
 
 def surface_size(extent: np.ndarray) -> tuple[int, int]:
@@ -111,20 +123,25 @@ def surface_size(extent: np.ndarray) -> tuple[int, int]:
 def _size(sides: np.ndarray) -> tuple[int, int]:
     scale = min(2.0, max(1.0, SHORT_SIDE / max(float(sides.min()), 1e-6)))
     scale = min(scale, LONG_SIDE / max(float(sides.max()), 1e-6))
-    width, height = (max(4, round(float(s) * scale)) for s in sides)
+    width, height = (max(4, 2 * round(float(s) * scale / 2)) for s in sides)
     return width, height
 
 
 def _features(picture: Picture, pose: np.ndarray, extent: np.ndarray) -> Features:
     quad = planes.apply(pose, corners(extent))
-    sides = np.array(planes.sides(quad))
-    scale = min(1.0, FEATURE_SIDE / sides.max())
-    width, height = (max(4, round(float(s) * scale)) for s in sides)
+    scale = feature_scale(quad)
+    width, height = (max(4, round(float(s) * scale)) for s in planes.sides(quad))
     mapping = pixel_to_plane((width, height), extent)
-    view = picture.rectify(pose @ mapping, (width, height), 1 / scale)
-    found = find_features(view.astype(np.uint8))
+    view, _ = picture.rectify(pose @ mapping, (width, height), 1 / scale)
+    found = find_features(view.astype(np.uint8), FEATURES)
     found.points = planes.apply(mapping, found.points).astype(np.float32)
     return found
+
+
+def feature_scale(quad: np.ndarray) -> float:
+    """At which the features of a plane seen at ``quad`` are found: large enough to describe,
+    small enough to be quick."""
+    return min(max(FEATURE_SIDE / max(min(planes.sides(quad)), 1e-6), 0.125), 2.0)
 
 
 def _layer(image: np.ndarray, inside: np.ndarray, extent: np.ndarray) -> Layer:
@@ -135,18 +152,19 @@ def _layer(image: np.ndarray, inside: np.ndarray, extent: np.ndarray) -> Layer:
     slope_x, slope_y = slope_x / to_plane[0, 0], slope_y / to_plane[1, 1]
     here = cv2.resize(inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     index = np.flatnonzero(here)
-    if len(index) > PIXELS:
-        steepness = np.hypot(slope_x, slope_y).ravel()[index]
-        index = np.sort(index[np.argpartition(-steepness, PIXELS)[:PIXELS]])
     row, column = np.divmod(index, width)
+    if len(index) > PIXELS:  # every second one, like the white fields of a chessboard
+        index, row, column = (part[(row + column) % 2 == 0] for part in (index, row, column))
     x, y = to_plane[0, 0] * column + to_plane[0, 2], to_plane[1, 1] * row + to_plane[1, 2]
     gx, gy = slope_x.ravel()[index], slope_y.ravel()[index]
+    values = smooth.ravel()[index]
+    light = [values, np.ones_like(values)]
     along = x * gx + y * gy
-    basis = np.stack([x * gx, y * gx, gx, x * gy, y * gy, gy, -x * along, -y * along], axis=1)
-    return Layer(
-        (width, height),
-        to_plane,
-        index,
-        smooth.ravel()[index],
-        np.ascontiguousarray(basis, np.float32),
-    )
+    affine = [x * gx, y * gx, gx, x * gy, y * gy, gy]
+    rows = {
+        Motion.SIMILARITY: [x * gx + y * gy, x * gy - y * gx, gx, gy],
+        Motion.AFFINE: affine,
+        Motion.HOMOGRAPHY: [*affine, -x * along, -y * along],
+    }
+    designs = {motion: np.array([*row, *light], np.float32) for motion, row in rows.items()}
+    return Layer((width, height), to_plane, index, values, designs)

@@ -51,7 +51,7 @@ class PlanarTracking:
                 f"Frame {frame.index} is {width}x{height} and the ones before it were "
                 f"{had_width}x{had_height}; give frames of one size."
             )
-        picture = Picture.of(frame.image)
+        picture = Picture(frame.image)
         cut = frame.shot != self._shot
         for plane in self._planes:
             plane.step(self._picture, picture, cut)
@@ -60,7 +60,7 @@ class PlanarTracking:
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         check_mask(mask, frame.image)
-        self._picture, self._shot = Picture.of(frame.image), frame.shot
+        self._picture, self._shot = Picture(frame.image), frame.shot
         replaced = set(objects_in(mask))
         kept = [plane for plane in self._planes if plane.object_id not in replaced]
         started = start_planes(self._picture, mask)
@@ -75,7 +75,8 @@ class PlanarTracking:
         return kept
 
     def _draw(self) -> np.ndarray:
-        canvas = np.zeros(self._picture.grey.shape, np.uint8)
+        width, height = self._picture.size
+        canvas = np.zeros((height, width), np.uint8)
         # The smaller of two overlapping objects is drawn last.
         for plane in sorted(self._planes, key=lambda plane: -plane.drawn_area):
             plane.draw(canvas, self._settings.keep_occluders)
@@ -102,7 +103,7 @@ class Engine:
 
     def start(self, frame: Frame, mask: np.ndarray) -> PlanarTracking:
         check_mask(mask, frame.image)
-        picture = Picture.of(frame.image)
+        picture = Picture(frame.image)
         return PlanarTracking(self.settings, picture, frame.shot, start_planes(picture, mask))
 
     def resume(self, state: dict[str, np.ndarray]) -> PlanarTracking:
