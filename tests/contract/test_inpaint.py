@@ -165,10 +165,10 @@ def test_a_fully_masked_frame_among_clear_ones_is_filled(engine: Any) -> None:
 
 def test_a_mask_only_in_the_last_frame_is_filled(engine: Any) -> None:
     frames = clip(13, hole=None)
-    frames[-1] = with_mask(frames[-1], (slice(10, 30), slice(20, 40)))
+    frames[-1] = clip(13)[-1]
     filled = list(engine.inpaint(frames))
     check_promises(frames, filled)
-    assert not np.array_equal(filled[-1].image, frames[-1].frame.image)
+    assert (filled[-1].image[12:28, 22:38] < 255).any()
 
 
 @pytest.mark.parametrize(

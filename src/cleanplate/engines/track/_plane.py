@@ -11,7 +11,7 @@ from cleanplate.engines.track import _points, _search, _templates
 from cleanplate.engines.track._anchor import approach, refine
 from cleanplate.engines.track._likeness import Likeness, compare, texture_share
 from cleanplate.engines.track._pictures import Features, Picture
-from cleanplate.engines.track._sight import Sight
+from cleanplate.engines.track._sight import Sight, convinces
 from cleanplate.engines.track._templates import Template
 from cleanplate.ops import planes
 from cleanplate.ops.planes import Motion
@@ -209,7 +209,9 @@ class Plane:
         likeness = guess.likeness
         alike = likeness.score > 0.62 and likeness.visible > 0.6 and likeness.inside > 0.35
         matched = likeness.score > 0.45 and guess.inliers >= 12
-        return (alike or matched) and _search.is_plausible(guess.pose, self.extent)
+        # Of a thing that was followed until now, another place must show more than a look-alike.
+        sure = matched or not self.sight.sees or convinces(likeness)
+        return (alike or matched) and sure and _search.is_plausible(guess.pose, self.extent)
 
     def _is_step(self, guess: Guess) -> bool:
         """Whether the plane can have got there, in that shape, within one frame."""
