@@ -1,26 +1,37 @@
-"""How exactly and how fast planes are followed on real clips.
+"""How exactly and how fast planes are followed, on real clips and on made scenes.
 
-    python bench/track.py [CLIPS]
+    python bench/track.py [CLIPS] [--csrt PYTHON] [--made]
 
 Exactness: corners read by hand on ten frames; the first checked quadrilateral is carried by the
 tracker's motion and compared with the other nine. Forwards and backwards.
+
+--csrt compares with OpenCV's CSRT, one thread each, on the same frames; see bench/csrt.py.
+--made follows five textures under seven conditions, where the truth is known.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from cleanplate import registry
 from cleanplate.media.read import open_clip
 from cleanplate.ops import planes
-from cleanplate.types import Frame
+from cleanplate.types import Frame, Visibility
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tests.engines import planar_scenes  # noqa: E402
 
 EXACT = {"logo": 0, "MG4car": 1}
 SPEED = {
@@ -39,16 +50,17 @@ def frames(folder: Path) -> list[Frame]:
 
 
 def track(clip: list[Frame], boxes: list[tuple[int, int, int, int]]):
-    """The states of the first object in each frame but the first, and the milliseconds of each."""
+    """The states of the first object in each frame but the first, and the processor's milliseconds
+    of each."""
     mask = np.zeros(clip[0].image.shape[:2], np.uint8)
     for number, (x0, y0, x1, y1) in enumerate(boxes, 1):
         mask[y0:y1, x0:x1] = number
     tracking = registry.create("track", "planar").start(clip[0], mask)
     states, times = [], []
     for frame in clip[1:]:
-        start = time.perf_counter()
+        start = time.process_time()
         states.append(tracking.step(frame).objects[0])
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.process_time() - start))
     return states, times
 
 
@@ -98,8 +110,62 @@ def speed(clips: Path) -> None:
         )
 
 
+def against_csrt(clips: Path, python: str) -> None:
+    """Milliseconds of the processor, one thread each, first 60 frames."""
+    cv2.setNumThreads(1)
+    for name, number in EXACT.items():
+        clip = frames(clips / name)[:60]
+        box = json.loads((clips / name / "prompt.json").read_text())["objects"][number]["box"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "frames.npy"
+            np.save(path, np.stack([frame.image for frame in clip]))
+            call = [python, str(ROOT / "bench" / "csrt.py"), str(path), ",".join(map(str, box))]
+            csrt = json.loads(subprocess.run(call, check=True, capture_output=True).stdout)
+        _, times = track(clip, [tuple(box)])
+        ours, theirs = np.median(times), np.median(csrt["times"])
+        print(
+            f"{name:8} planar {ours:.1f} ms, CSRT of {csrt['version']} {theirs:.1f} ms: "
+            f"{theirs / ours:.1f} times as fast"
+        )
+
+
+def made() -> None:
+    """Mean IoU where at least 35 % is seen, and hidden frames that were called visible."""
+    hidden = wrong = 0
+    whole = []
+    for kind in ("plain", "noise", "fast", "tilt", "fade", "hand", "exit"):
+        row = []
+        for name in ("sign", "script", "plate", "photo", "emblem"):
+            scene = planar_scenes.scene(kind, name)
+            images = list(scene.frames())
+            tracking = registry.create("track", "planar").start(images[0], scene.start_mask())
+            overlaps = []
+            for number, frame in enumerate(images[1:], 1):
+                (state,) = tracking.step(frame).objects
+                seen = state.visibility in (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
+                if scene.shares[number] < 0.02:
+                    hidden += 1
+                    wrong += seen
+                elif scene.shares[number] >= 0.35:
+                    corners = np.asarray(state.corners, np.float64)
+                    quad = scene.quads[number]
+                    overlaps.append(planes.quad_iou(corners, quad) if seen else 0.0)
+            row.append(float(np.mean(overlaps)))
+        whole += row
+        print(f"{kind:6}", "  ".join(f"{value:.3f}" for value in row), flush=True)
+    print(f"mean {np.mean(whole):.3f}; {wrong} of {hidden} hidden frames called visible")
+
+
 if __name__ == "__main__":
-    here = Path(__file__).resolve().parent.parent
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here.parent / "shared" / "clips"
-    exactness(folder)
-    speed(folder)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clips", nargs="?", type=Path, default=ROOT.parent / "shared" / "clips")
+    parser.add_argument("--csrt", metavar="PYTHON", help="has opencv-contrib-python-headless")
+    parser.add_argument("--made", action="store_true", help="made scenes in place of the clips")
+    given = parser.parse_args()
+    if given.made:
+        made()
+    elif given.csrt:
+        against_csrt(given.clips, given.csrt)
+    else:
+        exactness(given.clips)
+        speed(given.clips)
