@@ -175,7 +175,8 @@ def _check(order: Order) -> None:
     engines = order.settings.engines
     if order.settings.masks.overlay == LETTERS and engines.tracker_name != "fixed":
         raise InputError(
-            "--overlay letters is for what does not move; add --static, or leave it out."
+            "--overlay letters is for what does not move; add --static, or outline letters that "
+            "move with --segmenter letters."
         )
     if order.masks is None and not order.prompts:
         raise InputError(
@@ -281,7 +282,8 @@ class _Job:
         span = self._span(found)
         masks, exact = self._masks(found, span)
         as_found = exact or order.command == "track"
-        grown_by = self.settings.masks.grown_by(self.clip.info.height, as_found)
+        segmenter = self.settings.engines.segmenter
+        grown_by = self.settings.masks.grown_by(self.clip.info.height, as_found, segmenter)
         masks = mapped(masks, partial(grow, pixels=grown_by))
         shown = span
         if order.part is not None:

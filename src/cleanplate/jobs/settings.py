@@ -9,6 +9,7 @@ from cleanplate.settings import check, setting
 
 AUTO = "auto"
 LETTERS, WHOLE_BOX = "letters", "box"  # what of a still box is removed
+FINE = "letters"  # the segmenter whose outlines hold their own margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class MaskSettings:
     grow: int | None = setting(
         None,
         "Grow every mask; by default what cleanplate outlined or followed grows by 1/100 of the "
-        "height (at least 4) before it is filled, and masks and still boxes that you gave do not.",
+        "height (at least 4) before it is filled, letters by 1/400 (at least 2), and masks and "
+        "still boxes that you gave do not.",
         low=0,
         high=500,
         unit="px",
@@ -78,11 +80,14 @@ class MaskSettings:
     def __post_init__(self) -> None:
         check(self)
 
-    def grown_by(self, height: int, exact: bool) -> int:
-        """Growth in px; ``exact`` says that the mask is the user's own."""
+    def grown_by(self, height: int, exact: bool, segmenter: str) -> int:
+        """Growth in px; ``exact`` says that the mask is the user's own, ``segmenter`` what else
+        outlined it."""
         if self.grow is not None:
             return self.grow
-        return 0 if exact else max(4, round(height / 100))
+        if exact:
+            return 0
+        return max(2, round(height / 400)) if segmenter == FINE else max(4, round(height / 100))
 
     def feathered_by(self, grown: int) -> int:
         """Width of the rim in px, for masks that have grown by ``grown``."""

@@ -213,8 +213,9 @@ def growths(project: Project, view: View) -> dict[int, int]:
     rim, they do by that rim.
     """
     masks, height = project.settings.masks, project.info.height
+    segmenter = project.settings.engines.segmenter
     wanted = {
-        one.id: masks.grown_by(height, view.is_exact(one))
+        one.id: masks.grown_by(height, view.is_exact(one), segmenter)
         for one in view.state.objects
         if view.is_shown(one.id)
     }
