@@ -106,6 +106,16 @@ def test_background_follows_a_change_of_exposure(change: str) -> None:
     assert ours > psnr(images, filled_by("telea", clip(images, masks)), masks) + 5
 
 
+def test_a_veil_that_passes_in_one_frame_leaves_no_patch_in_it() -> None:
+    images, masks = [image // 3 for image in pan(12, 2)], [box_mask(60, 40)] * 12
+    images[6] = cv2.add(images[6], np.full_like(images[6], 30))  # light that something throws
+    filled = filled_by("flowfill", clip(images, masks))
+    for n in (5, 6, 7):
+        inside = masks[n] > 0
+        brighter = filled[n][inside].astype(float) - images[n][inside]
+        assert abs(brighter.mean()) < 2
+
+
 def test_near_black_frames_lend_no_brightened_noise() -> None:
     count = 25
     gains = np.concatenate([np.linspace(0.02, 1, 10), np.ones(count - 10)])

@@ -97,14 +97,8 @@ def _asked(
 
     Besides, how much the surroundings vary: (H, W).
     """
-    truth = picture.astype(np.float32)
-    here = halve(ring.astype(np.float32)[..., None])
-    fields = [_ask_ring(truth, ring, here, guess) for guess in guesses]
-    fields.append(_spread_of_surroundings(truth, hole))
-    solved = harmonic_fill(np.concatenate(fields, axis=2), here[..., 0] == 0)
-    height, width = hole.shape
-    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
-    solved = solved.reshape(height, width, -1)
+    around = _spread_of_surroundings(picture.astype(np.float32), hole)
+    solved = _carried_in(picture, ring, guesses, around)
     spread = solved[..., -1]
     colours, variances = [smooth], [LEAST_VARIANCE + spread * _depth(hole)]
     for i, guess in enumerate(guesses):
@@ -113,6 +107,41 @@ def _asked(
         variances.append(np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf))
         colours.append(guess.colours + offset)
     return colours, variances, spread
+
+
+def meeting_ring(picture: np.ndarray, ring: np.ndarray, guesses: list[Guess]) -> list[np.ndarray]:
+    """The colours of each guess, (H, W, 3) float32, shifted smoothly so that they meet the ring.
+
+    Offsets within the noise are not made: they would differ from frame to frame.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        ring: (H, W) bool: known pixels near the hole for which there are guesses, too.
+        guesses: one or more.
+    """
+    solved = _carried_in(picture, ring, guesses)
+    met = []
+    for i, guess in enumerate(guesses):
+        offset = solved[..., 4 * i : 4 * i + 3]
+        square = np.mean(offset**2, axis=2, keepdims=True)
+        met.append(guess.colours + offset * (square / (square + LEAST_VARIANCE)))
+    return met
+
+
+def _carried_in(
+    picture: np.ndarray, ring: np.ndarray, guesses: list[Guess], *fields: np.ndarray
+) -> np.ndarray:
+    """What each guess misses in the ring, and ``fields``, carried smoothly into the hole.
+
+    (H, W, C) float32: four channels a guess (offset and squared error), then those of the fields.
+    """
+    truth = picture.astype(np.float32)
+    here = halve(ring.astype(np.float32)[..., None])
+    missed = [_ask_ring(truth, ring, here, guess) for guess in guesses]
+    solved = harmonic_fill(np.concatenate([*missed, *fields], axis=2), here[..., 0] == 0)
+    height, width = ring.shape
+    solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
+    return solved.reshape(height, width, -1)
 
 
 def _depth(area: np.ndarray) -> np.ndarray:

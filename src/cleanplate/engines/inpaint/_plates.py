@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from cleanplate.ops.blending import LEAST_VARIANCE, Guess, blend
+from cleanplate.ops.blending import LEAST_VARIANCE, Guess, blend, meeting_ring
 from cleanplate.ops.chains import (
     Chains,
     Link,
@@ -238,14 +238,9 @@ def follow(plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest
 
 def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
     """The plate's picture, its hole filled from all its chains: (H, W, 3) uint8."""
-    box = bounding_box(plate.spot.numbers >= 0)
-    if box is None:
+    part = _part(plate)
+    if part is None:
         return plate.picture
-    height, width = plate.hole.shape
-    part = (
-        slice(max(box.y0 - _AROUND, 0), min(box.y1 + _AROUND, height)),
-        slice(max(box.x0 - _AROUND, 0), min(box.x1 + _AROUND, width)),
-    )
     hole, numbers = plate.hole[part], plate.spot.numbers[part]
     area = numbers >= 0
     pictures = {number: other.picture for number, other in plates.items()}
@@ -302,22 +297,42 @@ def steadied(
         filled: (H, W, 3) uint8 filled pictures by number: this one and its neighbours.
         steps: which neighbours.
     """
-    own = filled[plate.number]
-    ys, xs = np.nonzero(plate.hole)
-    if not len(ys):
+    own, part = filled[plate.number], _part(plate)
+    if part is None:
         return own
-    inner = plate.spot.numbers[ys, xs]
-    total, weights = own[ys, xs].astype(np.float32), np.ones(len(ys), np.float32)
+    hole, area = plate.hole[part], plate.spot.numbers[part] >= 0
     height, width = plate.hole.shape
+    neighbours = []
     for step in steps:
         other, link = filled.get(plate.number + step), plate.links.get(Way(step))
         if other is None or link is None:
             continue
-        places = plate.spot.places[inner] + link.flow[inner]
+        places = plate.spot.places + link.flow
         inside = np.all((places >= 0) & (places <= (width - 1, height - 1)), axis=1)
-        weight = inside * np.exp(-link.doubt[inner])
-        total += weight[:, None] * sample(other, places)
+        neighbours.append(_spread_out(area, sample(other, places), inside, link.doubt))
+    if not neighbours:
+        return own
+    # A neighbour may be lighter or darker, as a whole or behind a veil that passes: it must meet
+    # this frame's rim, or the fill would be seen as a patch.
+    met = meeting_ring(plate.picture[part], area & ~hole, neighbours)
+    total, weights = own[part].astype(np.float32), np.ones(hole.shape, np.float32)
+    for colours, neighbour in zip(met, neighbours, strict=True):
+        weight = neighbour.seen * np.exp(-neighbour.variance)
+        total += weight[..., None] * colours
         weights += weight
     result = own.copy()
-    result[ys, xs] = np.rint(total / weights[:, None]).astype(np.uint8)
+    mean = np.rint(total[hole] / weights[hole][:, None])
+    result[part][hole] = np.clip(mean, 0, 255).astype(np.uint8)
     return result
+
+
+def _part(plate: Plate) -> tuple[slice, slice] | None:
+    """Hole and ring with what blending sees of their surroundings; None without a hole."""
+    box = bounding_box(plate.spot.numbers >= 0)
+    if box is None:
+        return None
+    height, width = plate.hole.shape
+    return (
+        slice(max(box.y0 - _AROUND, 0), min(box.y1 + _AROUND, height)),
+        slice(max(box.x0 - _AROUND, 0), min(box.x1 + _AROUND, width)),
+    )
