@@ -153,7 +153,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _show(run: Any, out: str, quiet: bool, json: bool) -> None:
     from cleanplate.cli.show import Bars
-    from cleanplate.evaluation.page import cell
+    from cleanplate.evaluation.page import cell, heading
 
     with Bars(quiet or json) as bars:
         report = run(bars)
@@ -166,9 +166,7 @@ def _show(run: Any, out: str, quiet: bool, json: bool) -> None:
     columns = [name for name in report["total"] if name not in ("frames_without_hole",)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
-        table.add_column(
-            name.replace("_", " "), justify="left" if name == "name" else "right", no_wrap=True
-        )
+        table.add_column(heading(name), justify="left" if name == "name" else "right", no_wrap=True)
     for row in [*report["videos"], report["total"]]:
         table.add_row(*(cell(row.get(name)) for name in columns))
     if not quiet:

@@ -26,6 +26,19 @@ svg { display: block; max-width: 900px; }
 pre { overflow: auto; font-size: 12px; }
 """
 _PLOT = (900, 120)
+_HEADINGS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "hole_psnr": "hole PSNR, dB",
+    "seam": "seam, levels",
+    "e_warp": "E_warp, 1e-2",
+    "flicker": "flicker, levels",
+    "seconds_per_frame": "s a frame",
+    "peak_memory_mib": "peak MiB",
+    "vfid": "VFID",
+    "j_and_f": "J&F",
+    "frames_to_find_again": "frames to find",
+}
 _BAD = {"inpaint": "hole PSNR, dB", "track": "J, least over objects"}
 
 
@@ -66,12 +79,18 @@ def _value(task: str, frame: dict[str, Any]) -> float | None:
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     columns = list(rows[-1])
-    head = "".join(f"<th scope=col>{html.escape(c.replace('_', ' '))}</th>" for c in columns)
+    head = "".join(f"<th scope=col>{html.escape(heading(column))}</th>" for column in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell(row.get(c)))}</td>" for c in columns) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def heading(column: str) -> str:
+    """What a table writes above the values that a report keeps under ``column``."""
+    words = _HEADINGS.get(column, column.replace("_", " "))
+    return words[0].upper() + words[1:] if words[:2] in ("j ", "f ") else words
 
 
 def cell(value: Any) -> str:
