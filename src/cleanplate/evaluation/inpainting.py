@@ -247,6 +247,7 @@ def summary(frames: list[dict[str, Any]]) -> dict[str, Any]:
     finite = [f["psnr"] for f in frames if np.isfinite(f["psnr"])]
     holes = [f for f in frames if f["hole_samples"]]
     pairs = [f for f in frames if f.get("warp_samples")]
+    warps = [f["e_warp"] for f in frames if "e_warp" in f]
     samples = sum(f["warp_samples"] for f in pairs)
     squares = sum(f["hole_squares"] for f in holes)
     return {
@@ -258,7 +259,7 @@ def summary(frames: list[dict[str, Any]]) -> dict[str, Any]:
             measures.decibels(squares / sum(f["hole_samples"] for f in holes)) if holes else None
         ),
         "seam": float(np.mean([f["seam"] for f in holes])) if holes else None,
-        "e_warp": float(np.mean([f["e_warp"] for f in frames if "e_warp" in f] or [0.0])),
+        "e_warp": float(np.mean(warps)) if warps else None,
         "hole_warp": sum(f["warp_squares"] for f in pairs) / samples if samples else None,
         "flicker": sum(f["flickers"] for f in pairs) / samples if samples else None,
     }
