@@ -93,10 +93,12 @@ def main(clips: Path) -> None:
         )
     scores = np.array(rows)
     better = np.count_nonzero(scores[:, 1] > scores[:, 0])
+    worse = np.count_nonzero(scores[:, 1] < scores[:, 0])
     means = scores.mean(axis=0)
     print(
         f"mean of {len(scores)}: box {means[0]:.2f} dB, letters {means[1]:.2f} "
-        f"({means[1] - means[0]:+.2f}; better in {better}), exact letters {means[2]:.2f}"
+        f"({means[1] - means[0]:+.2f}; better in {better}, worse in {worse}), "
+        f"exact letters {means[2]:.2f}"
     )
 
 
