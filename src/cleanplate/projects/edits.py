@@ -35,6 +35,24 @@ def add_object(state: State, name: str | None, static: bool, version: int) -> tu
     return state.with_object(Object(object_id, named, colour, False, static, version)), object_id
 
 
+def add_overlay(
+    state: State, name: str, mask: str, start: int, stop: int, *, count: int, version: int
+) -> tuple[State, int]:
+    """What does not move; ``mask`` is its hash, and it is there in the frames [start, stop)."""
+    if mask == NEVER:
+        raise InputError("The mask is empty; give the pixels that are to be removed.")
+    state, object_id = add_object(state, name, True, version)
+    shown = Anchor(Kind.PROMPT, mask, drawn=mask, candidates=1, scores=(1.0,), exact=True)
+    anchors = {start: shown}
+    if start > 0:
+        anchors[0] = Anchor(Kind.GONE)
+    if stop < count:
+        anchors[stop] = Anchor(Kind.GONE)
+    for frame, anchor in anchors.items():
+        state = state.with_anchor(object_id, frame, anchor)
+    return state, object_id
+
+
 def add_found(state: State, findings: Sequence[Finding], version: int) -> tuple[State, None]:
     """Objects that a tracker found, under ids of their own."""
     for one in findings:
