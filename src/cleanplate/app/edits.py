@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cleanplate.app.proposals import Proposals
 from cleanplate.errors import InputError
 from cleanplate.projects.outlines import Outline
 from cleanplate.projects.state import parse_prompt
@@ -36,6 +37,10 @@ def _number(args: Args, name: str) -> int:
 
 def _maybe(args: Args, name: str) -> int | None:
     return None if args.get(name) is None else _number(args, name)
+
+
+def _take(project: Project, args: Args) -> Any:
+    return {"object": Proposals(project.path).take(project, _number(args, "proposal"))}
 
 
 def _typed(args: Args, name: str, kind: type) -> Any:
@@ -109,6 +114,7 @@ def _settings(project: Project, args: Args) -> Any:
 _EDITS: dict[str, Callable[[Project, Args], Any]] = {
     "add_object": _add_object,
     "change_object": _change_object,
+    "take": _take,
     "remove_object": lambda project, args: project.remove_object(_number(args, "object")),
     "prompt": _prompt,
     "choose": _choose,

@@ -10,6 +10,7 @@ import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
 import { startPointer } from "./pointer.js";
+import { startProposals } from "./proposals.js";
 import { Link, get } from "./server.js";
 import { startStage } from "./stage.js";
 import { forgetRecent, lookFor, remember, startStart } from "./start.js";
@@ -96,7 +97,7 @@ function jobChanged(now) {
   if (now.sentence) change({ hint: now.sentence });
   if (busy()) {
     requestAnimationFrame(() => {
-      const box = ["cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
+      const box = ["cp-job-pick", "cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
       box?.scrollIntoView({ block: "nearest" });
     });
   }
@@ -183,6 +184,7 @@ async function begin() {
   startPointer(startStage(id("cp-stage")));
   startTimeline(id("cp-timeline"), id("cp-transport"));
   startObjects(id("cp-panel"));
+  startProposals(id("cp-panel"));
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));

@@ -67,6 +67,7 @@ const NEXT = {
   empty: "",
   opening: "Opening.",
   pick: "Click the thing to remove; then Follow.",
+  looking: "Looking for what stays while the rest moves. You may mark things meanwhile.",
   following: "Following. You may look at what is done meanwhile.",
   review: "Look at the frames in the list, or play it; then try 2 s, then remove.",
   trying: "Removing 2 s around this frame.",

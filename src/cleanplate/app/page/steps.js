@@ -20,12 +20,14 @@ import {
   busy,
   change,
   clip,
+  count,
   desk,
   growth,
   isStopping,
   job,
   listen,
   objects,
+  proposed,
   span,
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
@@ -37,11 +39,12 @@ const STAGES = {
   track: "following",
   masks: "masks",
   letters: "looking for letters",
+  suggest: "comparing frames",
   inpaint: "filling",
   write: "writing",
   proxy: "making it play",
 };
-const DOING = { open: "Opening", follow: "Following", try: "Trying", remove: "Removing" };
+const DOING = { open: "Opening", suggest: "Looking", follow: "Following", try: "Trying", remove: "Removing" };
 
 /** The job's numbers as one line. */
 export function jobLine(one) {
@@ -313,6 +316,7 @@ function drawRemove(root) {
   const length = clock((stop_ - start) / clip().rate);
   const disk =
     state.disk?.needed > state.disk?.free ? " There may not be enough room on the disk." : "";
+  root.querySelector("#cp-whole-box").hidden = stop_ - start === count();
   const plan = `${counted(stop_ - start, "frame")} (${length})${time ? `, about ${time}` : ""}.${disk}`;
   tell(root.querySelector("#cp-remove-note"), reasonOf("remove", can, busy() ? "" : plan));
   const results = state.results ?? [];
@@ -332,8 +336,9 @@ function drawGrowth(root) {
 
 function drawJob(root) {
   const one = job();
-  const place = one?.kind === "follow" ? "cp-job-follow" : "cp-job-remove";
-  for (const id of ["cp-job-follow", "cp-job-remove"]) {
+  const place =
+    { suggest: "cp-job-pick", follow: "cp-job-follow" }[one?.kind] ?? "cp-job-remove";
+  for (const id of ["cp-job-pick", "cp-job-follow", "cp-job-remove"]) {
     const box = root.querySelector(`#${id}`);
     const content = id === place ? one : null;
     show(box, [content, id === place ? [busy(), isStopping()] : 0], () => jobBox(content));
@@ -353,12 +358,17 @@ function drawPick(root) {
   );
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
+  const looked = job()?.kind === "suggest" && job().state === "done";
+  const found = looked && (proposed().length || none) ? job().sentence : "";
   tell(
     masks,
     reasonOf(
       "pick",
       [true],
-      none ? "Click the thing to remove. Right click or Shift+click what is not part of it." : "",
+      found ||
+        (none
+          ? "Click the thing to remove. Right click or Shift+click what is not part of it."
+          : ""),
     ),
   );
 }
@@ -380,6 +390,8 @@ export function startSteps(root) {
     change();
   });
   field.addEventListener("change", () => set({ grow: Number(field.value) }));
+  const whole = root.querySelector("#cp-whole");
+  whole.addEventListener("change", () => change({ whole: whole.checked }));
   on("#cp-grow-auto", () => set({ grow: null }));
   listen(() => {
     if (!desk.state || desk.state.opening || !clip()?.frames) return;
