@@ -174,13 +174,14 @@ async function begin() {
   );
   id("cp-help").addEventListener("click", openKeys);
   id("cp-new").title = "New object (N)";
-  id("cp-another").addEventListener("click", () => {
+  const away = () => {
     leave();
     showAddress(null);
-  });
+  };
+  id("cp-another").addEventListener("click", away);
   id("cp-chip").querySelector("button").addEventListener("click", stop);
   id("cp-veil-stop").addEventListener("click", stop);
-  id("cp-veil-again").addEventListener("click", () => id("cp-another").click());
+  id("cp-veil-again").addEventListener("click", away);
   startPointer(startStage(id("cp-stage")));
   startTimeline(id("cp-timeline"), id("cp-transport"));
   startObjects(id("cp-panel"));
@@ -188,7 +189,7 @@ async function begin() {
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));
-  startStart(id("cp-start"), open);
+  startStart(id("cp-start"), open, away);
   startKeys();
   startAhead();
   startTools();

@@ -2,8 +2,8 @@
 
 import { busy, desk, isStopping, job, listen, stage } from "./desk.js";
 import { say } from "./dom.js";
+import { jobLine, jobTitle } from "./jobs.js";
 import { factsOf } from "./start.js";
-import { jobLine, jobTitle } from "./steps.js";
 
 const id = (name) => document.getElementById(name);
 
@@ -99,7 +99,7 @@ function drawStatus() {
     id("cp-side-status"),
     preparing
       ? `Preparing smooth playing${proxy.progress ? ` ${Math.round(100 * proxy.progress)} %` : ""}`
-      : device.toUpperCase(),
+      : device && `Runs on ${device.toUpperCase()}`,
   );
 }
 
