@@ -14,6 +14,7 @@ from PIL import Image
 from tests.app_browser.clips import HEIGHT, WIDTH
 from tests.app_browser.conftest import Server
 from tests.app_browser.person import CANVAS, Person
+from tests.test_suggest import letters, scene
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Person]
@@ -258,6 +259,29 @@ def test_objects_differ_in_colour_hide_one_by_one_keep_their_names_and_come_back
     person.page.keyboard.press("Control+z")
     person.until("state.objects.length === 2 && state.objects[1].name === 'lamp'")
     assert person.mask(0) == whole
+
+
+def test_what_stays_where_the_rest_moves_is_found_without_a_click_and_taken(
+    visit: Visit, server: Server, tmp_path: Path
+) -> None:
+    drawn = {(0, 90): letters("LOGO", (20, 40))}
+    person = visit(server.project(scene(tmp_path / "logo.mp4", drawn)))
+    person.page.get_by_role("button", name="Find logos and captions").click()
+    person.until("state.job?.kind === 'suggest' && state.job.state === 'done'", seconds=120)
+    rows = person.page.locator("#cp-proposals li")
+    assert rows.count() == 1
+    assert "frames 0–89" in rows.inner_text()
+    rows.locator(".cp-doubt-go").click()
+    person.sees(44)
+    rows.get_by_role("button", name="Take").click()
+    person.until("state.objects.length === 1 && state.objects[0].static")
+    person.sees_mask()
+    assert ids(person.mask(44))[drawn[0, 90][..., 0] > 0.2].all()
+    assert rows.count() == 0
+    assert person.page.locator("#cp-remove-go").is_enabled()
+    person.page.keyboard.press("Control+z")
+    person.until("state.objects.length === 0")
+    rows.wait_for()
 
 
 # How many pixels of the stage have just an object's colour: the rims of the masks.
