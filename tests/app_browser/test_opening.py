@@ -13,7 +13,7 @@ import pytest
 
 import cleanplate
 from tests.app_browser.clips import RATE
-from tests.app_browser.conftest import Server
+from tests.app_browser.conftest import Server, free_port
 from tests.app_browser.person import CANVAS, Person
 
 pytestmark = pytest.mark.browser
@@ -204,6 +204,31 @@ def test_a_great_upload_is_streamed_and_one_over_the_limit_is_refused_with_both_
     person.page.set_input_files("#cp-file", str(great))
     note.filter(has_text="great.mp4").wait_for(timeout=120_000)
     assert resident() - before < 50 << 20
+
+
+def test_a_password_from_the_environment_keeps_others_out_and_lets_the_page_work(
+    visit: Visit, coded: Path, tmp_path: Path
+) -> None:
+    server = Server(tmp_path / "work", free_port(), password="open sesame")
+    server.start()
+    try:
+        wrong = httpx.get(server.address, auth=("any", "another"))
+        assert (wrong.status_code, "password" in wrong.text) == (401, True)
+        person = visit(at=server, password="open sesame")
+        person.page.set_input_files("#cp-file", str(coded))
+        person.sees(0)
+        person.until("state && !state.opening && state.proxy.ready")
+        person.click(70, 85)
+        person.sees_mask()
+        person.page.locator(CANVAS).focus()
+        person.press("Space")
+        person.until("desk.frame >= 3")
+        assert person.errors == []
+        project = person.project
+        assert httpx.get(f"{server.address}/project/{project}").status_code == 401
+        assert httpx.get(f"{server.address}/project/{project}/proxy.mp4").status_code == 401
+    finally:
+        server.stop()
 
 
 def test_a_clip_dropped_on_an_open_project_opens_and_a_project_can_be_deleted(

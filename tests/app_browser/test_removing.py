@@ -50,7 +50,7 @@ def test_in_and_out_limit_following_trying_and_removing(
     person.press("y")
     person.until("state.results.length === 1 && state.job.state === 'done'")
     tried = person.desk("state.results")[0]
-    assert (tried["first"], tried["last"]) == (5, 29)  # 2 s around 29 would be 5 to 53
+    assert (tried["first"], tried["last"]) == (4, 29)  # 2 s around frame 29 would end at 53
     person.page.locator(CANVAS).focus()
     person.press("r")
     person.until("state.results.length === 2 && state.job.state === 'done'")

@@ -9,6 +9,7 @@ import pytest
 
 from cleanplate.errors import InputError
 from cleanplate.projects.project import Project
+from cleanplate.types import Prompt
 from tests.projects.stage import COUNT, all_masks
 
 WHERE = np.s_[90:110, 30:80]
@@ -32,6 +33,44 @@ def test_it_is_shown_in_its_frames_and_in_no_other(
     assert shown.tolist() == list(range(start, stop))
     assert np.array_equal(masks[start] == number, letters)
     assert project.can_remove()[0]
+
+
+def shown(project: Project) -> list[int]:
+    return np.flatnonzero(all_masks(project).any(axis=(1, 2))).tolist()
+
+
+def test_where_it_begins_and_ends_can_be_set_inwards_and_outwards(
+    project: Project, letters: np.ndarray
+) -> None:
+    number = project.add_overlay("caption", letters, 20, 40)
+    project.begins(25, number)
+    project.ends(34, number)
+    assert shown(project) == list(range(25, 35))
+    project.begins(12, number)
+    project.ends(44, number)
+    assert shown(project) == list(range(12, 45))
+    project.begins(0, number)
+    project.ends(COUNT - 1, number)
+    assert shown(project) == list(range(COUNT))
+    for _ in range(6):
+        project.undo()
+    assert shown(project) == list(range(20, 40))
+
+
+def test_a_later_mark_stays_when_an_end_is_set_before_it(
+    project: Project, letters: np.ndarray
+) -> None:
+    number = project.add_overlay("caption", letters, 10, 20)
+    project.set_prompt(40, number, Prompt(mask=np.roll(letters, -60, axis=0)))
+    project.ends(14, number)
+    assert shown(project) == [*range(10, 15), *range(40, COUNT)]
+
+
+def test_only_what_does_not_move_has_such_ends(project: Project, letters: np.ndarray) -> None:
+    number = project.add_object("person")
+    project.set_prompt(5, number, Prompt(mask=letters))
+    with pytest.raises(InputError, match="does not move"):
+        project.ends(9, number)
 
 
 def test_it_is_one_edit_to_undo(project: Project, letters: np.ndarray) -> None:

@@ -89,6 +89,14 @@ def _gone(project: Project, args: Args) -> Any:
     project.gone(_number(args, "frame"), _number(args, "object"), until=_maybe(args, "until"))
 
 
+def _begins(project: Project, args: Args) -> Any:
+    project.begins(_number(args, "frame"), _number(args, "object"))
+
+
+def _ends(project: Project, args: Args) -> Any:
+    project.ends(_number(args, "frame"), _number(args, "object"))
+
+
 def _approve(project: Project, args: Args) -> Any:
     project.approve(_number(args, "frame"), _maybe(args, "object"))
 
@@ -119,6 +127,8 @@ _EDITS: dict[str, Callable[[Project, Args], Any]] = {
     "prompt": _prompt,
     "choose": _choose,
     "gone": _gone,
+    "begins": _begins,
+    "ends": _ends,
     "approve": _approve,
     "dismiss": _dismiss,
     "span": _span,

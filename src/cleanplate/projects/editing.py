@@ -201,6 +201,16 @@ class Editing(ABC):
             self._check_frame(one)
         self._change(lambda state: edits.gone(state, self._view_of(state), frame, object_id, until))
 
+    def begins(self, frame: int, object_id: int) -> None:
+        """What does not move is first seen in ``frame``."""
+        self._check_frame(frame)
+        self._change(lambda state: edits.begins(state, object_id, frame))
+
+    def ends(self, frame: int, object_id: int) -> None:
+        """What does not move is last seen in ``frame``, or until it is marked again after it."""
+        self._check_frame(frame)
+        self._change(lambda state: edits.ends(state, object_id, frame, self.survey.count))
+
     def approve(self, frame: int, object_id: int | None = None) -> None:
         """What is shown in ``frame`` is right, of one object or of all; tracking ends there."""
         self._check_frame(frame)

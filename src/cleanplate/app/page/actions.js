@@ -211,6 +211,10 @@ export async function gone() {
   });
 }
 
+/** What does not move is first, or last, seen in this frame. */
+export const seen = (edge) =>
+  attempt("pick", () => desk.link.edit(edge, { frame: desk.frame, object: desk.object }));
+
 export const approve = (frame, id) =>
   attempt("follow", () => desk.link.edit("approve", id ? { frame, object: id } : { frame }));
 
