@@ -397,6 +397,7 @@ def test_what_are_no_masks_is_refused(
         ({"kind": "follow", "objects": "all"}, 400, "a list of object ids"),
         ({"kind": "follow"}, 409, "Everything is followed"),
         ({"kind": "resume"}, 409, "nothing to go on with"),
+        ({"kind": "remove", "whole": "all"}, 400, "give true or false"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_at_once(
@@ -405,6 +406,17 @@ def test_a_job_that_cannot_be_is_refused_at_once(
     answer = server.client.post(f"/project/{finished[0]}/job", json=wanted)
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def test_a_codec_that_there_is_not_is_refused_at_once(
+    server: Server, finished: tuple[str, Path]
+) -> None:
+    project = finished[0]
+    server.edit(project, "settings", values={"codec": "xyz"})
+    answer = server.client.post(f"/project/{project}/job", json={"kind": "remove"})
+    server.edit(project, "undo")
+    assert answer.status_code == 400
+    assert "no codec 'xyz'" in answer.json()["error"]
 
 
 def test_removing_before_following_says_what_is_missing(server: Server, scene_clip: Path) -> None:

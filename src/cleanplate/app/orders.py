@@ -117,7 +117,11 @@ def _around(session: Session, frame: Any, seconds: Any) -> tuple[int, int]:
 
 
 def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
-    """The ending of a result: the source's own where results can have it."""
+    """The ending of a result: the source's own where results can have it.
+
+    Raises:
+        InputError: no container can have what is asked for.
+    """
     own = clip.suffix.lower()
     for suffix in ([own] if own in CONTAINERS else []) + [".mp4"]:
         try:
@@ -125,4 +129,5 @@ def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
         except InputError:
             continue
         return suffix
+    choose_encoder(info, Path("clean.mkv"), encoder)
     return ".mkv"
