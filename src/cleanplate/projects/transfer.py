@@ -204,6 +204,7 @@ def removal(
         overwrite=overwrite,
         part=part,
         survey=project.survey,
+        known=None if is_all else (first, last),
     )
 
 
