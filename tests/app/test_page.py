@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.scene import write_scene
+from tests.test_suggest import letters, scene
 
 from .conftest import Server, serving
 
@@ -124,6 +125,7 @@ def test_what_programs_can_ask_for_has_names_and_types(app: Server) -> None:
         "/job_stop",
         "/remove",
         "/segment",
+        "/suggest",
         "/track",
     ]
     for name, endpoint in endpoints.items():
@@ -149,6 +151,22 @@ def test_the_guides_example_removes_a_sign(app: Server, clip: Path, tmp_path: Pa
     assert ran.returncode == 0, ran.stderr
     assert "Done: 20 frames" in ran.stdout
     assert Path(ran.stdout.split()[-1]).name == "clip-clean.mp4"
+
+
+def test_programs_find_logos_too(app: Server, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+
+    logo = scene(tmp_path / "logo.mp4", {(0, 90): letters("LOGO", (20, 40))})
+    client = Client(app.address, verbose=False)
+    try:
+        (found,) = client.predict(clip=handle_file(str(logo)), api_name="/suggest")
+    finally:
+        client.close()
+    assert (found["kind"], found["first"], found["last"]) == ("logo", 0, 89)
+    x0, y0, x1, y1 = found["box"]
+    assert 0 < x1 - x0 < 160
+    assert 0 < y1 - y0 < 60
+    assert found["confidence"] > 0.9
 
 
 def test_every_endpoint_and_option_is_in_the_guide(app: Server) -> None:

@@ -14,6 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from cleanplate.app.page.choices import choices
+from cleanplate.app.speeds import Speeds, share
+from cleanplate.jobs.report import Report
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import open_clip
 from tests.media.media_make import packets_of
@@ -116,6 +119,28 @@ def test_engines_say_what_they_need_and_how_long_they_take(
     assert isinstance(learned["commercial"], bool)
     speeds = json.loads((server.options.folder / "speeds.json").read_text())
     assert speeds["flowfill/cpu"] > 0, "what a job took here is kept"
+
+
+def test_a_quick_choice_is_told_to_take_less_and_teaches_the_standard_ones_time(
+    tmp_path: Path,
+) -> None:
+    report = Report("inpaint", "clip.mp4", "clean.mp4", {}, frame_count=10)
+    report.regions = [{"first": 0, "stop": 10, "width": 1000, "height": 1000}]
+    report.seconds["inpaint"] = 8.0
+    runtime = {"device": "cpu"}
+    for quality in ("standard", "fast", "best"):
+        report.engines["inpaint"] = {
+            **{"name": "flowfill", "runtime": runtime},
+            "settings": {"quality": quality},
+        }
+        speeds = Speeds(tmp_path / quality)
+        speeds.note(report)
+        expected = 0.8 / share("flowfill", {"quality": quality})
+        assert speeds.seconds("flowfill", "cpu", 1.0) == pytest.approx(expected, abs=1e-3)
+    assert share("flowfill", {"quality": "fast"}) < 1 < share("flowfill", {"quality": "best"})
+    times = {one["title"]: one["time"] for one in choices() if one["engine"] == "flowfill"}
+    assert times["Real background, quickly"] < times["Real background"] == 1
+    assert times["Real background, with care"] > 1
 
 
 # --- changing ---
@@ -372,6 +397,7 @@ def test_what_are_no_masks_is_refused(
         ({"kind": "follow", "objects": "all"}, 400, "a list of object ids"),
         ({"kind": "follow"}, 409, "Everything is followed"),
         ({"kind": "resume"}, 409, "nothing to go on with"),
+        ({"kind": "remove", "whole": "all"}, 400, "give true or false"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_at_once(
@@ -380,6 +406,17 @@ def test_a_job_that_cannot_be_is_refused_at_once(
     answer = server.client.post(f"/project/{finished[0]}/job", json=wanted)
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def test_a_codec_that_there_is_not_is_refused_at_once(
+    server: Server, finished: tuple[str, Path]
+) -> None:
+    project = finished[0]
+    server.edit(project, "settings", values={"codec": "xyz"})
+    answer = server.client.post(f"/project/{project}/job", json={"kind": "remove"})
+    server.edit(project, "undo")
+    assert answer.status_code == 400
+    assert "no codec 'xyz'" in answer.json()["error"]
 
 
 def test_removing_before_following_says_what_is_missing(server: Server, scene_clip: Path) -> None:

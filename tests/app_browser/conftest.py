@@ -54,6 +54,7 @@ class Server:
     folder: Path
     port: int
     options: tuple[str, ...] = ()
+    password: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,11 +68,13 @@ class Server:
             *("--folder", str(self.folder), *self.options),
         ]
         with (self.folder.parent / f"server-{self.port}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            environment = os.environ | {"CLEANPLATE_PASSWORD": self.password}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         end = time.monotonic() + 60
         while True:
             try:
-                httpx.get(f"{self.address}/about", timeout=5).raise_for_status()
+                answer = httpx.get(f"{self.address}/about", timeout=5, auth=("", self.password))
+                answer.raise_for_status()
                 return
             except httpx.TransportError:
                 assert self.process.poll() is None, f"the server ended: {self.log()}"
@@ -185,11 +188,15 @@ def visit(chromium: Any, server: Server, request: pytest.FixtureRequest) -> Iter
         size: tuple[int, int] = (1440, 900),
         ratio: float = 1,
         theme: str = "dark",
+        password: str | None = None,
     ) -> Person:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             device_scale_factor=ratio,
             accept_downloads=True,
+            http_credentials=None
+            if password is None
+            else {"username": "any", "password": password},
         )
         context.add_init_script(
             f"localStorage.getItem('cleanplate.theme') ?? "

@@ -102,6 +102,10 @@ class Person:
         """The number that the blocks on the stage tell; -1 where there are none."""
         return int(self.page.evaluate(_READ, [BLOCK, BITS]))
 
+    def drawn(self) -> int:
+        """The frame that the stage says it shows."""
+        return int(self.page.get_attribute(CANVAS, "data-frame"))
+
     def text(self, selector: str) -> str:
         return str(self.page.inner_text(selector))
 

@@ -59,6 +59,7 @@ def test_from_the_empty_page_to_the_result_by_keyboard_alone(visit: Visit, coded
     person.until("state.results.length === 1 && state.job.state === 'done'")
     person.page.wait_for_selector(f"{CANVAS}[data-other=wipe]")
     assert person.errors == []
+    assert person.elsewhere == []
 
 
 # Their place on the timeline has a meaning, so they may lie close together; buttons, keys and the

@@ -14,6 +14,7 @@ from PIL import Image
 from tests.app_browser.clips import HEIGHT, WIDTH
 from tests.app_browser.conftest import Server
 from tests.app_browser.person import CANVAS, Person
+from tests.test_suggest import letters, scene
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Person]
@@ -25,34 +26,41 @@ def ids(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-@pytest.mark.parametrize(("size", "ratio"), [((1440, 900), 1), ((1024, 768), 2), ((390, 844), 1)])
+PLACES = list(itertools.product((4, 120, 250), (22, 80, 155)))
+ZOOMS = (None, 0.5, 1, 2, 4, 8)  # None: as the page fits it
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 768), (390, 844)])
 def test_a_click_is_stored_at_the_pixel_under_it(
     visit: Visit, server: Server, coded: Path, size: tuple[int, int], ratio: float
 ) -> None:
     person = visit(server.project(coded), size=size, ratio=ratio)
-    sent: list[dict] = []
-    person.page.on(
-        "request", lambda r: sent.append(r.post_data_json) if r.url.endswith("/edit") else None
-    )
-    places = list(itertools.product((4, 120, 250), (22, 80, 155)))
-    for zoom in (0.5, 1, 8):
-        for x, y in places[:: 2 if zoom == 8 else 4]:
-            # The pixel is brought to the middle of the stage, so that every zoom shows it.
-            person.page.evaluate(
-                f"""(() => {{
-                const {{ view }} = window.cleanplate;
-                view.scale = {zoom}; view.fitted = false;
-                view.x = view.width / 2 - {x} * {zoom}; view.y = view.height / 2 - {y} * {zoom};
-                }})()"""
-            )
+    assert person.page.evaluate("devicePixelRatio") == ratio
+    person.page.route("**/preview?*", lambda route: route.abort())  # nothing need be foreseen
+    for zoom in ZOOMS:
+        for x, y in PLACES:
+            if zoom is not None:
+                # The pixel is brought to the middle of the stage, so that every zoom shows it.
+                person.page.evaluate(_ZOOM, [zoom, x, y])
             person.click(x, y)
-            person.settled()
-            told = [one for one in sent if one["op"] == "prompt"][-1]
-            got = (told["prompt"] or {"points": [[x, y, True]]})["points"][-1]
-            assert abs(got[0] - x) <= 1, (zoom, got)
-            assert abs(got[1] - y) <= 1, (zoom, got)
-            server.edit(person.project, "prompt", frame=0, object=told["object"], prompt=None)
-            person.until("!state.prompts[0] || !Object.keys(state.prompts[0]).length")
+        person.settled()
+        told = person.points()
+        assert len(told) == len(PLACES), zoom
+        for (x, y), (got_x, got_y, positive) in zip(PLACES, told, strict=True):
+            assert abs(got_x - x) <= 1, (zoom, told)
+            assert abs(got_y - y) <= 1, (zoom, told)
+            assert positive
+        server.edit(person.project, "prompt", frame=0, object=1, prompt=None)
+        person.until("!state.prompts[0] || !Object.keys(state.prompts[0]).length")
+
+
+_ZOOM = """([zoom, x, y]) => {
+  const { view } = window.cleanplate;
+  Object.assign(view, { scale: zoom, fitted: false });
+  view.x = view.width / 2 - x * zoom;
+  view.y = view.height / 2 - y * zoom;
+}"""
 
 
 def test_right_click_and_shift_click_take_away_and_open_no_menu(
@@ -172,18 +180,21 @@ def test_five_undos_and_redos_give_the_same_project_file_also_across_a_reload(
     person.until("state.span[0] === 1")
     saved = server.folder / "projects" / person.project / "project.json"
     before = saved.read_bytes()
-    for _ in range(5):
-        person.page.keyboard.press("Control+z")
-    person.settled()
-    assert saved.read_bytes() != before
-    person.page.reload()
-    person.until("state?.can.redo")
-    person.sees(1)
-    for _ in range(5):
-        person.page.keyboard.press("Control+Shift+z")
-    person.settled()
-    person.until("!state.can.redo")
-    assert saved.read_bytes() == before
+    for reload in (False, True):
+        for _ in range(5):
+            person.page.keyboard.press("Control+z")
+        person.settled()
+        person.until("state.can.redo")
+        assert saved.read_bytes() != before
+        if reload:
+            person.page.reload()
+            person.sees(1)
+            person.until("state?.can.redo")
+        for _ in range(5):
+            person.page.keyboard.press("Control+Shift+z")
+        person.settled()
+        person.until("!state.can.redo")
+        assert saved.read_bytes() == before
 
 
 def test_the_wheel_zooms_at_the_pointer_and_the_page_stays(
@@ -241,10 +252,36 @@ def test_objects_differ_in_colour_hide_one_by_one_keep_their_names_and_come_back
 
     person.page.reload()
     person.until("state?.objects[1].name === 'lamp'")
+    whole = person.mask(0)
     person.page.get_by_label("Delete lamp").click()
     person.until("state.objects.length === 1")
+    assert set(np.unique(ids(person.mask(0)))) == {0, 1}
     person.page.keyboard.press("Control+z")
     person.until("state.objects.length === 2 && state.objects[1].name === 'lamp'")
+    assert person.mask(0) == whole
+
+
+def test_what_stays_where_the_rest_moves_is_found_without_a_click_and_taken(
+    visit: Visit, server: Server, tmp_path: Path
+) -> None:
+    drawn = {(0, 90): letters("LOGO", (20, 40))}
+    person = visit(server.project(scene(tmp_path / "logo.mp4", drawn)))
+    person.page.get_by_role("button", name="Find logos and captions").click()
+    person.until("state.job?.kind === 'suggest' && state.job.state === 'done'", seconds=120)
+    rows = person.page.locator("#cp-proposals li")
+    assert rows.count() == 1
+    assert "frames 0–89" in rows.inner_text()
+    rows.locator(".cp-doubt-go").click()
+    person.sees(44)
+    rows.get_by_role("button", name="Take").click()
+    person.until("state.objects.length === 1 && state.objects[0].static")
+    person.sees_mask()
+    assert ids(person.mask(44))[drawn[0, 90][..., 0] > 0.2].all()
+    assert rows.count() == 0
+    assert person.page.locator("#cp-remove-go").is_enabled()
+    person.page.keyboard.press("Control+z")
+    person.until("state.objects.length === 0")
+    rows.wait_for()
 
 
 # How many pixels of the stage have just an object's colour: the rims of the masks.

@@ -166,6 +166,24 @@ def test_two_programs_cannot_make_the_same_output_at_once(scene_clip: Path, tmp_
     assert leftovers(tmp_path) == []
 
 
+def test_what_is_removed_from_a_part_is_not_brought_back_from_beside_it(
+    scene_clip: Path, tmp_path: Path
+) -> None:
+    """The sign is there before and after the part, and nobody has looked for it there."""
+    out, edge = tmp_path / "part.mkv", 19
+    cleanplate.remove(
+        *(scene_clip, out, Prompt(box=scene.sign_box(10), at=10)),
+        start="@10",
+        end="@20",
+        lossless=True,
+        engine_settings={"flowfill": {"quality": "fast", "window": 12}},
+    )
+    there = scene.sign_box(edge)
+    sign = pictures(scene_clip)[edge][there.slices].astype(float)
+    filled = pictures(out)[edge - 10][there.slices].astype(float)
+    assert np.corrcoef(sign.ravel(), filled.ravel())[0, 1] < 0.2
+
+
 @pytest.mark.parametrize("masks", ["m/", "m.mkv"])
 def test_masks_that_were_tracked_in_a_part_fill_that_part(
     scene_clip: Path, tmp_path: Path, masks: str

@@ -162,6 +162,28 @@ def test_frames_outside_of_the_span_are_not_in_the_output_and_have_no_masks(
     assert filled == [10 <= frame < 20 for frame in range(stage.COUNT)]
 
 
+@pytest.mark.parametrize("static", [False, True])
+def test_the_whole_clip_can_be_written_with_what_is_outside_of_the_span_as_it_was(
+    followed: Project, tmp_path: Path, static: bool
+) -> None:
+    # This engine brings back what other frames show: those outside of the span show the object.
+    quick = {"flowfill": {"quality": "fast", "window": 12}}
+    followed.set_settings({"lossless": True}, quick)
+    if static:
+        followed.remove_object(2)
+        followed.change_object(1, static=True)
+    followed.set_span(10, 20)
+    report = job.run(followed.removal(tmp_path / "whole.mp4", whole=True))
+    assert (report.first_frame, report.frame_count) == (0, stage.COUNT)
+    made, source = rgb(tmp_path / "whole.mp4"), rgb(followed.source)
+    changed = [bool((one != other).any()) for one, other in zip(made, source, strict=True)]
+    assert changed == [10 <= frame < 20 for frame in range(stage.COUNT)]
+    job.run(followed.removal(tmp_path / "span.mp4"))
+    np.testing.assert_array_equal(made[10:20], rgb(tmp_path / "span.mp4"))
+    job.run(followed.removal(tmp_path / "part.mp4", 12, 15, whole=True))
+    np.testing.assert_array_equal(made[12:15], rgb(tmp_path / "part.mp4"))
+
+
 def test_a_part_is_filled_as_in_the_whole(followed: Project, tmp_path: Path) -> None:
     followed.set_settings({"inpainter": "telea", "lossless": True})
     followed.set_span(10, 40)

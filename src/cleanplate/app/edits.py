@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cleanplate.app.proposals import Proposals
 from cleanplate.errors import InputError
 from cleanplate.projects.outlines import Outline
 from cleanplate.projects.state import parse_prompt
@@ -36,6 +37,10 @@ def _number(args: Args, name: str) -> int:
 
 def _maybe(args: Args, name: str) -> int | None:
     return None if args.get(name) is None else _number(args, name)
+
+
+def _take(project: Project, args: Args) -> Any:
+    return {"object": Proposals(project.path).take(project, _number(args, "proposal"))}
 
 
 def _typed(args: Args, name: str, kind: type) -> Any:
@@ -84,6 +89,14 @@ def _gone(project: Project, args: Args) -> Any:
     project.gone(_number(args, "frame"), _number(args, "object"), until=_maybe(args, "until"))
 
 
+def _begins(project: Project, args: Args) -> Any:
+    project.begins(_number(args, "frame"), _number(args, "object"))
+
+
+def _ends(project: Project, args: Args) -> Any:
+    project.ends(_number(args, "frame"), _number(args, "object"))
+
+
 def _approve(project: Project, args: Args) -> Any:
     project.approve(_number(args, "frame"), _maybe(args, "object"))
 
@@ -109,10 +122,13 @@ def _settings(project: Project, args: Args) -> Any:
 _EDITS: dict[str, Callable[[Project, Args], Any]] = {
     "add_object": _add_object,
     "change_object": _change_object,
+    "take": _take,
     "remove_object": lambda project, args: project.remove_object(_number(args, "object")),
     "prompt": _prompt,
     "choose": _choose,
     "gone": _gone,
+    "begins": _begins,
+    "ends": _ends,
     "approve": _approve,
     "dismiss": _dismiss,
     "span": _span,

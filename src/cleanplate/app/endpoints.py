@@ -30,9 +30,10 @@ from cleanplate.app.sentences import told
 from cleanplate.app.uploads import safe_suffix, shown_name
 from cleanplate.app.work import check_room
 from cleanplate.errors import InputError
+from cleanplate.suggestions import look
 
 ENDPOINTS = (
-    *("remove", "track", "inpaint", "segment"),
+    *("remove", "track", "inpaint", "segment", "suggest"),
     *("job_status", "job_result", "job_stop", "engines"),
 )
 P = ParamSpec("P")
@@ -51,6 +52,19 @@ class Status(TypedDict):
     left: float | None
     place: int | None
     sentence: str
+
+
+class Overlay(TypedDict):
+    """A logo or a caption that ``suggest`` found."""
+
+    kind: str
+    """logo or caption."""
+    box: list[int]
+    """x0, y0, x1, y1."""
+    first: int
+    last: int
+    """First and last frame in which it was found."""
+    confidence: float
 
 
 def add_endpoints(desk: Desk, uploads: Path) -> None:
@@ -124,6 +138,20 @@ class _Calls:
         masks = folder / "mask.png"
         api.segment(path, *wanted, out=masks, engine_settings=engine_settings, **(settings or {}))
         return _file(masks, "mask.png")
+
+    def suggest(self, clip: FileData) -> list[Overlay]:
+        """Find burned-in logos and captions: what stays while the picture behind it moves."""
+        found = look(self._sent(clip))
+        return [
+            Overlay(
+                kind=one.kind,
+                box=[one.box.x0, one.box.y0, one.box.x1, one.box.y1],
+                first=one.start,
+                last=one.stop - 1,
+                confidence=one.confidence,
+            )
+            for one in found.overlays
+        ]
 
     def job_status(self, job: str) -> Status:
         """Where the job is: state, stage, frames done, rate, seconds left, place in the queue."""

@@ -52,15 +52,21 @@ def _is_number(value: Any) -> bool:
 def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, Any]) -> Job:
     """Try (``frame``, ``seconds``) or remove: begin the job, or say why not.
 
+    ``whole`` (by default) keeps what lies outside of in and out in a removed clip, as it is.
+
     Raises:
         Refusal: nothing is masked, the disk is full, or another job is under way.
     """
     project = session.project
     first, stop = project.state.span
-    middle = None
+    middle, whole = None, fields.get("whole", True)
+    if not isinstance(whole, bool):
+        raise InputError(f"whole is {whole!r}; give true or false.")
     if kind == "try":
         middle = fields.get("frame", first)
         first, stop = _around(session, middle, fields.get("seconds", 2.0))
+    elif whole:
+        first, stop = 0, project.survey.count
     can, why = project.can_remove()
     if not can:
         raise Refusal(409, why)
@@ -76,6 +82,7 @@ def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, 
         clip=f"clean{suffix_for(session.clip, project.info, encoder)}",
         file="",
         middle=middle,
+        whole=whole,
     )
     result.file = f"{Path(session.about.name).stem}-{_WORDS[kind]}{Path(result.clip).suffix}"
     result.command = _command(session, results, result)
@@ -85,9 +92,9 @@ def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, 
 def _command(session: Session, results: Results, result: Result) -> str:
     """The same job on the command line, which shares its work folder."""
     folder, out, report = session.folder, results.clip(result), results.report(result)
-    part = []
+    part = ["--whole"] if result.whole else []
     if result.kind == "try":
-        part = ["--start", f"@{result.first}", "--end", f"@{result.last + 1}"]
+        part += ["--start", f"@{result.first}", "--end", f"@{result.last + 1}"]
     words = ["cleanplate", "project", "remove", str(folder), "-o", str(out), *part]
     return shlex.join([*words, "--report", str(report)])
 
@@ -110,7 +117,11 @@ def _around(session: Session, frame: Any, seconds: Any) -> tuple[int, int]:
 
 
 def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
-    """The ending of a result: the source's own where results can have it."""
+    """The ending of a result: the source's own where results can have it.
+
+    Raises:
+        InputError: no container can have what is asked for.
+    """
     own = clip.suffix.lower()
     for suffix in ([own] if own in CONTAINERS else []) + [".mp4"]:
         try:
@@ -118,4 +129,5 @@ def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
         except InputError:
             continue
         return suffix
+    choose_encoder(info, Path("clean.mkv"), encoder)
     return ".mkv"

@@ -12,8 +12,9 @@ from starlette.responses import FileResponse
 from cleanplate.app import jobs
 from cleanplate.app.comparison import difference, flicker
 from cleanplate.app.desk import Desk
-from cleanplate.app.frames import png
+from cleanplate.app.frames import jpeg, narrowed, png
 from cleanplate.app.palette import mask_png
+from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
 from cleanplate.app.sessions import Session
@@ -77,6 +78,13 @@ def picture_routes(desk: Desk) -> APIRouter:
         picture = mask_png(found.mask.astype(np.uint8) * number, colours)
         return Response(picture, media_type="image/png", headers=_NEVER)
 
+    @routes.get("/proposal/{number}.jpg")
+    def proposal(project: str, number: int) -> Response:
+        session = desk.sessions.get(project)
+        one = Proposals(session.folder).get(session.project.state, number)
+        image = frames.picture(session.clip, one["middle"])
+        return _jpeg(jpeg(narrowed(image[_around(one["box"], image.shape)], _THUMBNAIL)))
+
     @routes.get("/result/{name}/{frame}.jpg")
     def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:
         _, result, path = made(project, name)
@@ -133,6 +141,14 @@ def picture_routes(desk: Desk) -> APIRouter:
         return FileResponse(path, filename=f"{Path(result.file).stem}.json")
 
     return routes
+
+
+def _around(box: list[int], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a picture of ``shape`` that shows ``box`` and a little of what is around it."""
+    x0, y0, x1, y1 = box
+    room = max(8, (y1 - y0) // 2)
+    rows = slice(max(0, y0 - room), min(shape[0], y1 + room))
+    return rows, slice(max(0, x0 - room), min(shape[1], x1 + room))
 
 
 def _check_frame(session: Session, frame: int) -> None:

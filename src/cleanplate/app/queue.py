@@ -1,8 +1,8 @@
 """Workers, one at a time on a device, and the queue before them.
 
 Lanes are apart: ``device`` has the work that fills the machine (follow, try, remove), ``light``
-what a person waits for before the first click (opening, proxies). So nobody's removal keeps
-another from beginning.
+what a person waits for before the first click (opening, proxies, proposals). So nobody's removal
+keeps another from beginning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cleanplate.app.jobs import Job
 from cleanplate.app.sentences import told
 
 LANES = {"device": 1, "light": 2}
-_LIGHT = frozenset({"open", "proxy"})
+_LIGHT = frozenset({"open", "proxy", "suggest"})
 _log = logging.getLogger("cleanplate.app")
 
 

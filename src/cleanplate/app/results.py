@@ -30,6 +30,8 @@ class Result:
     """Name that a download gets."""
     middle: int | None = None
     """The frame that a trial was made around."""
+    whole: bool = False
+    """Frames outside of in and out are in it as well, as they are in the source."""
     exact: bool = True
     """Whether a trial's frames are what the whole will have; else they may differ a little."""
     when: float = 0.0

@@ -111,6 +111,8 @@ def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     kind, work = fields.get("kind"), desk.work
     if kind == "follow":
         return begin_follow(work, session, fields).id
+    if kind == "suggest":
+        return work.begin(session, kind, {}).id
     if kind in ("try", "remove"):
         return begin_removal(work, session, kind, fields).id
     if kind == "resume":
@@ -118,4 +120,6 @@ def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     if kind == "discard":
         work.discard(session)
         return None
-    raise InputError(f"There is no job {kind!r}; there are: follow, try, remove, resume, discard.")
+    raise InputError(
+        f"There is no job {kind!r}; there are: suggest, follow, try, remove, resume, discard."
+    )

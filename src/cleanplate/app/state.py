@@ -9,6 +9,7 @@ from typing import Any
 from cleanplate.app import disk
 from cleanplate.app.engines import engine_rows
 from cleanplate.app.jobs import QUEUED, RUNNING
+from cleanplate.app.proposals import Proposals
 from cleanplate.app.proxy import proxy_rate
 from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
@@ -20,7 +21,7 @@ from cleanplate.projects.project import Project
 
 def stamp(session: Session, work: Work) -> str:
     """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
-    parts: list[Any] = [session.is_open]
+    parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
     if session.is_open:
         parts += [session.project.version, session.project.masks_stamp]
     for job in (work.current(session), work.proxy(session)):
@@ -50,6 +51,7 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state = project.as_json() | state
         state["settings"] = _settings(project)
         state["masks"] = project.masks_stamp
+        state["proposals"] = Proposals(session.folder).as_json(project.state)
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)

@@ -10,6 +10,7 @@ from typing import Any
 from cleanplate import api
 from cleanplate.app.jobs import Job
 from cleanplate.app.prompts import prompt_of
+from cleanplate.app.proposals import Proposals
 from cleanplate.app.proxy import write_proxy
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sessions import Session
@@ -19,6 +20,7 @@ from cleanplate.app.worker import Reporter
 from cleanplate.jobs import job as removal
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
+from cleanplate.suggestions import Suggested, look
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -33,6 +35,28 @@ def _proxy(folder: Path, job: Job, reporter: Reporter) -> str:
     project = Project.open(folder)
     write_proxy(Session(folder).clip, folder / PROXY, project.survey.count, reporter)
     return "Ready to play."
+
+
+def _suggest(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    found = look(project.source, reporter)
+    Proposals(folder).write(found, project)
+    return _found(found)
+
+
+def _found(found: Suggested) -> str:
+    number = len(found.overlays)
+    if number:
+        what = "1 thing stays" if number == 1 else f"{number} things stay"
+        said = (
+            f"{what} where the rest moves. Take what is to go, and check where it begins and ends."
+        )
+    else:
+        said = "Nothing was found that stays where it is while the rest moves."
+    if found.still:
+        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
+        said += f" The camera hardly moves in frames {spans}: there, draw a box by hand."
+    return said
 
 
 def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -62,7 +86,8 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     if result.kind == "try":
         part = (result.first, result.last + 1)
         result.exact = _is_exact(project)
-    order = project.removal(results.clip(result), *part, progress=reporter)
+    target = results.clip(result)
+    order = project.removal(target, *part, progress=reporter, whole=result.whole)
     results.write(result)
     report = removal.run(order, reporter)
     report.write(results.report(result))
@@ -98,6 +123,7 @@ def _order(folder: Path, job: Job, reporter: Reporter) -> str:
 TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "open": _open,
     "proxy": _proxy,
+    "suggest": _suggest,
     "follow": _follow,
     "try": _remove,
     "remove": _remove,
@@ -116,8 +142,11 @@ def _told(project: Project, report: Report, seconds: float) -> str:
     names = [f"'{one.name}'" for one in project.state.objects]
     what = " and ".join(names) or "what the masks cover"
     sound = any(stream.kind == "audio" for stream in project.info.streams)
+    first, stop = project.state.span
+    filled = min(report.frame_count, stop - first)
+    count = str(filled) if filled == report.frame_count else f"{filled} of {report.frame_count}"
     return (
-        f"Removed {what} from {report.frame_count} frames in {_minutes(seconds)}. Only pixels "
+        f"Removed {what} from {count} frames in {_minutes(seconds)}. Only pixels "
         f"under the mask changed{'; sound copied' if sound else ''}."
     )
 

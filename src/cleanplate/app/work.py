@@ -16,7 +16,13 @@ from cleanplate.app.sessions import Session
 from cleanplate.types import VideoInfo
 
 PROXY = "proxy.mp4"
-_NAMES = {"open": "Opening", "follow": "Following", "try": "Trying", "remove": "Removing"}
+_NAMES = {
+    "open": "Opening",
+    "suggest": "Looking for logos",
+    "follow": "Following",
+    "try": "Trying",
+    "remove": "Removing",
+}
 
 
 class Work:

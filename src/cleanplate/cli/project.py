@@ -325,6 +325,10 @@ def remove(
         str | None, typer.Option(metavar="T", help="Only a part, filled as in the whole: from T.")
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="T", help="The part ends before T.")] = None,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Write frames outside of the span too, as they are."),
+    ] = False,
     save_masks: Annotated[
         str | None, typer.Option("--save-masks", metavar="PATH", help="Keep the filled masks.")
     ] = None,
@@ -342,7 +346,11 @@ def remove(
 
     def run(progress: Any) -> Any:
         order = project.removal(
-            out, *part, overwrite=overwrite, save_masks=save_masks, progress=progress
+            *(out, *part),
+            overwrite=overwrite,
+            save_masks=save_masks,
+            progress=progress,
+            whole=whole,
         )
         return job.run(order, progress)
 

@@ -48,7 +48,7 @@ from cleanplate.media.mask_files import (
 )
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.media.survey import Survey, load_survey, save_survey, survey
+from cleanplate.media.survey import Survey, cut_at, load_survey, save_survey, survey
 from cleanplate.ops.masks import components, grow
 from cleanplate.ops.moments import parse_moment
 from cleanplate.ops.publish import check_target
@@ -139,6 +139,9 @@ class Order:
     """Write only these frames, the first and one past the last, filled as in the whole clip."""
     survey: Survey | None = None
     """What the clip was found to be, where that is known."""
+    known: tuple[int, int] | None = None
+    """Outside of these frames, the first and one past the last, masks are empty because nobody
+    looked: nothing is carried from there, for it may show what is to be removed."""
 
 
 def run(order: Order, progress: Progress | None = None) -> Report:
@@ -242,6 +245,7 @@ class _Job:
         self.tracker = None
         if order.masks is None:
             self.tracker = self._engine("track", settings.engines.tracker_name)
+        self.known = order.known
         self.identity = self._identity()
         _check_free(order, WorkFolder.is_begun(order.out.path, self.identity))
 
@@ -292,7 +296,8 @@ class _Job:
         size = measured(masks, found.count, self.work.path / "boxes.npz", self.progress)
         self._save_masks(masks, found, shown)
         if self.inpainter is not None:
-            self._inpaint(masks, size, found, span, shown, grown_by)
+            apart = found if self.known is None else cut_at(found, *self.known)
+            self._inpaint(masks, size, apart, span, shown, grown_by)
         self._conclude(found, shown)
         return self.report
 
@@ -358,6 +363,7 @@ class _Job:
             f"{span.stop - 1} that --start and --end leave."
         )
         empty = np.zeros((height, width), np.uint8)
+        self.known = (span.start, span.stop)
         return placed(
             open_masks(path, range(length), width, height), span.start, found.count, empty
         )
@@ -393,6 +399,7 @@ class _Job:
 
     def _tracked(self, keys: dict[int, np.ndarray], found: Survey, span: tracking.Span) -> Masks:
         folder, path = self.work.folder("track"), self.work.path / "masks.mkv"
+        self.known = (span.start, span.stop)
         assert self.tracker is not None  # there are prompts
         tracking.track(self.clip, keys, span, self.tracker, folder, self.progress)
         empty = np.zeros((self.clip.info.height, self.clip.info.width), np.uint8)

@@ -55,8 +55,9 @@ class MaskSettings:
 
     overlay: str = setting(
         AUTO,
-        "What of a --static box is removed: letters are the shapes in it that stay while the "
-        "picture behind moves, box is all of it; auto takes the letters where they are clear.",
+        "What of a box that does not move is removed: letters are the shapes in it that stay "
+        "while the picture behind moves, box is all of it; auto takes the letters where they are "
+        "clear.",
         choices=(AUTO, LETTERS, WHOLE_BOX),
     )
     grow: int | None = setting(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +55,12 @@ class Survey:
         numbers = np.zeros(self.count, np.int32)
         numbers[self.cuts] = 1
         return np.cumsum(numbers, dtype=np.int32)
+
+
+def cut_at(found: Survey, *frames: int) -> Survey:
+    """``found`` with shots that begin at ``frames`` as well: nothing is carried across."""
+    inside = [frame for frame in frames if 0 < frame < found.count]
+    return replace(found, cuts=np.union1d(found.cuts, inside).astype(found.cuts.dtype))
 
 
 def survey(clip: Clip, seen: Callable[[], None] = lambda: None) -> Survey:

@@ -35,6 +35,57 @@ def add_object(state: State, name: str | None, static: bool, version: int) -> tu
     return state.with_object(Object(object_id, named, colour, False, static, version)), object_id
 
 
+def add_overlay(
+    state: State, name: str, mask: str, start: int, stop: int, *, count: int, version: int
+) -> tuple[State, int]:
+    """What does not move; ``mask`` is its hash, and it is there in the frames [start, stop)."""
+    if mask == NEVER:
+        raise InputError("The mask is empty; give the pixels that are to be removed.")
+    state, object_id = add_object(state, name, True, version)
+    shown = Anchor(Kind.PROMPT, mask, drawn=mask, candidates=1, scores=(1.0,), exact=True)
+    anchors = {start: shown}
+    if start > 0:
+        anchors[0] = Anchor(Kind.GONE)
+    if stop < count:
+        anchors[stop] = Anchor(Kind.GONE)
+    for frame, anchor in anchors.items():
+        state = state.with_anchor(object_id, frame, anchor)
+    return state, object_id
+
+
+def begins(state: State, object_id: int, frame: int) -> tuple[State, None]:
+    """What does not move is first seen in ``frame``."""
+    own, source = _still(state, object_id, frame)
+    kept = {one: anchor for one, anchor in own.items() if one > frame} | {frame: own[source]}
+    if frame > 0:
+        kept[0] = Anchor(Kind.GONE)
+    return _with_anchors(state, object_id, kept), None
+
+
+def ends(state: State, object_id: int, frame: int, count: int) -> tuple[State, None]:
+    """What does not move is last seen in ``frame``, or until it is marked again."""
+    own, source = _still(state, object_id, frame)
+    kept = {one: a for one, a in own.items() if not (a.is_empty and source < one <= frame)}
+    if frame + 1 < count:
+        kept.setdefault(frame + 1, Anchor(Kind.GONE))
+    return _with_anchors(state, object_id, kept), None
+
+
+def _still(state: State, object_id: int, frame: int) -> tuple[Mapping[int, Anchor], int]:
+    """Anchors of what does not move, and the frame of that whose mask is meant in ``frame``."""
+    own = state.anchors.get(object_id, {})
+    seen = [one for one, anchor in own.items() if not anchor.is_empty]
+    if not state.object(object_id).static or not seen:
+        raise InputError(
+            f"Object {object_id} is not marked as something that does not move; mark it first."
+        )
+    return own, max((one for one in seen if one <= frame), default=min(seen))
+
+
+def _with_anchors(state: State, object_id: int, own: Mapping[int, Anchor]) -> State:
+    return replace(state, anchors={**state.anchors, object_id: dict(sorted(own.items()))})
+
+
 def add_found(state: State, findings: Sequence[Finding], version: int) -> tuple[State, None]:
     """Objects that a tracker found, under ids of their own."""
     for one in findings:

@@ -6,8 +6,7 @@ one file renamed into place, and tracking writes files of its own.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,32 +20,25 @@ from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.ops.locking import locked
 from cleanplate.projects import edits, following, telling, transfer
+from cleanplate.projects.editing import Editing, settings_of
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint
 from cleanplate.projects.following import Direction
 from cleanplate.projects.letters import Letters
-from cleanplate.projects.outlines import Asked, Outline, Outliner
+from cleanplate.projects.outlines import Outliner
 from cleanplate.projects.pointing import Pointing
 from cleanplate.projects.runs import Runs
 from cleanplate.projects.state import State
 from cleanplate.projects.view import Row, View
-from cleanplate.types import Prompt
 
 _SURVEY = "survey.npz"
 
 
-class Project:
-    """Thread-safe: edits are made one after the other, and reading waits for none of them.
-
-    Edits raise InputError where what is said does not fit; nothing is changed then.
-    """
+class Project(Editing):
+    """Thread-safe: edits are made one after the other, and reading waits for none of them."""
 
     def __init__(self, path: Path) -> None:
         """Use ``create`` or ``open``."""
-        self.path = path
-        self.folder = Folder(path)
-        self._edit = threading.RLock()
-        self._seen: tuple[int, ...] = ()
-        self._state = self._read()
+        super().__init__(path)
         self.source = path / self._state.clip
         if fingerprint(self.source) != self._state.fingerprint:
             raise InputError(
@@ -103,185 +95,6 @@ class Project:
             )
         return cls(path)
 
-    # --- what was said ---
-
-    @property
-    def state(self) -> State:
-        """What was said, as it stands now, other programs' edits included."""
-        if self.folder.signature() != self._seen:
-            with self._edit:
-                self._state = self._read()
-        return self._state
-
-    @property
-    def version(self) -> int:
-        """Grows with every edit, undo and redo."""
-        return self.folder.progress()[0]
-
-    @property
-    def settings(self) -> job.Settings:
-        """The settings of all jobs of this project."""
-        return _settings(self.state)
-
-    def _read(self) -> State:
-        for _ in range(100):
-            seen = self.folder.signature()
-            state = self.folder.read()
-            if seen == self.folder.signature():
-                self._seen = seen
-                return state
-        raise InputError(f"{self.path} is being changed without a pause; try again.")
-
-    def _change(self, made: Any) -> Any:
-        """Put what ``made(state)`` returns, (new state, answer), in place of the state."""
-        with self._edit, locked(self.path / "edit.lock"):
-            state = self.state
-            changed, answer = made(state)
-            if changed != state:
-                self.folder.record(changed)
-                self._state = self._read()
-            return answer
-
-    def add_object(self, name: str | None = None, static: bool = False) -> int:
-        """A new thing to remove; returns its id."""
-        return self._change(lambda state: edits.add_object(state, name, static, self.version + 1))
-
-    def change_object(
-        self,
-        object_id: int,
-        *,
-        name: str | None = None,
-        hidden: bool | None = None,
-        static: bool | None = None,
-    ) -> None:
-        """Rename, hide from view, or say that it does not move; None leaves as it is."""
-        values = {"name": name, "hidden": hidden, "static": static}
-        self._change(lambda state: edits.change_object(state, object_id, values))
-
-    def remove_object(self, object_id: int) -> None:
-        """Forget the object and its prompts; undo brings it back."""
-        self._change(lambda state: (state.without_object(object_id), None))
-
-    def set_prompt(
-        self, frame: int, object_id: int, prompt: Prompt | None, painted: bool = False
-    ) -> Outline | None:
-        """All that points at the object in this frame, in place of what did before.
-
-        Points and strokes on a frame where a mask is shown already mend that mask; a box or a mask
-        outlines anew. ``prompt.object_id`` and ``prompt.at`` are not looked at.
-
-        Args:
-            frame: index in the clip.
-            object_id: an object of the project.
-            prompt: None takes the anchor in this frame away, whatever its kind.
-            painted: strokes are the mask itself, painted and erased in their order; otherwise they
-                are hints for the segmenter.
-
-        Returns:
-            The outline that is shown now; None when the anchor was taken away.
-
-        Raises:
-            InputError: no such frame or object, a prompt outside the picture, or nothing was found.
-        """
-        self._check_frame(frame)
-        if prompt is None:
-            self._change(lambda state: (state.with_anchor(object_id, frame, None), None))
-            return None
-        if prompt.points or prompt.box or (prompt.brushes and not painted):
-            self.prepare(frame)  # the slow part, while other edits go on
-
-        def made(state: State) -> tuple[State, Outline]:
-            asked = self._pointing.asked(self._view_of(state), frame, object_id, prompt, painted)
-            return self._anchored(state, frame, object_id, asked, 0)
-
-        return self._change(made)
-
-    def _anchored(
-        self, state: State, frame: int, object_id: int, asked: Asked, chosen: int
-    ) -> tuple[State, Outline]:
-        answer = self._pointing.answer(frame, object_id, asked, chosen, _settings(state))
-        anchor = self._pointing.anchor(asked, answer)
-        return state.with_anchor(object_id, frame, anchor), answer.outline
-
-    def choose(self, frame: int, object_id: int, candidate: int) -> Outline:
-        """Take another of the candidates of a prompt, counted from 0."""
-
-        def made(state: State) -> tuple[State, Outline]:
-            asked = self._pointing.asked_again(state, frame, object_id, candidate)
-            return self._anchored(state, frame, object_id, asked, candidate)
-
-        return self._change(made)
-
-    def preview(self, frame: int, object_id: int, prompt: Prompt, painted: bool = False) -> Outline:
-        """What ``set_prompt`` would show; nothing is changed."""
-        self._check_frame(frame)
-        view = self.view()
-        asked = self._pointing.asked(view, frame, object_id, prompt, painted)
-        return self._pointing.answer(frame, object_id, asked, 0, _settings(view.state)).outline
-
-    def prepare(self, frame: int) -> None:
-        """Look at a frame beforehand, so that the first click in it is answered quickly."""
-        self._check_frame(frame)
-        self._outliner.prepare(frame, self.settings)
-
-    def gone(self, frame: int, object_id: int, until: int | None = None) -> None:
-        """The object is not to be seen from ``frame`` to ``until``; None: to its next anchor.
-
-        What is shown in the frames before, and after ``until``, stays as it is.
-        """
-        for one in (frame, frame if until is None else until):
-            self._check_frame(one)
-        self._change(lambda state: edits.gone(state, self._view_of(state), frame, object_id, until))
-
-    def approve(self, frame: int, object_id: int | None = None) -> None:
-        """What is shown in ``frame`` is right, of one object or of all; tracking ends there."""
-        self._check_frame(frame)
-        self._change(
-            lambda state: edits.approve(state, self._view_of(state), self.folder, frame, object_id)
-        )
-
-    def dismiss(self, row_id: str) -> None:
-        """A row of ``doubtful`` is right as it is."""
-        self._change(lambda state: edits.dismiss(state, row_id, self.doubtful()))
-
-    def set_span(self, start: int, stop: int) -> None:
-        """Follow and remove in the frames from ``start`` up to, not including, ``stop``."""
-        self._change(lambda state: edits.set_span(state, start, stop, self.survey.count))
-
-    def set_settings(
-        self,
-        values: Mapping[str, Any] | None = None,
-        engine_fields: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Change settings; a value of None takes the default again.
-
-        Args:
-            values: fields of ``EngineSettings``, ``MaskSettings``, ``RegionSettings`` and
-                ``EncoderSettings``.
-            engine_fields: of single engines, name -> field -> value.
-        """
-        self._change(lambda state: edits.set_settings(state, values or {}, engine_fields or {}))
-
-    def undo(self) -> bool:
-        """Take the latest edit back; False when there is none."""
-        return self._step(back=True)
-
-    def redo(self) -> bool:
-        """Make the edit again that was taken back; False when there is none."""
-        return self._step(back=False)
-
-    def _step(self, back: bool) -> bool:
-        with self._edit, locked(self.path / "edit.lock"):
-            moved = self.folder.step(back)
-            self._state = self._read()
-            return moved
-
-    def _check_frame(self, frame: int) -> None:
-        if not 0 <= frame < self.survey.count:
-            raise InputError(
-                f"Frame {frame} is not in the clip; its frames are 0 to {self.survey.count - 1}."
-            )
-
     # --- what is shown ---
 
     @property
@@ -299,7 +112,7 @@ class Project:
         return self._view_of(self.state)
 
     def _view_of(self, state: State) -> View:
-        settings = _settings(state)
+        settings = settings_of(state)
         found = self._runs.signature(), self._letters.signature()
         known = self._known_view
         if known is not None and known[0] is state and known[1] == found:
@@ -362,7 +175,7 @@ class Project:
     def can_follow(self) -> tuple[bool, str]:
         """Whether there is something to follow; if not, why."""
         view = self.view()
-        how = _settings(view.state).masks.overlay
+        how = settings_of(view.state).masks.overlay
         return telling.can_follow(view, bool(self._letters.pending(view.state, how)))
 
     def can_remove(self) -> tuple[bool, str]:
@@ -396,7 +209,7 @@ class Project:
             InputError: the project is being followed already, or the tracker is not there.
         """
         progress, state = progress or Progress(), self.state
-        settings = _settings(state)
+        settings = settings_of(state)
         with locked(self.path / "follow.lock", wait=False) as held:
             if not held:
                 raise InputError(
@@ -457,6 +270,7 @@ class Project:
         overwrite: bool = False,
         save_masks: Path | str | None = None,
         progress: Progress | None = None,
+        whole: bool = False,
     ) -> job.Order:
         """The job that removes what is shown now, for ``jobs.job.run``.
 
@@ -466,10 +280,7 @@ class Project:
             overwrite: replace ``out`` if it exists.
             save_masks: where to keep the masks that were filled.
             progress: told when still boxes are looked at for letters, which takes seconds.
+            whole: the output holds the whole clip; frames outside of the span are the source's.
         """
         self._work_out_letters(self.state, self.settings, progress or Progress())
-        return transfer.removal(self, out, start, stop, overwrite, save_masks)
-
-
-def _settings(state: State) -> job.Settings:
-    return job.settings_from(state.settings, state.engine_fields)
+        return transfer.removal(self, out, start, stop, overwrite, save_masks, whole)

@@ -67,7 +67,7 @@ def can_follow(view: View, pending: bool) -> tuple[bool, str]:
         return True, ""
     moving = [one for one in view.state.objects if not one.static]
     if any(view.is_shown(one.id) for one in moving):
-        return False, "Everything is followed; change something first."
+        return False, "Everything is followed. Mend a frame to follow from it again."
     if view.state.objects and not moving:
         return False, "What does not move needs no following."
     return False, "Pick an object first."

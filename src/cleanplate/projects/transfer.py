@@ -167,6 +167,7 @@ def removal(
     stop: int | None,
     overwrite: bool,
     save_masks: Path | str | None,
+    whole: bool,
 ) -> job.Order:
     """The order that removes what ``project`` shows."""
     view = project.view()
@@ -184,14 +185,14 @@ def removal(
                 f"{last - 1} that are worked on."
             )
     growth = growths(project, view)
-    grown = _grown(view, growth, project.survey.count)
-    whole = (first, last) == (0, project.survey.count)
+    is_all = (first, last) == (0, project.survey.count)
+    grown = _grown(view, growth, project.survey.count, still=is_all or not whole)
     changed = replace(
         settings,
         masks=replace(
             settings.masks, grow=0, feather=settings.masks.feathered_by(min(growth.values()))
         ),
-        span=SpanSettings() if whole else SpanSettings(f"@{first}", f"@{last}"),
+        span=SpanSettings() if is_all or whole else SpanSettings(f"@{first}", f"@{last}"),
     )
     return job.Order(
         "inpaint",
@@ -203,6 +204,7 @@ def removal(
         overwrite=overwrite,
         part=part,
         survey=project.survey,
+        known=None if is_all else (first, last),
     )
 
 
@@ -223,8 +225,11 @@ def growths(project: Project, view: View) -> dict[int, int]:
     return {one: max(grown, min(_RIM, most)) for one, grown in wanted.items()}
 
 
-def _grown(view: View, growth: dict[int, int], count: int) -> Masks:
-    """The masks that are filled."""
+def _grown(view: View, growth: dict[int, int], count: int, still: bool) -> Masks:
+    """The masks that are filled.
+
+    ``still``: where one mask serves the whole span, it may stand for all frames of the clip.
+    """
     amounts = sorted(set(growth.values()))
     groups = {amount: [one for one, own in growth.items() if own == amount] for amount in amounts}
 
@@ -240,10 +245,10 @@ def _grown(view: View, growth: dict[int, int], count: int) -> Masks:
     key = hashlib.sha256(f"{sorted(growth.items())} {view.state.span}".encode())
     for frame in range(*view.state.span):
         key.update(view.key(frame).encode())
-    if view.is_constant():
-        still = one(view.mask(view.state.span[0]))
+    if still and view.is_constant():
+        mask = one(view.mask(view.state.span[0]))
         return Masks(
-            *("the project's masks", lambda start: (still for _ in range(start, count)), still),
+            *("the project's masks", lambda start: (mask for _ in range(start, count)), mask),
             key=key.hexdigest(),
         )
     spanned = _spanned(view, count)

@@ -211,6 +211,10 @@ export async function gone() {
   });
 }
 
+/** What does not move is first, or last, seen in this frame. */
+export const seen = (edge) =>
+  attempt("pick", () => desk.link.edit(edge, { frame: desk.frame, object: desk.object }));
+
 export const approve = (frame, id) =>
   attempt("follow", () => desk.link.edit("approve", id ? { frame, object: id } : { frame }));
 
@@ -242,6 +246,20 @@ export const clearOut = () => setSpan(span()[0], count());
 
 export const set = (values) => attempt("remove", () => desk.link.edit("settings", { values }));
 
+// Logos and captions
+
+/** Make objects of what was found. */
+export const takeAll = (proposals) =>
+  attempt("pick", async () => {
+    const taken = proposals.map((one) => desk.link.edit("take", { proposal: one.id }));
+    const [{ answer }] = await Promise.all(taken);
+    await desk.link.refresh();
+    const hint = "What does not move needs no following: try 2 s, then remove.";
+    change({ object: answer.object, shown: null, hint });
+  });
+
+export const take = (proposal) => takeAll([proposal]);
+
 // Jobs
 
 async function start(place, body, hint) {
@@ -268,10 +286,13 @@ export function followObjects(direction = "both") {
   return start("follow", body, `Following ${WAYS[direction]}.`);
 }
 
+export const suggest = () =>
+  start("pick", { kind: "suggest" }, "Looking for what stays while the rest moves.");
+
 export const tryHere = () =>
   start(
     "remove",
-    { kind: "try", frame: desk.frame, seconds: 2 },
+    { kind: "try", frame: desk.frame, seconds: 2, whole: desk.whole },
     "Removing 2 s around this frame, to look at.",
   );
 
@@ -289,7 +310,7 @@ export function removeAll() {
     return;
   }
   desk.staleTold = false;
-  start("remove", { kind: "remove" }, "Removing.");
+  start("remove", { kind: "remove", whole: desk.whole }, "Removing.");
 }
 
 export function staleSentence() {

@@ -38,7 +38,7 @@ function chosenOf(task) {
 export function estimate(choice) {
   const each = choice && engineOf(choice)?.seconds_per_frame;
   if (!each || desk.state.opening) return "";
-  return lasting(each * (span()[1] - span()[0]));
+  return lasting(each * choice.time * (span()[1] - span()[0]));
 }
 
 export const chosenFill = () => chosenOf("inpaint");
@@ -120,6 +120,12 @@ export function startChoices(root, choices) {
       box.open = false;
       box.querySelector("summary").focus();
       event.stopPropagation();
+    });
+  }
+  for (const box of boxes) {
+    // Opened near the lower end of the column, most of it would lie out of sight.
+    box.addEventListener("toggle", () => {
+      if (box.open) box.scrollIntoView({ block: "start" });
     });
   }
   listen(() => {

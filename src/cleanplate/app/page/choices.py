@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate import registry
+from cleanplate.app.speeds import share
 from cleanplate.checkpoints import catalogue
 from cleanplate.protocols import About, Task
 
@@ -26,6 +27,8 @@ class Choice:
     """What it is good at, and what not."""
     values: dict[str, Any] = field(default_factory=dict)
     """Settings by name, as the page's edit "settings" takes them."""
+    time: float = 1.0
+    """How long it takes, as a part of what the engine takes by default."""
     learned: bool = False
     get: str = ""
     """How to get what it needs, as commands; empty where nothing is needed."""
@@ -58,7 +61,8 @@ def _choice(task: Task, name: str, title: str, says: str, fields: dict[str, Any]
     about: About = registry.find(task, name).about
     values: dict[str, Any] = {_SETTING[task]: "auto" if name in _AUTO[task] else name}
     values |= {f"{name}.{key}": value for key, value in fields.items()}
-    return Choice(task, name, title, says, values, bool(about.checkpoints), _get(about))
+    time = share(name, fields)
+    return Choice(task, name, title, says, values, time, bool(about.checkpoints), _get(about))
 
 
 def _get(about: About) -> str:

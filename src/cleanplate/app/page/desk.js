@@ -27,6 +27,7 @@ export const desk = {
   drafts: new Map(), // "frame/object" to {prompt, pending}: what was said and not yet answered
   note: null, // {place, text, error}: a sentence where it arose
   hint: "",
+  whole: true, // what is removed is saved with the frames outside of in and out
 };
 
 const listeners = new Set();
@@ -56,6 +57,8 @@ export const clip = () => desk.state?.clip ?? null;
 export const count = () => clip()?.frames ?? 1;
 export const objects = () => desk.state?.objects ?? [];
 export const object = (id = desk.object) => objects().find((one) => one.id === id) ?? null;
+/** Logos and captions that were found and are no objects yet. */
+export const proposed = () => (desk.state?.proposals?.overlays ?? []).filter((one) => !one.taken);
 export const job = () => desk.state?.job ?? null;
 export const result = (name = desk.shown) =>
   desk.state?.results?.find((one) => one.name === name) ?? null;
@@ -129,13 +132,14 @@ export function laneAt(id, frame) {
   return ["none", 0];
 }
 
+const DOING = { suggest: "looking", follow: "following", try: "trying" };
+
 /** Where the page is: which of the states of a project a person would name. */
 export function stage() {
   const { state } = desk;
   if (!state) return "empty";
   if (state.opening) return "opening";
-  if (busy())
-    return job().kind === "follow" ? "following" : job().kind === "try" ? "trying" : "removing";
+  if (busy()) return DOING[job().kind] ?? "removing";
   if (result()) return "result";
   if (job()?.state === "stopped" || job()?.state === "failed") return "stopped";
   return state.can?.remove?.[0] ? "review" : "pick";

@@ -74,6 +74,7 @@ const PATHS = {
   close: "m6 6 12 12M18 6 6 18",
   pin: "M9 4h6l-1 6 3 3v2H7v-2l3-3zM12 15v6",
   gone: "M12 4a8 8 0 1 0 .01 0zM6.5 17.500l11-11",
+  seek: "M10.5 4a6.5 6.5 0 1 0 .01 0zM15.5 15.5 20 20",
   keys: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
 };
 const SOLID = new Set(["play", "stop"]);

@@ -10,6 +10,7 @@ import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
 import { startPointer } from "./pointer.js";
+import { startProposals } from "./proposals.js";
 import { Link, get } from "./server.js";
 import { startStage } from "./stage.js";
 import { forgetRecent, lookFor, remember, startStart } from "./start.js";
@@ -96,7 +97,7 @@ function jobChanged(now) {
   if (now.sentence) change({ hint: now.sentence });
   if (busy()) {
     requestAnimationFrame(() => {
-      const box = ["cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
+      const box = ["cp-job-pick", "cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
       box?.scrollIntoView({ block: "nearest" });
     });
   }
@@ -173,20 +174,22 @@ async function begin() {
   );
   id("cp-help").addEventListener("click", openKeys);
   id("cp-new").title = "New object (N)";
-  id("cp-another").addEventListener("click", () => {
+  const away = () => {
     leave();
     showAddress(null);
-  });
+  };
+  id("cp-another").addEventListener("click", away);
   id("cp-chip").querySelector("button").addEventListener("click", stop);
   id("cp-veil-stop").addEventListener("click", stop);
-  id("cp-veil-again").addEventListener("click", () => id("cp-another").click());
+  id("cp-veil-again").addEventListener("click", away);
   startPointer(startStage(id("cp-stage")));
   startTimeline(id("cp-timeline"), id("cp-transport"));
   startObjects(id("cp-panel"));
+  startProposals(id("cp-panel"));
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));
-  startStart(id("cp-start"), open);
+  startStart(id("cp-start"), open, away);
   startKeys();
   startAhead();
   startTools();

@@ -1,6 +1,6 @@
 // What is pointed with, drawn over the picture at a size that zoom does not change.
 
-import { clip, desk, objects, promptOf } from "./desk.js";
+import { clip, desk, objects, promptOf, proposed } from "./desk.js";
 import { toStage, view } from "./view.js";
 
 const DOT = 7; // radius of a point, in pixels of the stage
@@ -68,6 +68,16 @@ function box(context, [x0, y0, x1, y1], colour, handles) {
   context.restore();
 }
 
+/** What was found without a click, in the frames that show it. */
+function proposals(context) {
+  context.save();
+  context.setLineDash([6, 4]);
+  for (const { box: corners, first, last } of proposed()) {
+    if (desk.frame >= first && desk.frame <= last) box(context, corners, "#ffffff", false);
+  }
+  context.restore();
+}
+
 function stroke(context, { points, radius, positive }, colour, alpha) {
   context.save();
   context.globalAlpha = alpha;
@@ -129,6 +139,7 @@ function crosshair(context) {
 
 export function drawMarks(context) {
   if (!desk.speed) {
+    proposals(context);
     for (const one of objects()) {
       if (one.hidden) continue;
       const prompt = promptOf(desk.frame, one.id);

@@ -2,8 +2,8 @@
 
 import { busy, desk, isStopping, job, listen, stage } from "./desk.js";
 import { say } from "./dom.js";
+import { jobLine, jobTitle } from "./jobs.js";
 import { factsOf } from "./start.js";
-import { jobLine, jobTitle } from "./steps.js";
 
 const id = (name) => document.getElementById(name);
 
@@ -67,6 +67,7 @@ const NEXT = {
   empty: "",
   opening: "Opening.",
   pick: "Click the thing to remove; then Follow.",
+  looking: "Looking for what stays while the rest moves. You may mark things meanwhile.",
   following: "Following. You may look at what is done meanwhile.",
   review: "Look at the frames in the list, or play it; then try 2 s, then remove.",
   trying: "Removing 2 s around this frame.",
@@ -98,7 +99,7 @@ function drawStatus() {
     id("cp-side-status"),
     preparing
       ? `Preparing smooth playing${proxy.progress ? ` ${Math.round(100 * proxy.progress)} %` : ""}`
-      : device.toUpperCase(),
+      : device && `Runs on ${device.toUpperCase()}`,
   );
 }
 

@@ -8,6 +8,7 @@ import {
   newObject,
   removeObject,
   rename,
+  seen,
   setHidden,
   setStill,
 } from "./actions.js";
@@ -102,6 +103,16 @@ function row(one, place) {
   );
 }
 
+/** Where something that does not move begins or ends to be seen. */
+function seenButton(edge) {
+  const [word, title] = {
+    begins: ["First seen here", "It is not in the picture before this frame"],
+    ends: ["Last seen here", "It is not in the picture after this frame"],
+  }[edge];
+  const act = () => seen(edge);
+  return make("button", { type: "button", class: "cp-link", "data-key": edge, title, onclick: act }, word);
+}
+
 function details(one) {
   const entry = told(desk.frame, one.id);
   const [state] = laneAt(one.id, desk.frame);
@@ -144,7 +155,7 @@ function details(one) {
             )
           : null,
         one.static
-          ? null
+          ? ["begins", "ends"].map((edge) => seenButton(edge))
           : make(
               "button",
               {

@@ -47,6 +47,8 @@ async function ask(method, path, body, signal) {
 export const get = (path, signal) => ask("GET", path, undefined, signal);
 export const post = (path, body) => ask("POST", path, body ?? {});
 
+export const destroy = (path) => ask("DELETE", path);
+
 /** Upload one file with progress; `onprogress(part)` gets 0..1. Returns {answer, cancel}. */
 export function upload(path, file, onprogress) {
   const request = new XMLHttpRequest();

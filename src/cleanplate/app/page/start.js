@@ -1,8 +1,8 @@
 // The way in: drop a clip, name a path, take the sample, or go back to a recent project.
 
 import { change, desk, listen } from "./desk.js";
-import { make, say, show } from "./dom.js";
-import { Refused, get, post, upload } from "./server.js";
+import { icon, make, say, show } from "./dom.js";
+import { Refused, destroy, get, post, upload } from "./server.js";
 import { bytes, clock } from "./words.js";
 
 const RECENT = "cleanplate.recent";
@@ -77,6 +77,18 @@ async function take(file, open) {
   }
 }
 
+/** Delete a project for good: its marks, its results, and the copy of a clip that was sent. */
+async function erase({ id, name }) {
+  const lost = "Its marks, its results and the copy that was sent go; a clip opened by its path stays.";
+  if (!confirm(`Delete the project of ${name}? ${lost}`)) return;
+  try {
+    await destroy(`project/${id}`);
+  } catch (error) {
+    if (error.status !== 404) return problem(error.message);
+  }
+  forgetRecent(id);
+}
+
 function recentList(open) {
   return recent().map((one) =>
     make(
@@ -92,11 +104,24 @@ function recentList(open) {
         { class: "cp-muted" },
         new Date(one.when).toLocaleDateString([], { day: "numeric", month: "short" }),
       ),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "cp-quiet",
+          "aria-label": `Delete the project of ${one.name}`,
+          title: "Delete this project",
+          "data-key": `erase-${one.id}`,
+          onclick: () => erase(one),
+        },
+        icon("bin"),
+      ),
     ),
   );
 }
 
-export function startStart(root, open) {
+/** Wire the way in. `open(id)` shows a project, `away()` goes back to the start. */
+export function startStart(root, open, away) {
   const field = root.querySelector("#cp-file");
   const drop = root.querySelector("#cp-drop");
   root.querySelector("#cp-choose").addEventListener("click", () => field.click());
@@ -117,8 +142,8 @@ export function startStart(root, open) {
   });
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => {
-      if (desk.link || !event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault(); // a browser would show the file in place of the page
       drop.classList.add("cp-over");
     });
   }
@@ -127,8 +152,9 @@ export function startStart(root, open) {
   });
   document.addEventListener("drop", (event) => {
     drop.classList.remove("cp-over");
-    if (desk.link || !event.dataTransfer?.files.length) return;
+    if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
+    if (desk.link) away(); // this project is kept: it is in the list of recent ones
     take(event.dataTransfer.files[0], open);
   });
   listen(() => draw(root, open));
@@ -147,10 +173,13 @@ function draw(root, open) {
   place.hidden = !text;
   place.classList.toggle("cp-error", Boolean(desk.note?.error));
   const most = desk.about?.max_upload;
+  const where = desk.about?.local
+    ? "It stays on this computer."
+    : "It is copied to the computer that runs cleanplate.";
   if (most)
     say(
       root.querySelector("#cp-limit"),
-      `Any format that FFmpeg reads, up to ${bytes(most)}. It stays on this computer.`,
+      `mp4, mov, mkv, webm and most others, up to ${bytes(most)}. ${where}`,
     );
 }
 

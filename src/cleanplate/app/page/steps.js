@@ -2,16 +2,13 @@
 
 import {
   deleteResult,
-  discard,
   dismiss,
   followObjects,
-  goOn,
   goTo,
   removeAll,
   set,
   showResult,
   staleSentence,
-  stop,
   tryHere,
   choose,
 } from "./actions.js";
@@ -20,129 +17,19 @@ import {
   busy,
   change,
   clip,
+  count,
   desk,
   growth,
   isStopping,
   job,
   listen,
   objects,
+  proposed,
   span,
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
-import { clock, count as counted, frames, lasting, rate } from "./words.js";
-
-const STAGES = {
-  survey: "reading",
-  segment: "outlining",
-  track: "following",
-  masks: "masks",
-  letters: "looking for letters",
-  inpaint: "filling",
-  write: "writing",
-  proxy: "making it play",
-};
-const DOING = { open: "Opening", follow: "Following", try: "Trying", remove: "Removing" };
-
-/** The job's numbers as one line. */
-export function jobLine(one) {
-  const parts = [];
-  if (one.state === "queued") return `Waiting: ${counted(one.place ?? 1, "job")} before this`;
-  if (one.total) parts.push(`${one.done ?? 0} of ${one.total}`);
-  if (one.rate) parts.push(`${rate(Number(one.rate.toPrecision(2)))} frames/s`);
-  if (one.left !== null && one.left !== undefined && one.state === "running")
-    parts.push(`${lasting(one.left)} left`);
-  return parts.join(" · ");
-}
-
-export const jobTitle = (one) =>
-  isStopping()
-    ? "Stopping"
-    : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
-
-/** The same work on the command line, for who would rather finish it there. */
-function commandOf(one) {
-  if (!one.command) return null;
-  return make(
-    "details",
-    { class: "cp-command" },
-    make("summary", {}, "On the command line"),
-    make("code", { class: "cp-card-get", tabindex: 0 }, one.command),
-  );
-}
-
-const glance = make("img", { class: "cp-glance" }); // one element: it shows the old until the new is here
-
-/** The picture that was filled a moment ago. */
-function glanceOf(one) {
-  if (!Number.isInteger(one.shown)) return null;
-  const url = desk.link.url(`/job/glance.jpg?job=${one.id}&frame=${one.shown}`);
-  if (glance.src !== url) glance.src = url;
-  glance.alt = `Frame ${one.shown}, just filled`;
-  return glance;
-}
-
-function jobBox(one) {
-  if (!one || one.kind === "open") return [];
-  if (busy()) {
-    const part = one.total ? Math.min(1, (one.done ?? 0) / one.total) : null;
-    return [
-      make(
-        "div",
-        { class: "cp-job-head" },
-        make("strong", {}, jobTitle(one)),
-        make("span", { class: "cp-muted" }, one.device ?? ""),
-      ),
-      make("progress", {
-        max: 1,
-        ...(part === null ? {} : { value: String(part) }),
-        "aria-label": jobTitle(one),
-      }),
-      make("div", { class: "cp-job-line" }, jobLine(one)),
-      isStopping() && one.sentence ? make("div", { class: "cp-muted" }, one.sentence) : null,
-      make(
-        "button",
-        {
-          type: "button",
-          class: "cp-button cp-stop",
-          "data-key": "stop",
-          disabled: isStopping(),
-          onclick: stop,
-        },
-        icon("stop"),
-        isStopping() ? "Stopping…" : "Stop",
-      ),
-      glanceOf(one),
-    ];
-  }
-  if (one.state !== "stopped" && one.state !== "failed") return [];
-  return [
-    make(
-      "p",
-      {
-        class: one.state === "failed" ? "cp-error" : "cp-says",
-        role: one.state === "failed" ? "alert" : null,
-      },
-      one.sentence ||
-        (one.state === "failed" ? "This did not work." : "Stopped. What is done is kept."),
-    ),
-    make(
-      "div",
-      { class: "cp-buttons" },
-      make(
-        "button",
-        { type: "button", class: "cp-button cp-strong", "data-key": "go-on", onclick: goOn },
-        icon("play"),
-        one.frame ? `Go on from frame ${one.frame}` : "Go on",
-      ),
-      make(
-        "button",
-        { type: "button", class: "cp-button", "data-key": "discard", onclick: discard },
-        "Discard",
-      ),
-    ),
-    commandOf(one),
-  ];
-}
+import { commandOf, jobBox } from "./jobs.js";
+import { clock, count as counted, frames } from "./words.js";
 
 function doubtRow(row) {
   const one = objects().find((each) => each.id === row.object);
@@ -252,6 +139,18 @@ function resultRow(one) {
           "div",
           { class: "cp-buttons" },
           file("clip", one.file ?? "", "Save clip"),
+          make(
+            "a",
+            {
+              class: "cp-button",
+              href: desk.link.url("/masks.mkv"),
+              download: "masks.mkv",
+              title: "The masks as they are now, as a video without loss",
+              "data-key": `masks-${one.name}`,
+            },
+            icon("download"),
+            "Masks",
+          ),
           file("report.json", "report.json", "Report"),
         )
       : null,
@@ -313,6 +212,7 @@ function drawRemove(root) {
   const length = clock((stop_ - start) / clip().rate);
   const disk =
     state.disk?.needed > state.disk?.free ? " There may not be enough room on the disk." : "";
+  root.querySelector("#cp-whole-box").hidden = stop_ - start === count();
   const plan = `${counted(stop_ - start, "frame")} (${length})${time ? `, about ${time}` : ""}.${disk}`;
   tell(root.querySelector("#cp-remove-note"), reasonOf("remove", can, busy() ? "" : plan));
   const results = state.results ?? [];
@@ -332,8 +232,9 @@ function drawGrowth(root) {
 
 function drawJob(root) {
   const one = job();
-  const place = one?.kind === "follow" ? "cp-job-follow" : "cp-job-remove";
-  for (const id of ["cp-job-follow", "cp-job-remove"]) {
+  const place =
+    { suggest: "cp-job-pick", follow: "cp-job-follow" }[one?.kind] ?? "cp-job-remove";
+  for (const id of ["cp-job-pick", "cp-job-follow", "cp-job-remove"]) {
     const box = root.querySelector(`#${id}`);
     const content = id === place ? one : null;
     show(box, [content, id === place ? [busy(), isStopping()] : 0], () => jobBox(content));
@@ -353,12 +254,17 @@ function drawPick(root) {
   );
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
+  const looked = job()?.kind === "suggest" && job().state === "done";
+  const found = looked && (proposed().length || none) ? job().sentence : "";
   tell(
     masks,
     reasonOf(
       "pick",
       [true],
-      none ? "Click the thing to remove. Right click or Shift+click what is not part of it." : "",
+      found ||
+        (none
+          ? "Click the thing to remove. Right click or Shift+click what is not part of it."
+          : ""),
     ),
   );
 }
@@ -380,8 +286,11 @@ export function startSteps(root) {
     change();
   });
   field.addEventListener("change", () => set({ grow: Number(field.value) }));
+  const whole = root.querySelector("#cp-whole");
+  whole.addEventListener("change", () => change({ whole: whole.checked }));
   on("#cp-grow-auto", () => set({ grow: null }));
   listen(() => {
+    root.inert = Boolean(desk.state?.opening);
     if (!desk.state || desk.state.opening || !clip()?.frames) return;
     drawPick(root);
     drawFollow(root);

@@ -141,7 +141,11 @@ function drawCompare() {
     shown && desk.peek
       ? "Original"
       : shown && !wiping && desk.compare !== "side"
-        ? { result: "Result", difference: "Difference", flicker: "Flicker" }[desk.compare]
+        ? {
+            result: "Result",
+            difference: "What was changed: the brighter, the more",
+            flicker: "Flicker: bright where the fill changes from frame to frame",
+          }[desk.compare]
         : "";
   say(id("cp-view-label"), label ?? "");
   id("cp-view-label").hidden = !label;

@@ -1,0 +1,87 @@
+"""Burned-in overlays that were found without a click: kept until a person takes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cleanplate.errors import InputError
+from cleanplate.ops.publish import write_text
+from cleanplate.projects.project import Project
+from cleanplate.projects.state import State
+from cleanplate.suggestions import Suggested
+
+_FILE = "proposals.json"
+
+
+class Proposals:
+    """What was found in the clip of the project in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+
+    @property
+    def stamp(self) -> int:
+        """Changes whenever they were looked for."""
+        return self._path.stat().st_mtime_ns if self._path.exists() else 0
+
+    def write(self, found: Suggested, project: Project) -> None:
+        """Keep what was found, surest first, and its masks with the project's."""
+        plain = [
+            {
+                "id": number,
+                "kind": one.kind,
+                "box": [one.box.x0, one.box.y0, one.box.x1, one.box.y1],
+                "first": one.start,
+                "last": one.stop - 1,
+                "middle": (one.start + one.stop - 1) // 2,
+                "confidence": one.confidence,
+                "mask": project.folder.keep(one.mask),
+            }
+            for number, one in enumerate(found.overlays, 1)
+        ]
+        write_text(self._path, json.dumps({"overlays": plain, "still": found.still}, indent=1))
+
+    def as_json(self, state: State) -> dict[str, Any] | None:
+        """What the page gets; None: nobody has looked. ``taken``: an object has this mask."""
+        if not self._path.exists():
+            return None
+        found = json.loads(self._path.read_text(encoding="utf-8"))
+        drawn = {anchor.drawn for own in state.anchors.values() for anchor in own.values()}
+        for one in found["overlays"]:
+            one["taken"] = one["mask"] in drawn
+        return found
+
+    def get(self, state: State, number: int) -> dict[str, Any]:
+        """One proposal.
+
+        Raises:
+            InputError: there is none of that number.
+        """
+        found = self.as_json(state) or {"overlays": []}
+        for one in found["overlays"]:
+            if one["id"] == number:
+                return one
+        raise InputError(
+            f"There is no proposal {number}; let logos and captions be looked for first."
+        )
+
+    def take(self, project: Project, number: int) -> int:
+        """Make an object of a proposal; returns its id.
+
+        Raises:
+            InputError: there is no such proposal, or it is an object already.
+        """
+        wanted = self.get(project.state, number)
+        if wanted["taken"]:
+            raise InputError(f"Proposal {number} is an object already; undo takes it back.")
+        stamp = project.folder.stamp(wanted["mask"])
+        assert stamp is not None  # no empty mask is proposed
+        names = {one.name for one in project.state.objects}
+        name = wanted["kind"].capitalize()
+        if name in names:
+            name = next(n for n in (f"{name} {i}" for i in range(2, 1000)) if n not in names)
+        return project.add_overlay(
+            name, stamp.on(project.size), wanted["first"], wanted["last"] + 1
+        )
