@@ -9,7 +9,7 @@ from cleanplate.settings import check, setting
 
 AUTO = "auto"
 LETTERS, WHOLE_BOX = "letters", "box"  # what of a still box is removed
-FINE = "letters"  # the segmenter whose outlines hold their own margin
+PRINT = "letters"  # the segmenter for prints, whose outlines hold their own margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class MaskSettings:
             return self.grow
         if exact:
             return 0
-        return max(2, round(height / 400)) if segmenter == FINE else max(4, round(height / 100))
+        return max(2, round(height / 400)) if segmenter == PRINT else max(4, round(height / 100))
 
     def feathered_by(self, grown: int) -> int:
         """Width of the rim in px, for masks that have grown by ``grown``."""

@@ -15,6 +15,7 @@ import numpy as np
 from cleanplate.engines.segment._prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
+from cleanplate.jobs.settings import PRINT
 from cleanplate.ops.masks import clipped
 from cleanplate.types import Candidates, Prompt
 
@@ -123,12 +124,15 @@ class Outliner:
         assert box is not None  # checked
         whole = np.zeros((height, width), bool)
         whole[box.slices] = True
-        found = self._decode(prompting.OUTLINE, frame, prompt, settings)
-        others = [n for n, mask in enumerate(found.masks) if mask.any() and (mask != whole).any()]
-        return Candidates(
-            np.concatenate([whole[None], found.masks[others]]),
-            np.concatenate([np.ones(1, np.float32), found.confidences[others]]),
-        )
+        masks, confidences = [whole], [1.0]
+        for name in (prompting.OUTLINE, PRINT):
+            found = self._decode(name, frame, prompt, settings)
+            for mask, confidence in zip(found.masks, found.confidences, strict=True):
+                if mask.any() and (mask != whole).any():
+                    masks.append(mask)
+                    confidences.append(float(confidence))
+        order = np.argsort([-one for one in confidences], kind="stable")
+        return Candidates(np.stack(masks)[order], np.float32(confidences)[order])
 
     def _decode(self, name: str, frame: int, prompt: Prompt, settings: job.Settings) -> Candidates:
         with self._lock:
