@@ -225,6 +225,8 @@ def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggest
     letters = find_letters(frames, inner, np.zeros(frames[0].shape[:2], bool))
     mask = np.zeros((height, width), bool)
     mask[box.slices] = letters.mask if not letters.doubt else True
+    if not letters.doubt:
+        mask[room.slices] |= letters.beyond
     mask.flags.writeable = False
     share = (find.stop - find.start) / found.count
     kind = "logo" if share >= _LONG else "caption"

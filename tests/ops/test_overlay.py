@@ -54,6 +54,19 @@ def test_the_letters_are_covered_and_little_else(alpha: float, level: float) -> 
     assert found[BOX.slices].mean() < 0.75
 
 
+def test_letters_that_reach_out_of_the_box_are_taken_whole() -> None:
+    letters = mark()
+    ys, _ = np.nonzero(letters > 0.05)
+    cut = Box(BOX.x0, BOX.y0, BOX.x1, int(ys.max()) - 3)  # the lowest rows lie outside
+    found = find_letters(scene(letters), cut, np.zeros((HEIGHT, WIDTH), bool))
+    assert found.doubt == ""
+    whole = found.beyond.copy()
+    whole[cut.slices] = found.mask
+    assert whole[letters > 0.05].mean() > 0.995
+    assert not found.beyond[: cut.y1].any()
+    assert not found.beyond[cut.y1 + 12 :].any()
+
+
 def test_thick_strokes_are_filled_and_what_is_seen_through_them_is_not() -> None:
     letters = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.circle(letters, (120, 48), 34, 255, 12, cv2.LINE_AA)

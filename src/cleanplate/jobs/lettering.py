@@ -47,6 +47,8 @@ def lettered(
 ) -> tuple[np.ndarray, list[Verdict]]:
     """``mask`` with each of ``boxes`` narrowed to its letters where these are clear.
 
+    Letters that reach a little out of the box are taken whole.
+
     Args:
         clip: the clip.
         mask: (H, W) uint8, value = object id.
@@ -77,6 +79,8 @@ def lettered(
             continue
         part = narrowed[box.slices]
         part[(part == object_id) & ~letters.mask] = 0
+        around = narrowed[room.slices]
+        around[letters.beyond & (around == 0)] = object_id
         verdicts.append(Verdict(object_id, LETTERS, letters.share, letters.doubt))
     return narrowed, verdicts
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import grow
+from cleanplate.ops.masks import clipped, grow
 from cleanplate.types import Box
 
 MOST_FRAMES = 100  # enough to know what stays; more only cost memory
@@ -40,6 +40,7 @@ _BUDGET = 64_000_000  # pixels of all frames together
 _MOVING = 2.0  # grey levels that the picture behind must change by
 _ELSEWHERE = 0.03  # share of stable edges around the box from which on the camera stands still
 _PRESENT = 0.7  # share of the frames that must show the overlay
+_REACH, _LEAST_REACH = 0.2, 4  # of the box's height and px: how far out letters may reach
 _FULL = 0.8  # of the box: what covers more is the box
 
 
@@ -234,6 +235,8 @@ class Letters:
 
     mask: np.ndarray
     """(h, w) bool, of the box's size: the overlay's shapes, grown, as far as they were found."""
+    beyond: np.ndarray
+    """(H, W) bool, of the frames' size: parts of the same shapes that reach out of the box."""
     doubt: str
     """Why the box itself should stay, as the end of a sentence; empty when nothing does."""
 
@@ -276,7 +279,23 @@ def find_letters(frames: Sequence[np.ndarray], box: Box, other: np.ndarray) -> L
         doubt = "something else stays in it when the letters are gone"
     else:
         doubt = ""
-    return Letters(mask, doubt)
+    return Letters(mask, _beyond(whole, box) & ~other, doubt)
+
+
+def _beyond(whole: np.ndarray, box: Box) -> np.ndarray:
+    """Where shapes of ``whole`` (bool) that lie in ``box`` reach out of it: a box is drawn by hand,
+    and the soft shadow of its letters is overlooked."""
+    reach = max(_LEAST_REACH, round(_REACH * box.height))
+    near = clipped(
+        Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach), *whole.shape[::-1]
+    )
+    assert near is not None  # it holds the box
+    part = np.zeros_like(whole)
+    part[near.slices] = whole[near.slices]
+    _, labels = cv2.connectedComponents(part.view(np.uint8), connectivity=8)
+    out = np.isin(labels, np.unique(labels[box.slices])) & part
+    out[box.slices] = False
+    return out
 
 
 def _another(frames: Sequence[np.ndarray], shown: np.ndarray, box: Box, mask: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ of its pixels at all times; then the opacity of each pixel is a single unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,9 @@ _CORE = 0.5  # part of the usual relief from which on a pixel tells the colour
 _ROUNDS = 2  # of colour, then opacity
 _PLAIN = 0.1  # opacity from which on both a letter and its shadow are plain to see
 _MEETING = 2  # px on each side of where they meet
+_LEFT = 2.5  # grey levels a px: an edge that is still there when the overlay is undone
+_AGREEING = 0.6  # share of the frames in which it is
+_OUTLINE = 1  # px on each side of such an edge
 _LIKE = 0.3  # correlation of J and guessed I below which the line is not made steeper for it
 _OPAQUE = 0.8  # opacity beyond which too little of the picture is left
 _SLIPS = 4.0  # grey levels squared by which an overlay is misjudged where it is thin
@@ -86,7 +89,20 @@ def learn(images: Sequence[np.ndarray], mask: np.ndarray, origin: tuple[int, int
     chosen = [shown[i] for i in np.linspace(0, len(shown) - 1, most).round().astype(int)]
     seen = np.stack([image[inside] for image in chosen]).astype(np.float32)
     guess = np.stack([harmonic_fill(image, inside, _GREY)[inside] for image in chosen])
-    return _fitted(seen, guess, relief(stays)[inside], mask, inside, origin)
+    matte = _fitted(seen, guess, relief(stays)[inside], mask, inside, origin)
+    return _checked(matte, shown)
+
+
+def _checked(matte: Matte, images: Sequence[np.ndarray]) -> Matte:
+    """``matte``, doubtful where something of it is still the same in all frames when it is undone.
+
+    Letters with a soft glow, and edges that video coding has smeared, are not of one colour: thin
+    outlines of them stay, which are filled rather than left to be seen.
+    """
+    left = what_stays([undo(image, matte)[0] for image in images])
+    outlines = (left.size > _LEFT) & (left.agreement > _AGREEING) & matte.inside
+    outlines = grow(outlines.view(np.uint8), _OUTLINE) > 0
+    return replace(matte, doubtful=matte.doubtful | (outlines & matte.inside))
 
 
 def _fitted(
