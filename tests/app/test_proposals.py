@@ -36,7 +36,8 @@ def test_what_was_found_is_an_object_once_it_is_taken_and_is_offered_again_after
     state = server.get(f"/project/{project}")
     (one,) = state["proposals"]["overlays"]
     assert "1 thing stays" in state["job"]["sentence"]
-    assert (one["kind"], one["first"], one["taken"]) == ("caption", 0, False)
+    assert (one["kind"], one["first"], one["last"]) == ("caption", 0, 59), "to the frame"
+    assert not one["taken"]
     assert state["objects"] == []
 
     number = server.edit(project, "take", proposal=one["id"])["object"]
@@ -61,6 +62,13 @@ def test_what_was_found_is_an_object_once_it_is_taken_and_is_offered_again_after
     state = server.get(f"/project/{project}")
     assert not state["proposals"]["overlays"][0]["taken"]
     assert state["objects"] == []
+
+
+def test_a_captions_ends_are_found_to_the_frame(server: Server, tmp_path: Path) -> None:
+    drawn = {(31, 97): letters("caption", (90, 160))}
+    project = looked(server, scene(tmp_path / "between.mp4", drawn, count=150))
+    (one,) = server.get(f"/project/{project}")["proposals"]["overlays"]
+    assert (one["kind"], one["first"], one["last"]) == ("caption", 31, 96)
 
 
 def test_a_proposal_has_a_picture_of_what_was_found(server: Server, captioned: Path) -> None:

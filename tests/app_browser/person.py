@@ -80,9 +80,9 @@ class Person:
         }})()"""
         return self.page.wait_for_function(script, timeout=1000 * seconds).json_value()
 
-    def settled(self) -> None:
+    def settled(self, seconds: float = 60) -> None:
         """Wait until all that was said is answered."""
-        self.until("desk.drafts.size === 0 && desk.link.waiting === 0")
+        self.until("desk.drafts.size === 0 && desk.link.waiting === 0", seconds)
 
     # What they see
 

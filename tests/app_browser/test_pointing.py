@@ -44,7 +44,7 @@ def test_a_click_is_stored_at_the_pixel_under_it(
                 # The pixel is brought to the middle of the stage, so that every zoom shows it.
                 person.page.evaluate(_ZOOM, [zoom, x, y])
             person.click(x, y)
-        person.settled()
+        person.settled(180)
         told = person.points()
         assert len(told) == len(PLACES), zoom
         for (x, y), (got_x, got_y, positive) in zip(PLACES, told, strict=True):
@@ -61,6 +61,42 @@ _ZOOM = """([zoom, x, y]) => {
   view.x = view.width / 2 - x * zoom;
   view.y = view.height / 2 - y * zoom;
 }"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 768), (390, 844)])
+def test_the_first_click_does_not_move_the_picture(
+    visit: Visit, server: Server, coded: Path, size: tuple[int, int]
+) -> None:
+    person = visit(server.project(coded), size=size)
+    before = person.page.locator(CANVAS).bounding_box(), person.place(*IN_SIGN)
+    person.click(*IN_SIGN)
+    person.sees_mask()
+    assert (person.page.locator(CANVAS).bounding_box(), person.place(*IN_SIGN)) == before
+
+
+def test_nothing_lies_over_the_picture_where_a_click_has_left_a_choice(
+    visit: Visit, server: Server, coded: Path
+) -> None:
+    person = visit(server.project(coded), size=(1024, 768))
+    person.click(*IN_SIGN)
+    person.sees_mask()
+    person.until("!document.getElementById('cp-candidates').hidden")
+    covered = person.page.evaluate(
+        """() => {
+          const canvas = document.querySelector('#cp-stage canvas');
+          const box = canvas.getBoundingClientRect();
+          const found = new Set();
+          for (let u = 0.02; u < 1; u += 0.02) {
+            for (let v = 0.02; v < 1; v += 0.02) {
+              const at = [box.left + u * box.width, box.top + v * box.height];
+              const top = document.elementFromPoint(...at);
+              if (top !== canvas) found.add(top.id || top.className || top.tagName);
+            }
+          }
+          return [...found];
+        }"""
+    )
+    assert covered == []
 
 
 def test_right_click_and_shift_click_take_away_and_open_no_menu(

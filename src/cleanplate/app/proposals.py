@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cleanplate.app.ends import ends
 from cleanplate.errors import InputError
 from cleanplate.ops.publish import write_text
 from cleanplate.projects.project import Project
@@ -28,19 +29,22 @@ class Proposals:
 
     def write(self, found: Suggested, project: Project) -> None:
         """Keep what was found, surest first, and its masks with the project's."""
-        plain = [
-            {
+        plain = []
+        for number, one in enumerate(found.overlays, 1):
+            start, stop = one.start, one.stop
+            if one.kind == "caption":
+                start, stop = ends(project.clip, one, project.survey.count)
+            known = {
                 "id": number,
                 "kind": one.kind,
                 "box": [one.box.x0, one.box.y0, one.box.x1, one.box.y1],
-                "first": one.start,
-                "last": one.stop - 1,
-                "middle": (one.start + one.stop - 1) // 2,
+                "first": start,
+                "last": stop - 1,
+                "middle": (start + stop - 1) // 2,
                 "confidence": one.confidence,
                 "mask": project.folder.keep(one.mask),
             }
-            for number, one in enumerate(found.overlays, 1)
-        ]
+            plain.append(known)
         write_text(self._path, json.dumps({"overlays": plain, "still": found.still}, indent=1))
 
     def as_json(self, state: State) -> dict[str, Any] | None:
