@@ -1,6 +1,7 @@
 """SAM's family and DeAOT: ms a picture, against the straightforward form in the same run.
 
 usage: python bench/learned_masks.py [--models sam_hq_vit_tiny deaot_t ...] [--precision bfloat16]
+       python bench/learned_masks.py --length 10000    memory and time along a clip, for DeAOT
 
 SAM's encoder is held against the matrix products of a vision transformer of its size alone, DeAOT
 against the form of its paper: window attention as a dense matrix of the whole map, normalisation
@@ -218,12 +219,49 @@ def bench_aot(name: str, precision: str, turns: int) -> None:
     )
 
 
+def along(count: int) -> None:
+    """Small pictures through deaot_t as the engine bounds it: every tenth of the way, its cost."""
+    network = loaded(aot.deaot_t()).fold()
+    quicken(network)
+    video = Video(network, Limits(5, 8, 16), "cpu")
+    height, width = 49, 81
+    wide = np.random.default_rng(0).integers(0, 256, (height, width + 200, 3), np.uint8)
+    labels = np.zeros((height, width), np.uint8)
+    labels[10:35, 20:50] = 1
+    with torch.inference_mode():
+        video.see(wide[:, :width].copy())
+        video.confirm(labels, 1)
+        began, tenth = time.process_time(), max(1, count // 10)
+        for index in range(1, count + 1):
+            x = abs((index + 200) % 400 - 200)
+            video.see(wide[:, x : x + width].copy())
+            video.match()
+            video.pass_on(labels)
+            if index % tenth == 0:
+                ms = (time.process_time() - began) / tenth * 1e3
+                tokens = video.groups[0].memory.tokens
+                print(
+                    f"frame {index}: {ms:.1f} ms, {tokens} tokens, {resident():.0f} MiB", flush=True
+                )
+                began = time.process_time()
+
+
+def resident() -> float:
+    """MiB of this process now. Linux alone says it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=ALL)
     parser.add_argument("--precision", nargs="+", default=("float32", "bfloat16"))
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--length", type=int, help="So many small frames through deaot_t.")
     options = parser.parse_args()
+    if options.length:
+        along(options.length)
+        return
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     for name in options.models:
         for precision in options.precision:
