@@ -280,9 +280,17 @@ class Refinement(nn.Module):
         p2 = _window(stages.p2, row - 4, column - 4, 15)
         p1 = _window(stages.p1, 2 * row - 8, 2 * column - 8, 31)
         p0 = _window(stages.p0, 4 * row - 16, 4 * column - 16, 61)
-        x = self.post0(_to(self.h2(self.deconv(cell)) + self.v2(p2), 31))
+        x = self.post0(_to(self.h2(self._spread(cell)) + self.v2(p2), 31))
         x = self.post1(_to(self.h1(x) + self.v1(p1), 61))
         return self.post2(_to(self.h0(x) + self.v0(p0), FINE))[:, 0]
+
+    def _spread(self, cell: Tensor) -> Tensor:
+        """(B, 32, 15, 15): ``deconv`` of one place alone, which is a product of matrices."""
+        weight, bias = self.deconv.weight, self.deconv.bias
+        assert bias is not None
+        return (cell.flatten(1) @ weight.flatten(1)).view(-1, *weight.shape[1:]) + bias[
+            :, None, None
+        ]
 
 
 class Pair(nn.ModuleList):
