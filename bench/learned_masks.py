@@ -1,6 +1,8 @@
 """SAM's family and DeAOT: ms a picture, against the straightforward form in the same run.
 
 usage: python bench/learned_masks.py [--models sam_hq_vit_tiny deaot_t ...] [--precision bfloat16]
+       python bench/learned_masks.py --models sam_vit_b --blocks
+       python bench/learned_masks.py --length 10000    memory and time along a clip, for DeAOT
 
 SAM's encoder is held against the matrix products of a vision transformer of its size alone, DeAOT
 against the form of its paper: window attention as a dense matrix of the whole map, normalisation
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,9 @@ def autocast(precision: str) -> Any:
 # --- SAM ---------------------------------------------------------------------------------------
 
 
-def products(size: sam_vit.Size) -> Callable[[], None]:
-    """The matrix products of such a transformer on 64 x 64 tokens, and nothing else."""
+def products(size: sam_vit.Size, blocks: Iterable[int] | None = None) -> Callable[[], None]:
+    """The matrix products of such a transformer (of some blocks) on 64 x 64 tokens alone."""
+    blocks = range(size.depth) if blocks is None else blocks
     tokens, width, depth = sam_vit.GRID**2, size.width, width_of_head(size)
     x = torch.randn(tokens, width)
     weights = [torch.randn(width, n) for n in (3 * width, width, 4 * width)]
@@ -70,10 +73,10 @@ def products(size: sam_vit.Size) -> Callable[[], None]:
     whole = torch.randn(size.heads, tokens, depth)
 
     def run() -> None:
-        for block in range(size.depth):
-            for weight in weights:
-                y = x @ weight
-            y @ back
+        for block in blocks:
+            for weight in weights[:-1]:
+                x @ weight
+            x @ weights[-1] @ back
             q = whole if block in size.whole else windows
             torch.nn.functional.scaled_dot_product_attention(q[None], q[None], q[None])
 
@@ -113,6 +116,35 @@ def bench_sam(name: str, precision: str, turns: int) -> None:
     if "products alone" in times:
         line += f", encode / products alone {times['encode'] / times['products alone']:.2f}"
     print(f"{name:16} {precision:9} {line}, mask to float32's IoU {overlap:.3f}", flush=True)
+
+
+def bench_blocks(name: str, precision: str, turns: int) -> None:
+    """One block of each kind against its products: quick, so that its best turn is undisturbed."""
+    size, works = SIZES[name], {}
+    x = torch.randn(1, sam_vit.GRID, sam_vit.GRID, size.width)
+
+    def in_precision(call: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            with autocast(precision):
+                call()
+
+        return run
+
+    for kind, index, window in (("windows", 0, sam_vit.WINDOW), ("the whole", size.whole[0], 0)):
+        block = loaded(sam_vit.Block(size, window))
+        works[kind] = in_precision(lambda block=block: block(x))
+        works[f"{kind}, products"] = in_precision(products(size, (index,)))
+    best(works, 1)
+    times = best(works, turns)
+    some, few = size.depth - len(size.whole), len(size.whole)
+    own = some * times["windows"] + few * times["the whole"]
+    bare = some * times["windows, products"] + few * times["the whole, products"]
+    ratios = (times[kind] / times[f"{kind}, products"] for kind in ("windows", "the whole"))
+    print(
+        f"{name:16} {precision:9} a block to its products: windows {next(ratios):.2f}, the whole "
+        f"{next(ratios):.2f}, all {size.depth} blocks {own / bare:.2f}",
+        flush=True,
+    )
 
 
 # --- DeAOT -------------------------------------------------------------------------------------
@@ -218,16 +250,54 @@ def bench_aot(name: str, precision: str, turns: int) -> None:
     )
 
 
+def along(count: int) -> None:
+    """Small pictures through deaot_t as the engine bounds it: every tenth of the way, its cost."""
+    network = loaded(aot.deaot_t()).fold()
+    quicken(network)
+    video = Video(network, Limits(5, 8, 16), "cpu")
+    height, width = 49, 81
+    wide = np.random.default_rng(0).integers(0, 256, (height, width + 200, 3), np.uint8)
+    labels = np.zeros((height, width), np.uint8)
+    labels[10:35, 20:50] = 1
+    with torch.inference_mode():
+        video.see(wide[:, :width].copy())
+        video.confirm(labels, 1)
+        began, tenth = time.process_time(), max(1, count // 10)
+        for index in range(1, count + 1):
+            x = abs((index + 200) % 400 - 200)
+            video.see(wide[:, x : x + width].copy())
+            video.match()
+            video.pass_on(labels)
+            if index % tenth == 0:
+                ms = (time.process_time() - began) / tenth * 1e3
+                tokens = video.groups[0].memory.tokens
+                print(
+                    f"frame {index}: {ms:.1f} ms, {tokens} tokens, {resident():.0f} MiB", flush=True
+                )
+                began = time.process_time()
+
+
+def resident() -> float:
+    """MiB of this process now. Linux alone says it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=ALL)
     parser.add_argument("--precision", nargs="+", default=("float32", "bfloat16"))
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--blocks", action="store_true", help="Of SAM's encoders a block alone.")
+    parser.add_argument("--length", type=int, help="So many small frames through deaot_t.")
     options = parser.parse_args()
+    if options.length:
+        along(options.length)
+        return
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     for name in options.models:
         for precision in options.precision:
-            bench = bench_aot if "aot" in name else bench_sam
+            bench = bench_aot if "aot" in name else bench_blocks if options.blocks else bench_sam
             with torch.inference_mode():
                 bench(name, precision, options.turns)
 

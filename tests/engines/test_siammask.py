@@ -199,12 +199,14 @@ def test_a_place_is_the_box_around_a_mask() -> None:
 
 
 @pytest.mark.parametrize("shape", ["mask", "box", "rotated box"])
-@pytest.mark.parametrize("refine", ["yes", "no"])
+@pytest.mark.parametrize(
+    ("refine", "file"), [("yes", "published"), ("no", "published"), ("no", "without refinement")]
+)
 def test_every_shape_is_drawn_with_and_without_refinement(
-    small: None, tmp_path: Path, shape: str, refine: str
+    small: None, tmp_path: Path, shape: str, refine: str, file: str
 ) -> None:
     made = network(fold=False).state_dict()
-    if refine == "no":
+    if file == "without refinement":
         made = {name: w for name, w in made.items() if not name.startswith("refine_model.")}
     torch.save({"state_dict": {f"module.{n}": w for n, w in made.items()}}, tmp_path / "file.pth")
     settings = {"weights": str(tmp_path / "file.pth"), "lost_below": "0", "shape": shape}

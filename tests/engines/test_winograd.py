@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from cleanplate.networks import winograd
 from cleanplate.networks.winograd import WinogradConv2d, quicken
 
 
@@ -31,7 +32,9 @@ def test_rounding_in_bfloat16_is_at_most_three_times_that_of_the_plain_layer() -
     assert errors[0] < 3 * errors[1]
 
 
-def test_only_what_gains_is_replaced() -> None:
+@pytest.mark.parametrize("unit", [False, True], ids=["without", "with a matrix unit"])
+def test_only_what_gains_is_replaced(unit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "has_matrix_unit", lambda: unit)
     layers = nn.Sequential(
         nn.Conv2d(64, 64, 3, padding=1),
         nn.Conv2d(64, 64, 3, padding=2, dilation=2, bias=False),
@@ -44,4 +47,4 @@ def test_only_what_gains_is_replaced() -> None:
     quicken(layers)
     quicken(reduced)
     assert [isinstance(layer, WinogradConv2d) for layer in layers] == [True] * 2 + [False] * 4
-    assert [isinstance(layer, WinogradConv2d) for layer in reduced] == [False, True]
+    assert [isinstance(layer, WinogradConv2d) for layer in reduced] == [False, not unit]

@@ -1,50 +1,55 @@
 """PSNR, SSIM and the warping error against what the published protocols compute."""
 
-from collections.abc import Callable
-from typing import Any
+import re
 
 import numpy as np
 import pytest
 
 from cleanplate.evaluation import measures
 from cleanplate.evaluation.warping import occluded, warping_error
+from tests.golden.conftest import Case
 
 
-@pytest.fixture(scope="module")
-def i3d(golden: Callable[[str], Any]) -> Any:
-    return golden("i3d")
+def named(case: Case, text: str, **known: np.ndarray) -> np.ndarray:
+    """What an input that begins with its letter, ``a = inputs.clip(...)``, stands for."""
+    return case.golden.input(text.partition("= ")[2], **known)
 
 
-def frames(i3d: Any) -> tuple[np.ndarray, np.ndarray]:
-    real = i3d.inputs.clip(12, 96, 128, 51)
-    return real, i3d.inputs.distorted(real, 3)
-
-
-def test_psnr_and_ssim_are_those_of_the_published_tables(i3d: Any) -> None:
-    real, completed = frames(i3d)
-    case = i3d.manifest["cases"]["psnr_ssim"]
+@pytest.mark.compares("i3d", "psnr and ssim")
+def test_psnr_and_ssim_are_those_of_the_published_tables(case: Case) -> None:
+    real = named(case, case["inputs"]["real"])
+    completed = named(case, case["inputs"]["completed"], a=real)
     half = (0.5 * real + 0.5 * completed).astype(np.float32)
+    values = dict(case["values"])
     for suffix, results in (("", completed), ("_half", half)):
         for name, measure in (("psnr", measures.psnr), ("ssim", measures.ssim)):
             found = [measure(a, b) for a, b in zip(real, results, strict=True)]
             tolerance = case["tolerance"][f"{name}_abs"]
-            np.testing.assert_allclose(found, case["values"][name + suffix], rtol=0, atol=tolerance)
+            for key, figure in ((name + suffix, found), (f"mean_{name}{suffix}", np.mean(found))):
+                if key in values:
+                    np.testing.assert_allclose(figure, values.pop(key), rtol=0, atol=tolerance)
+    assert not values, f"no test knows what {', '.join(values)} are"
 
 
-def test_occlusions_and_the_warping_error_are_those_of_the_protocol(i3d: Any) -> None:
-    _, completed = frames(i3d)
-    case = i3d.manifest["cases"]["warp_error"]
-    images = completed[:4].astype(np.float32) / 255
+@pytest.mark.compares("i3d", "warping error")
+def test_occlusions_and_the_warping_error_are_those_of_the_protocol(case: Case) -> None:
+    given, values = case["inputs"], case["values"]
+    count = len(values["per_pair"]) + 1
+    images = named(case, given["frames"])[:count].astype(np.float32) / 255
+    size = re.search(r"block of (\d+)x", given["forward_flow"])
+    assert size is not None
 
-    def blocks(name: str, reach: int) -> np.ndarray:
-        flow = (i3d.inputs.integers(name, (12, 16, 2), -reach, reach) / 1000).astype(np.float32)
-        return flow.repeat(8, axis=0).repeat(8, axis=1)
+    def blocks(text: str, pair: int) -> np.ndarray:
+        call = re.search(r"(inputs\.integers\([^)]*\)[^)]*\)) / (\d+)", text)
+        assert call is not None
+        flow = (case.golden.input(call[1], t=pair) / int(call[2])).astype(np.float32)
+        return flow.repeat(int(size[1]), axis=0).repeat(int(size[1]), axis=1)
 
-    for pair, wanted in enumerate(case["values"]["per_pair"]):
-        forward = blocks(f"wf{pair}", 3000)
-        hidden = occluded(forward, blocks(f"wb{pair}", 500) - forward)
-        packed = i3d.array(case["outputs"][f"occlusion{pair}"]["array"])
-        truth = np.unpackbits(packed)[: hidden.size].reshape(hidden.shape) > 0
-        np.testing.assert_array_equal(hidden, truth)
+    for pair, wanted in enumerate(values["per_pair"]):
+        forward = blocks(given["forward_flow"], pair)
+        hidden = occluded(forward, blocks(given["backward_flow"], pair) - forward)
+        truth = np.unpackbits(case.wanted(f"occlusion{pair}"))[: hidden.size]
+        np.testing.assert_array_equal(hidden, truth.reshape(hidden.shape) > 0)
+        assert int(hidden.sum()) == values["occluded_pixels"][pair]
         found = warping_error(images[pair], images[pair + 1], forward, hidden)
         assert found == pytest.approx(wanted, rel=case["tolerance"]["rel"])

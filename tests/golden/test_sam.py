@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -14,48 +13,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cleanplate.engines.segment import _everything as everything
-from cleanplate.engines.segment._sam import SamEngine
+from cleanplate.engines.segment._sam import Decoded, SamEngine
 from cleanplate.engines.segment.mobile_sam import Engine as MobileSam
 from cleanplate.engines.segment.sam import Engine as PlainSam
 from cleanplate.engines.segment.sam_hq import Engine as HighQuality
-from cleanplate.networks import sam, sam_vit
-from cleanplate.ops.runs import coco_text, run_lengths
+from cleanplate.networks import sam
 from cleanplate.protocols import Runtime
-from tests.golden.conftest import Golden
+from tests.golden.conftest import Case, Golden
+from tests.golden.kinds import FAMILIES
 
-ALL = (
-    *("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam"),
-    *("sam_hq_vit_tiny", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h"),
-)
-WITH_OUTPUTS = (
-    pytest.param("sam_vit_b", marks=pytest.mark.slow),
-    pytest.param("sam_hq_vit_b", marks=pytest.mark.slow),
-    "sam_hq_vit_tiny",
-    "mobile_sam",
-)
+SLOW = ("sam_vit_b", "sam_vit_l", "sam_vit_h", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h")
 LOGIT = 1e-3  # by which logits may differ where the manifest gives a share of pixels
-# What the published everything mode calls the settings of ours.
-ARGUMENTS = {
-    "points_per_side": "points_per_side",
-    "points_per_batch": "points_at_once",
-    "pred_iou_thresh": "quality",
-    "stability_score_thresh": "stability",
-    "stability_score_offset": "stability_offset",
-    "box_nms_thresh": "overlap",
-    "crop_n_layers": "crop_layers",
-    "crop_overlap_ratio": "crop_overlap",
-    "crop_nms_thresh": "crop_overlap_limit",
-    "crop_n_points_downscale_factor": "crop_points_shrink",
-    "min_mask_region_area": "least_region",
-}
 
 
-class Case:
+class Loaded:
     """One golden network, built and loaded as the engine does it."""
 
-    def __init__(self, golden: Golden, name: str, folder: Path) -> None:
-        self.golden, self.inputs, self.name = golden, golden.inputs, name
+    def __init__(self, golden: Golden, folder: Path) -> None:
+        name = golden.name
         path = folder / f"{name}.pth"
         torch.save({k: torch.from_numpy(v) for k, v in golden.weights().items()}, path)
         engine: Any = MobileSam
@@ -67,87 +42,103 @@ class Case:
         self.engine: SamEngine = engine(engine.Settings(weights=str(path), **options), Runtime())
         self.network: sam.Sam = self.engine._network
         path.unlink()
-        self._image = self.inputs.image()
-        self.inner: dict[str, Tensor] = {}
-        self.encoded = self._encoded()
+        self._seen: dict[bytes, tuple[Any, dict[str, Tensor]]] = {}
 
-    def _encoded(self) -> Any:
-        encoder = self.network.image_encoder
-        hooks = [self._keep("patch_embed", encoder.patch_embed)]
-        blocks = getattr(encoder, "blocks", None)
-        stages: Any = encoder.layers if blocks is None else blocks
-        for index, one in enumerate(stages):
-            hooks.append(self._keep(f"{'layer' if blocks is None else 'block'}{index}", one))
-        encoded = self.engine.encode(self._image)
-        for hook in hooks:
-            hook.remove()
-        return encoded
+    def encoded(self, image: np.ndarray) -> Any:
+        return self._looked_at(image)[0]
 
-    def _keep(self, name: str, module: nn.Module) -> Any:
-        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            self.inner[name] = output
+    def inner(self, image: np.ndarray) -> dict[str, Tensor]:
+        """What the encoder's layers gave for ``image``."""
+        return self._looked_at(image)[1]
 
-        return module.register_forward_hook(hook)
+    def _looked_at(self, image: np.ndarray) -> tuple[Any, dict[str, Tensor]]:
+        key = image.tobytes()
+        if key not in self._seen:
+            inner: dict[str, Tensor] = {}
+            encoder = self.network.image_encoder
+            blocks = getattr(encoder, "blocks", None)
+            stages: Any = encoder.layers if blocks is None else blocks
+            kept: list[tuple[str, Any]] = [("patch_embed", encoder.patch_embed)]
+            name = "layer" if blocks is None else "block"
+            kept += [(f"{name}{index}", one) for index, one in enumerate(stages)]
+            hooks = [
+                one.register_forward_hook(lambda *call, name=name: inner.update({name: call[2]}))
+                for name, one in kept
+            ]
+            self._seen[key] = self.engine._encode(image), inner
+            for hook in hooks:
+                hook.remove()
+        return self._seen[key]
 
-    def check(self, case: str, name: str, found: Any) -> None:
-        """Hold ``found`` to the golden's output ``name``."""
-        output = self.golden.manifest["cases"][case]["outputs"][name]
-        wanted = self.golden.array(f"{case}/{name}")
-        found = found.numpy() if isinstance(found, Tensor) else np.asarray(found)
-        full = tuple(output["full_shape"])
-        share = output.get("max_fraction_of_differing_pixels", 0)
-        if "packed" in output:  # along the last axis; of several masks the first ones only
-            wanted = np.unpackbits(wanted, axis=-1)[..., : full[-1]].astype(bool)
-            found = found[: full[0]]
-        assert found.shape == full, name
-        if "sample" in output:
-            found = eval(f"found{output['sample']}", {"found": found})
-        if share or "packed" in output:
-            apart = found != wanted if found.dtype == bool else abs(found - wanted) > LOGIT
-            assert apart.mean() <= share, name
+
+def loaded_for(case: Case, built: dict[str, Loaded], folder: Path) -> Loaded:
+    name = case.golden.name
+    if name not in built:
+        built[name] = Loaded(case.golden, folder)
+    return built[name]
+
+
+def image_of(case: Case) -> np.ndarray:
+    """The picture that a case is about."""
+    calls = re.findall(r"\bimage\w*\(\)", " ".join(case["inputs"]))
+    return eval(f"inputs.{calls[0]}", {"inputs": case.inputs})
+
+
+def check(case: Case, name: str, found: Any) -> None:
+    """Hold ``found`` to the case's output ``name``, if it lists that."""
+    output = case.output(name)
+    if output is None:
+        return
+    wanted = case.wanted(name)
+    found = found.numpy() if isinstance(found, Tensor) else np.asarray(found)
+    full = tuple(output["full_shape"])
+    share = output.get("max_fraction_of_differing_pixels", 0)
+    if "packed" in output:  # along the last axis; of several masks the first ones only
+        wanted = np.unpackbits(wanted, axis=-1)[..., : full[-1]].astype(bool)
+        found = found[: full[0]]
+    assert found.shape == full, name
+    if "sample" in output:
+        found = eval(f"found{output['sample']}", {"found": found})
+    if share or "packed" in output:
+        apart = found != wanted if found.dtype == bool else abs(found - wanted) > LOGIT
+        assert apart.mean() <= share, name
+    else:
+        np.testing.assert_allclose(
+            found, wanted, output.get("rtol", 0), output.get("atol", 0), err_msg=name
+        )
+
+
+def prompts(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each prompt of a case: its name, and its parts as arrays."""
+    for name, text in case["prompts"].items():
+        yield name, parts_of(case, text)
+
+
+def parts_of(case: Case, text: str) -> dict[str, Any]:
+    """The arrays that a text names: ``POINTS, POINT_LABELS and BOX``."""
+    parts: dict[str, Any] = {}
+    plain = re.sub(r"\(batch.*?\)", "", text)
+    for word in re.findall(r"[A-Z][A-Z_]+|mask_input\w*(?=\(\))", plain):
+        value = getattr(case.inputs, word)
+        if word.startswith("mask_input"):
+            parts["low"] = value()
+        elif "LABEL" in word:
+            parts["labels"] = value if value.ndim == 2 else value[None]
+        elif "BOX" in word:
+            parts["boxes"] = value if value.ndim == 2 else value[None]
         else:
-            np.testing.assert_allclose(
-                found, wanted, output.get("rtol", 0), output.get("atol", 0), err_msg=name
-            )
-
-    def outputs(self, case: str) -> list[str]:
-        return list(self.golden.manifest["cases"][case]["outputs"])
-
-    def prompts(self, case: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each prompt of a case: its name, and its parts as arrays."""
-        for name, text in self.golden.manifest["cases"][case]["prompts"].items():
-            yield name, self._parts(text)
-
-    def _parts(self, text: str) -> dict[str, Any]:
-        parts: dict[str, Any] = {}
-        for word in re.findall(r"[A-Z][A-Z_]+|mask_input", re.sub(r"\(batch.*?\)", "", text)):
-            value = getattr(self.inputs, word)
-            if word == "mask_input":
-                parts["low"] = value()
-            elif "LABEL" in word:
-                parts["labels"] = value if value.ndim == 2 else value[None]
-            elif "BOX" in word:
-                parts["boxes"] = value if value.ndim == 2 else value[None]
-            else:
-                parts["points"] = value if value.ndim == 3 else value[None]
-        return parts
+            parts["points"] = value if value.ndim == 3 else value[None]
+    return parts
 
 
-@pytest.fixture(scope="module")
-def case(
-    request: pytest.FixtureRequest,
-    golden: Callable[[str], Golden],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Case:
-    return Case(golden(request.param), request.param, tmp_path_factory.mktemp("weights"))
+@pytest.fixture
+def loaded(
+    case: Case, built: dict[str, Loaded], tmp_path_factory: pytest.TempPathFactory
+) -> Loaded:
+    return loaded_for(case, built, tmp_path_factory.mktemp("weights"))
 
 
-def has(case: Case, name: str) -> None:
-    if name not in case.golden.manifest["cases"]:
-        pytest.skip(f"the goldens of {case.name} hold no case {name}")
-
-
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FAMILIES["sam"])
 def test_keys_and_shapes_are_the_published_ones(name: str, golden: Callable[..., Golden]) -> None:
     wanted = golden(name).manifest["weights"]["tensors"]
     with torch.device("meta"):
@@ -155,37 +146,39 @@ def test_keys_and_shapes_are_the_published_ones(name: str, golden: Callable[...,
     assert {k: list(v.shape) for k, v in network.state_dict().items()} == wanted
 
 
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_the_embedding_of_an_image_agrees(case: Case) -> None:
-    embedding = case.encoded.embedding.embedding
+@pytest.mark.compares("sam", "embedding")
+def test_the_embedding_of_an_image_agrees(case: Case, loaded: Loaded) -> None:
+    image = image_of(case)
+    seen, inner = loaded.encoded(image).embedding, loaded.inner(image)
     found: dict[str, Any] = {
-        "embedding": embedding,
-        "embedding_mean": embedding.mean((2, 3)),
-        "embedding_std": embedding.std((2, 3), correction=0),
-        "hq_features": case.encoded.embedding.detail,
-        **case.inner,
+        "embedding": seen.embedding,
+        "embedding_mean": seen.embedding.mean((2, 3)),
+        "embedding_std": seen.embedding.std((2, 3), correction=0),
+        "hq_features": seen.detail,
+        **inner,
     }
-    blocks = getattr(case.network.image_encoder, "blocks", None)
+    blocks = getattr(loaded.network.image_encoder, "blocks", None)
     whole = [] if blocks is None else [i for i, block in enumerate(blocks) if not block.window]
     for index, block in enumerate(whole):
-        found[f"interm{index}"] = case.inner[f"block{block}"]
+        found[f"interm{index}"] = inner[f"block{block}"]
     if blocks is None:
-        found["interm0"] = case.inner["layer1"].permute(0, 2, 3, 1)
-    for name in case.outputs("image_embedding"):
+        found["interm0"] = inner["layer1"].permute(0, 2, 3, 1)
+    for name in case.listed:
+        if name not in found:
+            continue
         value = found[name]
         if name.startswith("layer"):  # the authors' maps are lists of tokens here
             value = value.flatten(2).transpose(1, 2)
-        case.check("image_embedding", name, value)
+        check(case, name, value)
 
 
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_prompts_become_the_same_tokens(case: Case) -> None:
-    has(case, "prompt_encoder")
-    encoder, scale = case.network.prompt_encoder, case.engine._scale(case.encoded.size)
-    wanted = case.outputs("prompt_encoder")
+@pytest.mark.compares("sam", "prompts")
+def test_prompts_become_the_same_tokens(case: Case, loaded: Loaded) -> None:
+    encoder = loaded.network.prompt_encoder
+    scale = loaded.engine._scale((case.inputs.H, case.inputs.W))
     with torch.inference_mode():
-        case.check("prompt_encoder", "dense_pe", encoder.grid())
-        for name, parts in case.prompts("prompt_encoder"):
+        check(case, "dense_pe", encoder.grid())
+        for name, parts in prompts(case):
             points, labels = parts.get("points"), parts.get("labels")
             boxes, low = parts.get("boxes"), parts.get("low")
             sparse, dense = encoder(
@@ -194,155 +187,97 @@ def test_prompts_become_the_same_tokens(case: Case) -> None:
                 None if boxes is None else torch.tensor(boxes * np.tile(scale, 2)).float(),
                 None if low is None else torch.tensor(low[None]),
             )
-            for kind, value in ((f"{name}_sparse", sparse), (f"{name}_dense", dense)):
-                if kind in wanted:
-                    case.check("prompt_encoder", kind, value)
+            check(case, f"{name}_sparse", sparse)
+            check(case, f"{name}_dense", dense)
 
 
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_the_decoder_gives_the_same_masks_and_qualities(case: Case) -> None:
-    wanted = case.outputs("mask_decoder")
-    inner: dict[str, Any] = {}
-    decoder = case.network.mask_decoder
-    hooks = [
-        decoder.iou_prediction_head.register_forward_hook(
+def hooks_on(decoder: nn.Module, inner: dict[str, Any]) -> list[Any]:
+    """``inner`` gets what the decoder computes on its way."""
+    parts: Any = decoder
+    return [
+        parts.iou_prediction_head.register_forward_hook(
             lambda _, __, output: inner.update(iou_all=output)
         ),
-        decoder.transformer.register_forward_hook(
+        parts.transformer.register_forward_hook(
             lambda _, __, output: inner.update(tokens=output[0], image_tokens=output[1])
         ),
-        decoder.register_forward_hook(lambda _, __, output: inner.update(all_masks=output[0])),
+        parts.register_forward_hook(lambda _, __, output: inner.update(all_masks=output[0])),
     ]
-    for name, parts in case.prompts("mask_decoder"):
+
+
+@pytest.mark.compares("sam", "decoder")
+def test_the_decoder_gives_the_same_masks_and_qualities(case: Case, loaded: Loaded) -> None:
+    inner: dict[str, Any] = {}
+    encoded = loaded.encoded(image_of(case))
+    hooks = hooks_on(loaded.network.mask_decoder, inner)
+    for name, parts in prompts(case):
         for several in (False, True):
             for only in (False, True):
-                found = case.engine.decode_many(
-                    case.encoded, **parts, several=several, refined_only=only
-                )
                 kind = f"{name}_{'multi' if several else 'single'}{'_hqonly' if only else ''}"
-                for output, value in (
-                    (f"{kind}_low_res", found.low),
-                    (f"{kind}_iou", found.quality),
-                ):
-                    if output in wanted:
-                        case.check("mask_decoder", output, value)
+                if case.output(f"{kind}_low_res") is None:
+                    continue
+                found = loaded.engine.decode_many(
+                    encoded, **parts, several=several, refined_only=only
+                )
+                check(case, f"{kind}_low_res", found.low)
+                check(case, f"{kind}_iou", found.quality)
         for output, value in inner.items():
-            if f"{name}_{output}" in wanted:
-                case.check("mask_decoder", f"{name}_{output}", value)
+            check(case, f"{name}_{output}", value)
     for hook in hooks:
         hook.remove()
 
 
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_masks_at_the_size_of_the_picture_agree(case: Case) -> None:
-    inputs, engine, encoded = case.inputs, case.engine, case.encoded
-    found = {
-        "point": engine.decode_many(
-            encoded, inputs.POINT[None], inputs.POINT_LABEL[None], several=True
-        ),
-        "box": engine.decode_many(encoded, boxes=inputs.BOX[None]),
-    }
-    wanted = case.outputs("predict")
-    if "again_logits" in wanted:
-        points, labels = inputs.POINTS[None], inputs.POINT_LABELS[None]
-        best = found["point"].quality[0].argmax()
-        case.check("predict", "again_best", best)
-        found["again"] = engine.decode_many(
-            encoded, points, labels, low=found["point"].low[0, best]
-        )
-        found["box_points"] = engine.decode_many(
+def calls_of(case: Case) -> dict[str, str]:
+    """For each answer that the case lists the words in its ``call`` that say how it is asked for:
+
+    ``box: BOX, multimask_output=False; again: POINTS with mask_input = ...``.
+    """
+    said = dict(re.findall(r"(\w+): ([^;:]+)(?=[;.]|$)", case["call"]))
+    kinds = ("logits", "masks", "iou", "area")
+    names = (re.fullmatch(rf"(\w+)_(?:{'|'.join(kinds)})", name) for name in case.listed)
+    return {found[1]: said[found[1]] for found in names if found}
+
+
+@pytest.mark.compares("sam", "masks")
+def test_masks_at_the_size_of_the_picture_agree(case: Case, loaded: Loaded) -> None:
+    encoded = loaded.encoded(image_of(case))
+    answers: dict[str, Decoded] = {}
+    for name, text in calls_of(case).items():
+        parts = parts_of(case, text.partition(" with ")[0])
+        if "points" in parts and "labels" not in parts:
+            label = "POINT_LABELS" if "POINTS" in text else "POINT_LABEL"
+            parts |= parts_of(case, label)
+        again = re.search(r"logits of (\w+) with the best", text)
+        if again:
+            best = answers[again[1]].quality[0].argmax()
+            check(case, f"{name}_best", best)
+            parts["low"] = answers[again[1]].low[0, best]
+        answers[name] = loaded.engine.decode_many(
             encoded,
-            points,
-            labels,
-            inputs.BOX[None],
-            refined_only=encoded.embedding.detail is not None,
+            **parts,
+            several="multimask_output=True" in text,
+            refined_only="hq_token_only=True" in text,
         )
-    for name, decoded in found.items():
+    for name, decoded in answers.items():
         logits = decoded.logits[0]
-        case.check("predict", f"{name}_logits", logits)
-        case.check("predict", f"{name}_masks", logits > 0)
-        case.check("predict", f"{name}_iou", decoded.quality[0])
-        case.check("predict", f"{name}_area", (logits > 0).sum((1, 2)))
+        check(case, f"{name}_logits", logits)
+        check(case, f"{name}_masks", logits > 0)
+        check(case, f"{name}_iou", decoded.quality[0])
+        check(case, f"{name}_area", (logits > 0).sum((1, 2)))
 
 
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_pictures_are_fitted_into_the_frame_in_the_same_way(case: Case) -> None:
-    has(case, "preprocess")
-    for name in ("image", "image_large"):
-        resized = case.engine.prepare(getattr(case.inputs, name)())
+@pytest.mark.compares("sam", "preparation")
+def test_pictures_are_fitted_into_the_frame_in_the_same_way(case: Case, loaded: Loaded) -> None:
+    engine, inputs = loaded.engine, case.inputs
+    for name in re.findall(r"\b(image\w*)\(\)", " ".join(case["inputs"])):
+        image = getattr(inputs, name)()
+        resized = engine.prepare(image)
         sha = np.frombuffer(hashlib.sha256(resized.tobytes()).digest(), np.uint8)
-        case.check("preprocess", f"{name}_resized", resized)
-        case.check("preprocess", f"{name}_resized_rows", resized)
-        case.check("preprocess", f"{name}_resized_sha256", sha)
-    pixels = torch.tensor(case.engine.prepare(case.inputs.image()).astype(np.float32))
-    case.check("preprocess", "image_input", sam.prepared(pixels))
-    scale = case.engine._scale((case.inputs.H, case.inputs.W))
-    case.check("preprocess", "points_in_frame", case.inputs.POINTS * scale)
-    case.check("preprocess", "boxes_in_frame", case.inputs.BOXES * np.tile(scale, 2))
-
-
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_the_parts_of_everything_mode_agree(case: Case) -> None:
-    has(case, "amg_blocks")
-    inputs = case.inputs
-
-    def check(name: str, found: Any) -> None:
-        case.check("amg_blocks", name, found)
-
-    check("shapes", [sam.fitted(*size) for size in inputs.SHAPE_TABLE])
-    for index, arguments in enumerate(inputs.GRID_ARGS):
-        grids = everything.point_grids(*arguments)
-        check(f"grid{index}", np.concatenate(grids))
-        check(f"grid{index}_lengths", [len(grid) for grid in grids])
-    for index, arguments in enumerate(inputs.CROP_ARGS):
-        boxes, layers = everything.crop_boxes(*arguments)
-        check(f"crops{index}", boxes)
-        check(f"crops{index}_layer", layers)
-    logits = inputs.stability_logits()
-    check("stability_1", everything.stability(logits, 0.0, 1.0))
-    check("stability_quarter_at_half", everything.stability(logits, 0.5, 0.25))
-    masks = inputs.binary_masks()
-    check("mask_boxes", [everything.box_of(mask) for mask in masks])
-    runs = [run_lengths(mask) for mask in masks]
-    check("rle_counts", [length for one in runs for length in one])
-    check("rle_counts_lengths", [len(one) for one in runs])
-    check("rle_area", [sum(one[1::2]) for one in runs])
-    texts = [coco_text(one).encode() for one in runs]
-    check("coco_counts", np.frombuffer(b"".join(texts), np.uint8))
-    check("coco_counts_lengths", [len(text) for text in texts])
-    boxes, scores = inputs.nms_boxes()
-    for name in case.outputs("amg_blocks"):
-        if name.startswith("nms_"):
-            check(name, everything.suppressed(boxes, scores, float(name.removeprefix("nms_"))))
-        if name.startswith("rel_pos_"):
-            _, _, queries, keys = name.split("_")
-            table = torch.tensor(inputs.rel_pos_table())
-            check(name, sam_vit.relative_positions(int(queries), int(keys), table))
-    crop, whole = (40, 10, 140, 80), (0, 0, 160, 120)
-    placed = boxes + np.array([40, 10, 40, 10])  # from the crop's pixels to the picture's
-    check("near_edge", everything.near_crop_edge(placed, crop, whole))
-    check("near_edge_atol5", everything.near_crop_edge(placed, crop, whole, 5))
-    for kind in ("holes", "islands"):
-        pairs = [everything.without_small(mask, 60, kind) for mask in inputs.holed_masks()]
-        check(f"removed_{kind}", np.stack([mask for mask, _ in pairs]))
-        check(f"removed_{kind}_changed", [changed for _, changed in pairs])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", WITH_OUTPUTS, indirect=True)
-def test_everything_mode_finds_the_same_things(case: Case) -> None:
-    has(case, "amg_whole")
-    manifest = case.golden.manifest["cases"]
-    for name in [one for one in manifest if one.startswith("amg_") and one != "amg_blocks"]:
-        given = {ARGUMENTS[key]: value for key, value in manifest[name]["arguments"].items()}
-        given["threshold"] = manifest[name].get("mask_threshold", 0.0)
-        settings = dataclasses.replace(case.engine.settings, **given)
-        found = everything.everything(case.engine, case.inputs.image(), settings)
-        records = [one.record() for one in found]
-        case.check(name, "area", [one["area"] for one in records])
-        case.check(name, "bbox", [one["bbox"] for one in records])
-        case.check(name, "predicted_iou", [one["predicted_iou"] for one in records])
-        case.check(name, "stability_score", [one["stability_score"] for one in records])
-        case.check(name, "point_coords", [one["point_coords"][0] for one in records])
-        case.check(name, "crop_box", [one["crop_box"] for one in records])
-        case.check(name, "masks", np.stack([one.mask for one in found]))
+        check(case, f"{name}_resized", resized)
+        check(case, f"{name}_resized_rows", resized)
+        check(case, f"{name}_resized_sha256", sha)
+        pixels = torch.tensor(resized.astype(np.float32))
+        check(case, f"{name}_input", sam.prepared(pixels))
+    scale = engine._scale((inputs.H, inputs.W))
+    check(case, "points_in_frame", inputs.POINTS * scale)
+    check(case, "boxes_in_frame", inputs.BOXES * np.tile(scale, 2))

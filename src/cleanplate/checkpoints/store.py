@@ -41,13 +41,15 @@ def is_here(name: str) -> bool:
     return path_of(name).is_file()
 
 
-def load(network: nn.Module, name: str, path: str = "") -> None:
+def load(network: nn.Module, name: str, path: str = "", unused: str = "") -> None:
     """Load a checkpoint into a network, strictly.
 
     Args:
         network: the network as built.
         name: the checkpoint that it needs, one of the catalogue's.
         path: a file of the user's; empty takes the one in the store.
+        unused: how the keys of a part begin that the file may have and the network was built
+            without; empty: there is none.
 
     Raises:
         WeightsError: the file is not there, damaged, or of another network.
@@ -56,7 +58,10 @@ def load(network: nn.Module, name: str, path: str = "") -> None:
     if not path and not is_here(name):
         raise WeightsError(how_to_get(find(name)))
     file = Path(path) if path else path_of(name)
-    layouts.load_into(network, files.read(file), name, file)
+    state = files.read(file)
+    if unused:
+        state = {key: tensor for key, tensor in state.items() if not key.startswith(unused)}
+    layouts.load_into(network, state, name, file)
 
 
 def how_to_get(checkpoint: Checkpoint) -> str:

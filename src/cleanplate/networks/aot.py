@@ -16,6 +16,7 @@ from torch.nn import functional
 from cleanplate.networks.aot_attention import Size, as_map, as_tokens
 from cleanplate.networks.aot_layers import WIDTH, AotLayer, DeAotLayer, KeyValue, Seen
 from cleanplate.networks.frozen import fold_all
+from cleanplate.networks.fused import convolved
 from cleanplate.networks.mobilenet_v2 import MobileNetV2
 from cleanplate.networks.resnet_frozen import ResNet50
 from cleanplate.networks.swin import SwinB
@@ -96,7 +97,7 @@ class ConvNorm(nn.Module):
         self.gn = nn.GroupNorm(8, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.gn(self.conv(x)))
+        return functional.relu(self.gn(convolved(x, self.conv)), inplace=True)
 
 
 class Decoder(nn.Module):
@@ -115,9 +116,9 @@ class Decoder(nn.Module):
         self.adapter_4x = nn.Conv2d(widths[0], WIDTH // 2, 1)
 
     def forward(self, x: Tensor, maps: list[Tensor]) -> Tensor:
-        x = self.conv_16x(self.adapter_16x(maps[2]) + self.conv_in(x))
-        x = self.conv_8x(self.adapter_8x(maps[1]) + self._enlarged(x, maps[1]))
-        x = self.conv_4x(self.adapter_4x(maps[0]) + self._enlarged(x, maps[0]))
+        x = self.conv_16x(convolved(maps[2], self.adapter_16x, past=self.conv_in(x)))
+        x = self.conv_8x(convolved(maps[1], self.adapter_8x, past=self._enlarged(x, maps[1])))
+        x = self.conv_4x(convolved(maps[0], self.adapter_4x, past=self._enlarged(x, maps[0])))
         return self.conv_out(x)
 
     def _enlarged(self, x: Tensor, like: Tensor) -> Tensor:
@@ -154,13 +155,14 @@ class Aot(nn.Module):
     def encode(self, image: Tensor) -> list[Tensor]:
         """Maps of (B, 3, H, W) normalised RGB at 1/4, 1/8, 1/16, and 256 channels at 1/16."""
         maps = self.encoder(image)
-        return [*maps[:3], self.encoder_projector(maps[3])]
+        return [*maps[:3], convolved(maps[3], self.encoder_projector)]
 
     def identity(self, labels: Tensor) -> Tensor:
         """(B, T, 256): the embedding of (B, H, W) ids 0..10 at the network's size."""
-        hot = labels[..., None] == torch.arange(OBJECTS + 1, device=labels.device)
-        hot = hot.permute(0, 3, 1, 2).to(self.patch_wise_id_bank.weight.dtype)
-        embedded = as_tokens(self.patch_wise_id_bank(hot))
+        kind = self.patch_wise_id_bank.weight.dtype
+        hot = torch.zeros(*labels.shape, OBJECTS + 1, dtype=kind, device=labels.device)
+        hot.scatter_(-1, labels[..., None].long(), 1)
+        embedded = as_tokens(self.patch_wise_id_bank(hot.permute(0, 3, 1, 2)))
         return self.id_norm(embedded) if self.variant.gated else embedded
 
     def propagate(

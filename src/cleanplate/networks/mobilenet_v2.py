@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from cleanplate.networks.frozen import FrozenBatchNorm
+from cleanplate.networks.fused import Unit, convolved
 
 WIDTHS = (24, 32, 96, 1280)
 _LAST = 18
@@ -25,14 +26,16 @@ _STAGES = (
 
 def _unit(
     inputs: int, outputs: int, kernel: int, stride: int, dilation: int = 1, groups: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(
-            *(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, groups),
-            bias=False,
-        ),
-        FrozenBatchNorm(outputs),
-        nn.ReLU6(),
+) -> Unit:
+    return Unit(
+        [
+            nn.Conv2d(
+                *(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, groups),
+                bias=False,
+            ),
+            FrozenBatchNorm(outputs),
+            nn.ReLU6(),
+        ]
     )
 
 
@@ -54,7 +57,11 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.residual else self.conv(x)
+        *units, convolution, norm = self.conv
+        inner = x
+        for unit in units:
+            inner = unit(inner)
+        return convolved(inner, convolution, norm, x if self.residual else None)
 
 
 class MobileNetV2(nn.Module):

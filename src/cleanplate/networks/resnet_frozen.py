@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate.networks.frozen import FrozenBatchNorm
+from cleanplate.networks.fused import RELU, convolved
 
 WIDTHS = (256, 512, 1024, 1024)
 
@@ -31,10 +32,12 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        around = x if self.downsample is None else self.downsample(x)
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = functional.relu(self.bn2(self.conv2(x)))
-        return functional.relu(self.bn3(self.conv3(x)) + around)
+        around = x
+        if self.downsample is not None:
+            around = convolved(x, self.downsample[0], self.downsample[1])
+        x = convolved(x, self.conv1, self.bn1, activation=RELU)
+        x = convolved(x, self.conv2, self.bn2, activation=RELU)
+        return convolved(x, self.conv3, self.bn3, around, RELU)
 
 
 def _stage(inputs: int, inner: int, count: int, stride: int) -> nn.Sequential:
@@ -56,7 +59,8 @@ class ResNet50(nn.Module):
         self.layer3 = _stage(512, 256, 6, 2)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = convolved(x, self.conv1, self.bn1, activation=RELU)
+        x = functional.max_pool2d(x, 3, 2, 1)
         quarter = self.layer1(x)
         eighth = self.layer2(quarter)
         sixteenth = self.layer3(eighth)

@@ -7,6 +7,7 @@ the whole image in four, positions relative in both.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,8 @@ GRID = 64
 WINDOW = 14
 # Attention whose table of position terms would have more elements goes head by head.
 _MOST_ELEMENTS = 1 << 26
-_CACHED = 1 << 19  # logits that a CPU's cache holds beside what they are made of
+_CACHED = 1 << 20  # of which a CPU's caches hold the table
+_TOKENS = 1024  # whose hidden values are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +92,22 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, window: int = 0) -> Tensor:
         """What (B, H, W, C) tokens gather, each from its window; of all when ``window`` is 0."""
-        qkv = self.qkv(x)
+        parts = zip(self.qkv.weight.chunk(3), self.qkv.bias.chunk(3), strict=True)
+        maps = [functional.linear(x, weight, bias) for weight, bias in parts]
         if window:  # zeros are what windows beyond the edge hold: these turn them into the bias
-            qkv = cut(qkv, window, self.qkv.bias)
-        count, side, _, _ = qkv.shape
-        parts = qkv.view(count, side * side, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = parts.contiguous()
+            biases = self.qkv.bias.chunk(3)
+            maps = [cut(one, window, bias) for one, bias in zip(maps, biases, strict=True)]
+        count, side, _, _ = maps[0].shape
+        q, k, v = (one.view(count, side**2, self.heads, -1).transpose(1, 2) for one in maps)
+        if not window:  # so many keys are read too often to lie so far apart
+            k, v = k.contiguous(), v.contiguous()
         # The position terms take the query as it is, not scaled as for the keys.
-        square = q.reshape(count, self.heads, side, side, -1)
+        square = maps[0].unflatten(-1, (self.heads, -1))
         vertical = relative_positions(side, side, self.rel_pos_h)
         across = relative_positions(side, side, self.rel_pos_w)
-        rows = torch.einsum("bnhwd,hkd->bnhwk", square, vertical).flatten(2, 3)
-        columns = torch.einsum("bnhwd,wkd->bnhwk", square, across).flatten(2, 3)
-        attend = attention_in_cache if x.device.type == "cpu" else attention
-        found = attend(q, k, v, rows, columns).transpose(1, 2).reshape(count, side, side, -1)
+        rows = torch.einsum("bhwnd,hkd->bnhwk", square, vertical).flatten(2, 3)
+        columns = torch.einsum("bhwnd,wkd->bnhwk", square, across).flatten(2, 3)
+        found = attention(q, k, v, rows, columns).flatten(2).view(count, side, side, -1)
         return self.proj(joined(found, x.shape[1:3]).contiguous() if window else found)
 
 
@@ -115,38 +119,24 @@ def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) ->
         rows, columns: (B, heads, n^2, n).
 
     Returns:
-        (B, heads, n^2, d).
+        (B, n^2, heads, d).
     """
-    # The sum of the two terms is as large as the attention itself.
-    step = max(1, _MOST_ELEMENTS // (len(q) * q.shape[2] ** 2))
-    parts = zip(*(x.split(step, dim=1) for x in (q, k, v, rows, columns)), strict=True)
-    return torch.cat(
-        [
-            functional.scaled_dot_product_attention(
-                query, key, value, (down[..., None] + across[..., None, :]).flatten(3, 4)
-            )
-            for query, key, value, down, across in parts
-        ],
-        dim=1,
+    count, heads, total, depth = q.shape
+    found = q.new_empty(count, total, heads, depth)
+    # The sum of the two terms is as large as the attention itself: some queries at a time.
+    most = _CACHED if q.device.type == "cpu" else _MOST_ELEMENTS
+    images = max(1, most // (heads * total**2))
+    together = min(heads, max(1, most // total**2))
+    queries = min(total, max(1, most // total))
+    places = itertools.product(
+        *(range(0, *pair) for pair in ((count, images), (heads, together), (total, queries)))
     )
-
-
-def attention_in_cache(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """``attention`` with plain products, so few queries at once that a CPU's cache holds them."""
-    found = torch.empty(q.shape, dtype=q.dtype)
-    total = q.shape[2]
-    heads = max(1, _CACHED // total**2)
-    queries = total if heads > 1 else max(1, _CACHED // total)
-    scale = q.shape[-1] ** -0.5
-    with torch.autocast("cpu", enabled=False):
-        for one in zip(q, k, v, rows, columns, found, strict=True):
-            for some in zip(*(x.split(heads) for x in one), strict=True):
-                keys, values = some[1].transpose(1, 2), some[2]
-                mine = (some[n].split(queries, dim=1) for n in (0, 3, 4, 5))
-                for asked, down, across, into in zip(*mine, strict=True):
-                    logits = (down[..., None] + across[..., None, :]).flatten(2)
-                    logits.baddbmm_(asked, keys, alpha=scale)
-                    torch.bmm(torch.softmax(logits, dim=-1), values, out=into)
+    for image, head, query in places:
+        some = slice(image, image + images), slice(head, head + together)
+        asked = (*some, slice(query, query + queries))
+        bias = (rows[asked][..., None] + columns[asked][..., None, :]).flatten(3)
+        answer = functional.scaled_dot_product_attention(q[asked], k[some], v[some], bias)
+        found[asked[0], asked[2], asked[1]] = answer.transpose(1, 2)
     return found
 
 
@@ -160,7 +150,11 @@ class Mlp(nn.Module):
         self.act = activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.lin2(self.act(self.lin1(x)))
+        tokens = x.flatten(0, -2)
+        if torch.is_grad_enabled() or len(tokens) <= _TOKENS:
+            return self.lin2(self.act(self.lin1(x)))
+        found = [self.lin2(self.act(self.lin1(some))) for some in tokens.split(_TOKENS)]
+        return torch.cat(found).view(*x.shape[:-1], -1)
 
 
 class Block(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate.networks.frozen import fold_all
+from cleanplate.networks.fused import RELU, Unit, convolved
 
 EXEMPLAR, SEARCH = 127, 255  # px a side
 GRID, STRIDE = 25, 8
@@ -147,7 +148,7 @@ class ResNet(nn.Module):
         self.layer3 = _stage(8 * BASE, 4 * BASE, 6, stride=1, dilation=2, shortcut=3)
 
     def forward(self, picture: Tensor) -> Stages:
-        p0 = functional.relu(self.bn1(self.conv1(picture)))
+        p0 = convolved(picture, self.conv1, self.bn1, activation=RELU)
         p1 = self.layer1(functional.max_pool2d(p0, 3, 2, 1))
         p2 = self.layer2(p1)
         return Stages(p0, p1, p2, self.layer3(p2))
@@ -182,10 +183,20 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(conv, nn.BatchNorm2d(4 * width))
 
     def forward(self, x: Tensor) -> Tensor:
-        past = x if self.downsample is None else self.downsample(x)
-        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
-        return functional.relu(self.bn3(self.conv3(x)) + past, inplace=True)
+        past = x
+        if self.downsample is not None:
+            past = convolved(x, self.downsample[0], self.downsample[1])
+        x = convolved(x, self.conv1, self.bn1, activation=RELU)
+        x = convolved(x, self.conv2, self.bn2, activation=RELU)
+        return convolved(x, self.conv3, self.bn3, past, RELU)
+
+
+class Answer(nn.ModuleList):
+    """Two layers on each cell alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, norm, _, last = self
+        return convolved(convolved(x, first, norm, activation=RELU), last)
 
 
 class Head(nn.Module):
@@ -194,11 +205,13 @@ class Head(nn.Module):
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.conv_kernel, self.conv_search = _unpadded(), _unpadded()
-        self.head = nn.Sequential(
-            nn.Conv2d(WIDTH, WIDTH, 1, bias=False),
-            nn.BatchNorm2d(WIDTH),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(WIDTH, outputs, 1),
+        self.head = Answer(
+            [
+                nn.Conv2d(WIDTH, WIDTH, 1, bias=False),
+                nn.BatchNorm2d(WIDTH),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(WIDTH, outputs, 1),
+            ]
         )
 
     def kernel(self, features: Tensor) -> Tensor:
@@ -225,9 +238,9 @@ class Head(nn.Module):
         return self.head(self.correlation(kernel, features))
 
 
-def _unpadded() -> nn.Sequential:
+def _unpadded() -> Unit:
     conv = nn.Conv2d(WIDTH, WIDTH, 3, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True))
+    return Unit([conv, nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True)])
 
 
 class Proposals(nn.Module):
@@ -267,17 +280,35 @@ class Refinement(nn.Module):
         p2 = _window(stages.p2, row - 4, column - 4, 15)
         p1 = _window(stages.p1, 2 * row - 8, 2 * column - 8, 31)
         p0 = _window(stages.p0, 4 * row - 16, 4 * column - 16, 61)
-        x = self.post0(_to(self.h2(self.deconv(cell)) + self.v2(p2), 31))
+        x = self.post0(_to(self.h2(self._spread(cell)) + self.v2(p2), 31))
         x = self.post1(_to(self.h1(x) + self.v1(p1), 61))
         return self.post2(_to(self.h0(x) + self.v0(p0), FINE))[:, 0]
 
+    def _spread(self, cell: Tensor) -> Tensor:
+        """(B, 32, 15, 15): ``deconv`` of one place alone, which is a product of matrices."""
+        weight, bias = self.deconv.weight, self.deconv.bias
+        assert bias is not None
+        return (cell.flatten(1) @ weight.flatten(1)).view(-1, *weight.shape[1:]) + bias[
+            :, None, None
+        ]
 
-def _pair(inputs: int, between: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, between, 3, padding=1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(between, outputs, 3, padding=1),
-        nn.ReLU(inplace=True),
+
+class Pair(nn.ModuleList):
+    """Two rectified layers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, _, second, _ = self
+        return convolved(convolved(x, first, activation=RELU), second, activation=RELU)
+
+
+def _pair(inputs: int, between: int, outputs: int) -> Pair:
+    return Pair(
+        [
+            nn.Conv2d(inputs, between, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(between, outputs, 3, padding=1),
+            nn.ReLU(inplace=True),
+        ]
     )
 
 

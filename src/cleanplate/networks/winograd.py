@@ -9,6 +9,8 @@ times as fast where there are many channels.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -39,7 +41,7 @@ _LARGE = (
 )
 _TILES = {torch.float32: _LARGE, torch.bfloat16: _SMALL}
 _FEWEST = {torch.float32: 64, torch.bfloat16: 256}
-"""Channels of a group, in and out, from which it is quicker."""
+"""Channels of a group, in and out, from which it is quicker, in bfloat16 without a matrix unit."""
 _AT_ONCE = 2**21  # bytes of transformed tiles that a processor's caches hold
 _ENOUGH = 64  # tiles that are worth loading the kernels for
 
@@ -127,10 +129,21 @@ def quicken(network: nn.Module) -> None:
                 module.register_module(name, WinogradConv2d(child))
 
 
+@cache
+def has_matrix_unit() -> bool:
+    """Whether this processor multiplies matrices of bfloat16 as such (AMX).
+
+    Products are then so quick that it is what surrounds them that costs.
+    """
+    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # older torch cannot tell
+
+
 def _gains(convolution: nn.Conv2d) -> bool:
-    fewest = _FEWEST.get(convolution.weight.dtype)
+    kind = convolution.weight.dtype
+    fewest = _FEWEST.get(kind)
     return (
         fewest is not None
+        and not (kind == torch.bfloat16 and has_matrix_unit())
         and convolution.weight.device.type == "cpu"
         and min(convolution.in_channels, convolution.out_channels) >= fewest * convolution.groups
         and (convolution.kernel_size, convolution.stride) == ((3, 3), (1, 1))

@@ -104,17 +104,14 @@ def _judged(
     if settings.stability > 0 and not stable >= settings.stability:  # NaN is dropped too
         return None
     mask = logits > settings.threshold
-    x0, y0, x1, y1 = crop
+    x0, y0, *_ = crop
     box = box_of(mask) + np.array([x0, y0, x0, y0])
     if near_crop_edge(box[None], crop, (0, 0, size[1], size[0]))[0]:
         return None
-    whole = np.zeros(size, bool)
-    whole[y0:y1, x0:x1] = mask
+    runs = run_lengths(uncropped(mask, crop, size))
     place = float(point[0] + x0), float(point[1] + y0)
     left, top, right, bottom = box.tolist()
-    return Found(
-        run_lengths(whole), size, (left, top, right, bottom), quality, float(stable), place, crop
-    )
+    return Found(runs, size, (left, top, right, bottom), quality, float(stable), place, crop)
 
 
 def _kept(found: list[Found], scores: list[float], limit: float) -> list[Found]:
@@ -181,6 +178,16 @@ def box_of(mask: np.ndarray) -> np.ndarray:
     if box is None:
         return np.zeros(4, np.int64)
     return np.array([box.x0, box.y0, box.x1 - 1, box.y1 - 1], np.int64)
+
+
+def uncropped(
+    mask: np.ndarray, crop: tuple[int, int, int, int], size: tuple[int, int]
+) -> np.ndarray:
+    """(H, W) bool of ``size``: the ``mask`` of a ``crop`` (x0, y0, x1, y1) put in its place."""
+    x0, y0, x1, y1 = crop
+    whole = np.zeros(size, bool)
+    whole[y0:y1, x0:x1] = mask
+    return whole
 
 
 def near_crop_edge(

@@ -38,7 +38,9 @@ class Settings:
         "What is marked: the outline, the box, or the smallest rotated box around the outline.",
         choices=("mask", "box", "rotated box"),
     )
-    refine: bool = setting(True, "Draw the outline finely; off for weights without refinement.")
+    refine: bool = setting(
+        True, "Draw the outline finely; no is quicker, and all that weights without refinement can."
+    )
     lost_below: float = setting(
         0.3, "Confidence under which an object counts as gone; 0 as published.", low=0, high=1
     )
@@ -133,7 +135,8 @@ class Engine:
 
         self.settings = settings
         network = SiamMask(settings.refine).eval().requires_grad_(False)
-        checkpoints.load(network, f"siammask_{settings.variant}", settings.weights)
+        unused = "" if settings.refine else "refine_model."
+        checkpoints.load(network, f"siammask_{settings.variant}", settings.weights, unused)
         self._network = network.fold().to(runtime.device, getattr(torch, runtime.precision))
         quicken(self._network)
 

@@ -1,0 +1,112 @@
+"""What the cases of a golden's manifest are, told by what they hold and never by their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cleanplate.engines.track.deaot import MODELS
+
+FAMILIES = {
+    "aot": MODELS,
+    "e2fgvi": ("e2fgvi", "e2fgvi_hq"),
+    "i3d": ("i3d",),
+    "sam": (
+        *("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam"),
+        *("sam_hq_vit_tiny", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h"),
+    ),
+    "siammask": ("siammask",),
+    "vinet": ("vinet",),
+}
+"""Networks that share their tests."""
+
+
+def family_of(network: str) -> str | None:
+    return next((name for name, networks in FAMILIES.items() if network in networks), None)
+
+
+def kind_of(family: str | None, case: dict[str, Any], outputs: set[str]) -> str | None:
+    """The kind of a case with ``outputs``, as tests name it; None when it is of no known one."""
+    return None if family is None else _KINDS[family](case, outputs)
+
+
+def _aot(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if outputs & {"cur_logits", "ref_logits", "id_emb"}:
+        return "network"
+    if {"labels", "new", "ids"} <= outputs:
+        return "new objects"
+    return "clip" if "labels" in outputs else None
+
+
+def _e2fgvi(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if "windows" in case:
+        return "clip"
+    if "losses" in case:
+        return "training step"
+    if "frame_abs" in case.get("tolerance", {}):
+        return "preparation"
+    if {"first", "second", "eval"} & outputs:
+        return "discriminator"
+    inputs, call = case.get("inputs", {}), case.get("call", "")
+    if "raw_masks" in inputs:
+        return "generator"
+    if "update_spynet(" in call:
+        return "flow"
+    if "deform_align." in call:
+        return "alignment"
+    if "flow_forward" in inputs:
+        return "propagation"
+    return "warp" if outputs & {"zeros", "border"} else None
+
+
+def _i3d(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if any(name.startswith("feature_") for name in outputs):
+        return "features of the clip" if "running_mean_after" in outputs else "features"
+    values = case.get("values", {})
+    if "per_pair" in values:
+        return "warping error"
+    if {"psnr", "ssim"} & values.keys():
+        return "psnr and ssim"
+    return "distance" if any(name.startswith("all_") for name in values) else None
+
+
+def _sam(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if "arguments" in case:
+        return "everything"
+    if "embedding" in outputs:
+        return "embedding"
+    if outputs & {"image_input", "image_resized", "points_in_frame"}:
+        return "preparation"
+    if outputs & {"rle_counts", "grid0", "mask_boxes"}:
+        return "parts of everything"
+    if any(name.endswith("_low_res") for name in outputs):
+        return "decoder"
+    if any(name.endswith(("_sparse", "_dense")) for name in outputs):
+        return "prompts"
+    return "masks" if any(name.endswith("_logits") for name in outputs) else None
+
+
+def _siammask(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if outputs & {"xf", "cls", "x_p0"}:
+        return "network"
+    if "position" in outputs:
+        return "clip"
+    if any(name.startswith("crop") for name in outputs):
+        return "crops"
+    return "rectangle" if outputs == {"polygon"} else None
+
+
+def _vinet(case: dict[str, Any], outputs: set[str]) -> str | None:
+    kind = case.get("kind", "").split(",")[0]
+    if kind == "clip":
+        return "causal clip" if "streams" in case["call"] else "demo"
+    return kind if kind in ("network", "operators", "training step") else None
+
+
+_KINDS = {
+    "aot": _aot,
+    "e2fgvi": _e2fgvi,
+    "i3d": _i3d,
+    "sam": _sam,
+    "siammask": _siammask,
+    "vinet": _vinet,
+}

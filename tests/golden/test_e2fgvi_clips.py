@@ -1,0 +1,184 @@
+"""E2FGVI's whole procedure, its training step and its discriminator against the authors' code."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cleanplate import registry
+from cleanplate.engines.inpaint._e2fgvi_pictures import Fitted, nearest, resized
+from cleanplate.networks import e2fgvi
+from cleanplate.networks.e2fgvi import E2FGVI
+from cleanplate.networks.e2fgvi_discriminator import Discriminator
+from cleanplate.networks.spynet import SPyNet
+from cleanplate.types import Frame, MaskedFrame
+from tests.e2fgvi_published import dilated, fill
+from tests.golden.conftest import Case
+from tests.golden.test_e2fgvi import check, inputs, load, network_of
+
+
+def given_in(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """A clip's frames, and its holes as the published procedure widens them."""
+    frames, masks = (case.golden.input(case["inputs"][name]) for name in ("frames", "masks"))
+    return frames, np.stack([dilated(mask) for mask in masks])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.compares("e2fgvi", "clip")
+def test_every_window_of_a_clip_agrees(case: Case, built: dict[str, E2FGVI]) -> None:
+    frames, holes = given_in(case)
+    case.leave("frames", "frame_sums")  # of the engine, below
+    runs: list[Any] = []
+    fill(network_of(case, built), frames, holes, lambda *run: runs.append(run))
+    assert [window.centre for window, _ in runs] == [known["f"] for known in case["windows"]]
+    for (window, pictures), known in zip(runs, case["windows"], strict=True):
+        assert known["neighbours"] == [window.neighbours[0], window.neighbours[-1]]
+        assert known["references"] == window.references
+        np.testing.assert_allclose(
+            pictures[:, :, ::8, ::8],
+            case.golden.arrays[known["array"]],
+            rtol=0,
+            atol=case["tolerance"]["windows_abs"],
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.compares("e2fgvi", "clip")
+def test_the_engine_gives_the_published_frames(
+    case: Case, built: dict[str, E2FGVI], tmp_path: Path
+) -> None:
+    torch.save(network_of(case, built).state_dict(), tmp_path / "weights.pth")
+    # The published procedure also repaints what it widens the masks by; an engine never touches
+    # what is not masked, so it is given the widened masks.
+    settings = {"weights": str(tmp_path / "weights.pth"), "dilation": "0"}
+    engine = registry.create("inpaint", case.golden.name, settings)
+    images, holes = given_in(case)
+    frames = [
+        MaskedFrame(Frame(n, Fraction(n, 24), image), hole.view(np.uint8))
+        for n, (image, hole) in enumerate(zip(images, holes, strict=True))
+    ]
+    result = np.stack([frame.image for frame in engine.inpaint(frames)])
+    check_frames(case, result, images, holes)
+
+
+def check_frames(case: Case, result: np.ndarray, frames: np.ndarray, holes: np.ndarray) -> None:
+    """Hold a clip's ``result`` to the case's tolerances."""
+    tolerance, output = case["tolerance"], case.output("frames")
+    assert output is not None
+    stride = tuple(slice(None, None, step) for step in output["stride"])
+    apart = np.abs(result[stride] - case.wanted("frames").astype(int))
+    assert list(result.shape) == output["shape"]
+    assert apart.max() <= tolerance["frames_abs"]
+    assert (apart > 0).mean() <= tolerance["frames_share_that_may_differ"]
+    np.testing.assert_allclose(
+        result.sum(axis=(1, 2, 3), dtype=float),
+        case.wanted("frame_sums"),
+        rtol=0,
+        atol=tolerance["frame_sums_abs"],
+    )
+    assert np.array_equal(result[~holes], frames[~holes])
+
+
+@pytest.mark.compares("e2fgvi", "preparation")
+def test_pictures_are_prepared_as_published(case: Case) -> None:
+    outputs = case["outputs"]
+    size = tuple(outputs[case.listed["mask"]]["shape"])
+    stride = tuple(slice(None, None, n) for n in outputs[case.listed["frame"]]["stride"])
+    frame, mask = (case.golden.input(case["inputs"][name]) for name in ("frame", "mask"))
+    apart = np.abs(resized(frame, size)[stride] - case.wanted("frame").astype(int))
+    assert apart.max() <= case["tolerance"]["frame_abs"]
+    bits = case.wanted("mask")
+    wanted = np.unpackbits(bits)[: size[0] * size[1]].reshape(size) > 0
+    assert np.array_equal(dilated(nearest(mask > 0, size)), wanted)
+    seen = Fitted(*mask.shape[::-1], size, 4).take(frame, mask > 0)
+    assert np.array_equal(seen.hole, wanted)
+
+
+def judge_of(case: Case) -> Discriminator:
+    listed = case.golden.manifest["other_weights"]["discriminator"]
+    return load(Discriminator(), case.golden.weights(listed))
+
+
+@pytest.mark.compares("e2fgvi", "discriminator")
+def test_the_discriminator_agrees_call_by_call(case: Case) -> None:
+    judge, x = judge_of(case), inputs(case)["x"]
+    check(case, first=judge(x), second=judge(x), eval=judge.eval()(x))
+    first: Any = judge.conv[0]
+    check(case, u_after=first.weight_u, v_after=first.weight_v)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.compares("e2fgvi", "training step")
+def test_a_step_of_training_agrees(case: Case) -> None:
+    """Losses, gradients and the discriminator's moves: each is differentiable as it was."""
+    network = load(getattr(e2fgvi, case.golden.name)(), case.golden.weights())
+    others = case.golden.manifest["other_weights"].values()
+    file = next(text for text in others if "spynet" in text).split(":")[0]
+    frozen = SPyNet()
+    numbers = {name.split(".", 1)[1]: value for name, value in case.golden.weights(file).items()}
+    constants = {name: value.numpy() for name, value in frozen.named_buffers()}
+    load(frozen, numbers | constants).requires_grad_(False)
+    training_step(case, network, judge_of(case), frozen)
+
+
+def training_step(case: Case, network: E2FGVI, judge: Discriminator, frozen: SPyNet) -> None:
+    given = inputs(case)
+    frames, masks = given["frames"], given["masks"].float()[None, :, None]
+    local = int(re.findall(r"(\d+) local", case["inputs"]["frames"])[0])
+    losses, found = {}, {}
+    optimiser = torch.optim.Adam(judge.parameters(), 1e-4, (0.0, 0.99))
+    pictures, flows = network(frames * (1 - masks), local)
+    pictures = pictures.view_as(frames)
+    composed = frames * (1 - masks) + masks * pictures
+    quarter = [side // 4 for side in frames.shape[-2:]]
+    small = functional.interpolate(
+        (frames[0, :local] + 1) / 2, quarter, mode="bilinear", align_corners=True
+    )
+    truth = frozen(small[:-1], small[1:]), frozen(small[1:], small[:-1])
+    losses["flow"] = sum(functional.l1_loss(a[0], b) for a, b in zip(flows, truth, strict=True))
+    found["disc_real"], found["disc_fake"] = judge(frames), judge(composed.detach())
+    losses["dis_real"] = functional.relu(1 - found["disc_real"]).mean()
+    losses["dis_fake"] = functional.relu(1 + found["disc_fake"]).mean()
+    losses["dis"] = (losses["dis_real"] + losses["dis_fake"]) / 2
+    losses["dis"].backward()
+    for name, norm in case["discriminator_grad_norms"].items():
+        assert gradient(judge, name).norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-6)
+    optimiser.step()
+    found["disc_gen"] = judge(composed)
+    losses["mask_mean"] = masks.mean()
+    losses["gan_weighted"] = -0.01 * found["disc_gen"].mean()
+    losses["hole"] = functional.l1_loss(pictures * masks, frames * masks) / masks.mean()
+    valid = functional.l1_loss(pictures * (1 - masks), frames * (1 - masks))
+    losses["valid"] = valid / (1 - masks).mean()
+    losses["total"] = sum(losses[name] for name in ("gan_weighted", "flow", "hole", "valid"))
+    losses["total"].backward()
+    for name, loss in case["losses"].items():
+        assert losses[name].item() == pytest.approx(loss, rel=1e-4), name
+    for name, norm in case["generator_grad_norms"].items():
+        assert gradient(network, name).norm().item() == pytest.approx(norm, rel=1e-3), name
+    lacking = [name for name, p in network.named_parameters() if p.grad is None]
+    assert lacking == case["parameters_without_gradient"]
+    found["pred"], found["u_after"] = pictures, judge.conv[0].weight_u
+    found["grad_encoder0"] = gradient(network, "encoder.layers.0.weight")
+    found["grad_dcn_forward"] = gradient(network, "feat_prop_module.deform_align.forward_.weight")
+    spynet = "update_spynet.basic_module.5.basic_module.0.conv.weight"
+    found["grad_spynet5"] = gradient(network, spynet)
+    found["grad_qkv3"] = gradient(network, "transformer.3.attn.qkv.weight")
+    check(case, **found)
+
+
+def gradient(network: torch.nn.Module, name: str) -> Tensor:
+    found = network.get_parameter(name).grad
+    assert found is not None
+    return found
