@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cleanplate.ops.harmonic import halve, harmonic_fill
+from cleanplate.ops.kriging import kriged_fill
 
 LEAST_VARIANCE = 20.0  # grey levels squared: no guess is better than the noise
 _UNASKED = 1000.0  # the error of a guess of which the ring says nothing
@@ -45,6 +46,7 @@ def blend(
     ring: np.ndarray,
     smooth: np.ndarray,
     guesses: list[Guess],
+    directed: bool = False,
 ) -> np.ndarray:
     """Fill ``hole`` from ``guesses`` and the smooth fill, without a seam.
 
@@ -59,12 +61,13 @@ def blend(
         ring: (H, W) bool: known pixels near the hole for which there are guesses, too.
         smooth: (H, W, 3) float32: the smooth fill of ``hole``.
         guesses: any number.
+        directed: carry the directions of the surroundings on into what no guess shows.
 
     Returns:
         (H, W, 3) float32; meaningful inside ``hole``.
     """
     if not guesses:
-        return smooth
+        return kriged_fill(smooth, hole) if directed else smooth
     colours, variances, spread = _asked(picture, hole, ring, smooth, guesses)
     result = _mean(colours, variances)
     judged = variances
@@ -81,7 +84,10 @@ def blend(
     known = np.dstack([np.where(hole[..., None], result, picture), np.where(hole, shown, 0)])
     further = harmonic_fill(known, poor)
     doubt = LEAST_VARIANCE + further[..., 3] + spread * _depth(poor)
-    colours[0] = np.where(poor[..., None], further[..., :3], smooth)
+    further = further[..., :3]
+    if directed:
+        further = kriged_fill(further, poor)
+    colours[0] = np.where(poor[..., None], further, smooth)
     judged[0] = np.where(poor, doubt, variances[0])
     return _mean(colours, judged)
 

@@ -46,6 +46,8 @@ class Plan:
     """px of the rough picture: see ``complete_flow``."""
     band: int = 5
     precision: Precision = "finest"
+    directed: bool = True
+    """Whether what no frame shows goes on with the directions of what surrounds it."""
 
 
 class Carrier:
@@ -96,7 +98,8 @@ class Carrier:
 
         ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
         self._follow_future(self._full, range(ready.start, self._added), self._ways)
-        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full), ready)
+        directed = self._plan.directed
+        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full, directed), ready)
         for n, picture in zip(ready, pictures, strict=True):
             if self._inventor is not None:
                 picture = self._inventor.add(self._full[n], self._full, picture)

@@ -236,8 +236,11 @@ def follow(plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest
     return extend(link, target.number, target.chains[way], oldest, newest)
 
 
-def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
-    """The plate's picture, its hole filled from all its chains: (H, W, 3) uint8."""
+def synthesise(plate: Plate, plates: dict[int, Plate], directed: bool = False) -> np.ndarray:
+    """The plate's picture, its hole filled from all its chains: (H, W, 3) uint8.
+
+    ``directed`` is that of ``blend``.
+    """
     part = _part(plate)
     if part is None:
         return plate.picture
@@ -262,6 +265,7 @@ def synthesise(plate: Plate, plates: dict[int, Plate]) -> np.ndarray:
         area & ~hole,
         plate.smooth[part].astype(np.float32),
         guesses,
+        directed,
     )
     result = plate.picture.copy()
     result[part][hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)

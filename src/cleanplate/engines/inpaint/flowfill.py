@@ -28,7 +28,14 @@ from cleanplate.types import Frame, MaskedFrame
 _THREADS = 2
 _SIMPLE = (Manner.FREE, Manner.STIFF)
 _PLANS = {
-    "fast": Plan(strides=(1, 10), rough_side=216, flow_side=448, manners=_SIMPLE, precision="fine"),
+    "fast": Plan(
+        strides=(1, 10),
+        rough_side=216,
+        flow_side=448,
+        manners=_SIMPLE,
+        precision="fine",
+        directed=False,
+    ),
     "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
     "best": Plan(strides=(1, 4, 10), rough_side=216, flow_side=448),
 }
