@@ -120,6 +120,7 @@ def test_a_result_that_may_differ_from_the_whole_run_says_so(
     person.page.goto(f"{server.address}/?project={project}")
     person.until("state?.results.length === 1")
     assert "may differ a little" in person.text("#cp-results")
+    person.page.unroute_all(behavior="wait")  # an answer on its way would end in the next test
 
 
 def test_holding_c_shows_the_original_and_the_wipe_moves_by_mouse_and_keys(
