@@ -102,6 +102,7 @@ def test_the_parts_of_everything_mode_agree(case: Case) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.compares("sam", "everything")
 def test_everything_mode_finds_the_same_things(
     case: Case, built: dict[str, Loaded], tmp_path: Path
