@@ -132,7 +132,7 @@ class Outliner:
                     masks.append(mask)
                     confidences.append(float(confidence))
         order = np.argsort([-one for one in confidences], kind="stable")
-        return Candidates(np.stack(masks)[order], np.float32(confidences)[order])
+        return Candidates(np.stack(masks)[order], np.array(confidences, np.float32)[order])
 
     def _decode(self, name: str, frame: int, prompt: Prompt, settings: job.Settings) -> Candidates:
         with self._lock:

@@ -89,7 +89,11 @@ export function growth() {
     return Boolean(one.given) && told.every((each) => each.kind !== "prompt");
   };
   const all = objects();
-  return all.length && all.every(given) ? 0 : Math.max(4, Math.round(clip().height / 100));
+  if (all.length && all.every(given)) return 0;
+  const letters = settings?.segmenter === "letters";
+  return letters
+    ? Math.max(2, Math.round(clip().height / 400))
+    : Math.max(4, Math.round(clip().height / 100));
 }
 
 /** [first frame, one past the last] between in and out. */

@@ -149,15 +149,16 @@ def _surface(lab: np.ndarray, area: np.ndarray) -> np.ndarray:
     inner = cv2.erode(area.view(np.uint8), np.ones((2 * _rim(area) + 1,) * 2, np.uint8))
     near = (inner == 0).ravel()
     known = near if near.any() else np.ones(near.shape, bool)
-    residual = np.linalg.norm(colours - np.median(colours[known], axis=0), axis=1)
+    course = np.zeros((6, 3), np.float32)
+    course[0] = np.median(colours[known], axis=0)
     for _ in range(ROUNDS):
+        residual = np.linalg.norm(colours - terms @ course, axis=1)
         spread = 1.4826 * float(np.median(residual[known])) + 1
         weight = 1 / (1 + (residual / (2 * spread)) ** 2) ** 2
         weight[~known] = 0
         # A little of the identity: a strip of one row tells nothing of the course across it.
         normal = (terms * weight[:, None]).T @ terms + 1e-3 * np.eye(6, dtype=np.float32)
         course = np.linalg.solve(normal, (terms * weight[:, None]).T @ colours)
-        residual = np.linalg.norm(colours - terms @ course, axis=1)
         known = np.ones(near.shape, bool)
     return (terms @ course).reshape(height, width, 3).astype(np.float32)
 
@@ -173,9 +174,10 @@ def _stands_out(contrast: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, flo
     likely = levels > max(EDGE * threshold, LEAST_CONTRAST)
     found = likely & area
     _, parts, stats, _ = cv2.connectedComponentsWithStats(found.view(np.uint8), connectivity=8)
-    kept = stats[:, cv2.CC_STAT_AREA] >= max(4, SPECK * area.sum())
+    kept = np.asarray(stats[:, cv2.CC_STAT_AREA] >= max(4, SPECK * area.sum()))
     kept[0] = False
-    return kept[np.asarray(parts)], _framed(likely, area)
+    labels: np.ndarray = np.asarray(parts)
+    return kept[labels], _framed(likely, area)
 
 
 def _of_one_colour(
@@ -218,7 +220,8 @@ def _colours(colours: np.ndarray) -> list[np.ndarray]:
     few = colours[:: max(1, len(colours) // 4000)].astype(np.float32)
     rule = (cv2.TERM_CRITERIA_COUNT, 10, 0.0)
     cv2.setRNGSeed(0)
-    _, _, centres = cv2.kmeans(few, min(KINDS, len(few)), None, rule, 1, cv2.KMEANS_PP_CENTERS)
+    kinds, labels = min(KINDS, len(few)), np.zeros(len(few), np.int32)
+    _, _, centres = cv2.kmeans(few, kinds, labels, rule, 1, cv2.KMEANS_PP_CENTERS)
     found: list[np.ndarray] = []
     for centre in centres:
         for _ in range(5):
