@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +84,37 @@ def test_the_demo_agrees_from_its_resize_to_its_saved_frames(
     check_levels(case, "composite", composite)
     for found, sums in ((saved, "frame_sums_uint8"), (composite, "composite_sums_uint8")):
         np.testing.assert_allclose(found.sum((1, 2, 3), dtype=np.int64), case[sums], 2e-4)
+    check_retargeted(case, saved, images[1:], masks[1:])
+
+
+def check_retargeted(case: Case, saved: np.ndarray, images: np.ndarray, masks: np.ndarray) -> None:
+    """The authors' retargeting of the saved frames, which tells whether these are right as well."""
+    for name, across in (("retarget_horizontal", True), ("retarget_vertical", False)):
+        if case.output(name) is None:
+            continue
+        assert saved.shape == images.shape, "retargeting is held for clips that are not resized"
+        pairs = zip(saved, images, masks, strict=True)
+        found = np.stack([narrowed(*one, across) for one in pairs])
+        check_levels(case, name, found)
+        sums = found.sum((1, 2, 3), dtype=np.int64)
+        np.testing.assert_allclose(sums, case[name]["sums_uint8"], 2e-4)
+
+
+def narrowed(fill: np.ndarray, image: np.ndarray, mask: np.ndarray, across: bool) -> np.ndarray:
+    """Half as wide (``across``) or high: the fill squeezed, the object pasted as it is.
+
+    As the authors do it: a channel of the object that is 0 shows what is behind.
+    """
+    if not across:
+        turned = (fill.transpose(1, 0, 2), image.transpose(1, 0, 2), mask.T)
+        return narrowed(*turned, True).transpose(1, 0, 2)
+    height, width = mask.shape
+    behind = cv2.resize(np.ascontiguousarray(fill), (width // 2, height))
+    columns = np.flatnonzero(mask.any(axis=0))
+    middle = (columns[0] + columns[-1]) / 2
+    first, stop = int(0.5 * middle), int((width - middle) * 0.5 + middle)
+    part = np.where(mask[..., None] > 0, image, 0)[:, first:stop]
+    return np.where(part == 0, behind, part)
 
 
 def check_pictures(case: Case, pictures: np.ndarray, holes: np.ndarray) -> None:

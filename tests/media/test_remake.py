@@ -16,9 +16,10 @@ from media_make import make_frame, make_video, packets_of, remake, samples, time
 
 from cleanplate.errors import InputError, MediaError
 from cleanplate.media.assemble import assemble
-from cleanplate.media.codecs import EncoderSettings, choose_encoder
+from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
+from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.orientation import Orientation, make_matrix
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip

@@ -14,7 +14,8 @@ from cleanplate.app.sentences import Refusal
 from cleanplate.app.sessions import Session
 from cleanplate.app.work import Work, check_disk
 from cleanplate.errors import InputError
-from cleanplate.media.codecs import CONTAINERS, EncoderSettings, choose_encoder
+from cleanplate.media.codecs import CONTAINERS, choose_encoder
+from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.projects.following import Direction
 from cleanplate.types import VideoInfo
 

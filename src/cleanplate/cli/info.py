@@ -30,7 +30,8 @@ def info(
     """Say what is in a clip, how it would be written, and what of it would be kept."""
     from pathlib import Path
 
-    from cleanplate.media.codecs import EncoderSettings, choose_encoder
+    from cleanplate.media.codecs import choose_encoder
+    from cleanplate.media.encoder_settings import EncoderSettings
     from cleanplate.media.read import open_clip
 
     with open_clip(clip) as opened:

@@ -16,7 +16,7 @@ from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
-from cleanplate.media.codecs import EncoderSettings
+from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.ops.moments import parse_moment
 
 if TYPE_CHECKING:

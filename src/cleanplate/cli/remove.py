@@ -10,7 +10,7 @@ from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
-from cleanplate.media.codecs import EncoderSettings
+from cleanplate.media.encoder_settings import EncoderSettings
 
 Masks = Annotated[
     str | None,

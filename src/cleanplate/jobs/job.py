@@ -32,8 +32,9 @@ from cleanplate.jobs.settings import (
 from cleanplate.jobs.study import studied
 from cleanplate.jobs.work import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
-from cleanplate.media.codecs import EncoderSettings, choose_encoder
+from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encode import encode_piece
+from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.images import image_path, write_images
 from cleanplate.media.mask_files import (
     Masks,

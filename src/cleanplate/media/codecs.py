@@ -25,8 +25,8 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import InputError, MediaError
+from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import Layout, find_layout
-from cleanplate.settings import check, setting
 from cleanplate.types import VideoInfo
 
 CONTAINERS = {
@@ -99,23 +99,6 @@ _ALIASES = {
 # Where the source's family does not fit, or holds the samples less well: what else, in order.
 _FALLBACKS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
 _LOSSLESS_ORDER = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "ffv1")
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """How the result is encoded."""
-
-    codec: str = setting(
-        "auto", "Codec or encoder: auto (the source's family), h264, hevc, vp9, av1, prores, ffv1."
-    )
-    quality: int | None = setting(
-        None, "On the encoder's own scale, smaller is better; unset: as good as the source.", low=0
-    )
-    preset: str | None = setting(None, "Speed of the encoder, by the encoder's own name.")
-    lossless: bool = setting(False, "Keep every sample outside the mask exactly.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, slots=True)

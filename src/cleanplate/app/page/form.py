@@ -16,7 +16,7 @@ from gradio.components import Component
 
 from cleanplate import registry
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
-from cleanplate.media.codecs import EncoderSettings
+from cleanplate.media.encoder_settings import EncoderSettings
 
 # What step 1 says of each object, and what the choices of the three steps set.
 _ELSEWHERE = {"static", "segmenter", "tracker", "inpainter"}
