@@ -38,16 +38,18 @@ def test_a_click_is_stored_at_the_pixel_under_it(
     person = visit(server.project(coded), size=size, ratio=ratio)
     assert person.page.evaluate("devicePixelRatio") == ratio
     person.page.route("**/preview?*", lambda route: route.abort())  # nothing need be foreseen
-    for zoom in ZOOMS:
-        for x, y in PLACES:
+    for number, zoom in enumerate(ZOOMS):
+        # All nine where the page fits the picture; three in turn at each zoom, which costs time.
+        places = PLACES if zoom is None else PLACES[number % 3 :: 3]
+        for x, y in places:
             if zoom is not None:
                 # The pixel is brought to the middle of the stage, so that every zoom shows it.
                 person.page.evaluate(_ZOOM, [zoom, x, y])
             person.click(x, y)
         person.settled(180)
         told = person.points()
-        assert len(told) == len(PLACES), zoom
-        for (x, y), (got_x, got_y, positive) in zip(PLACES, told, strict=True):
+        assert len(told) == len(places), zoom
+        for (x, y), (got_x, got_y, positive) in zip(places, told, strict=True):
             assert abs(got_x - x) <= 1, (zoom, told)
             assert abs(got_y - y) <= 1, (zoom, told)
             assert positive

@@ -232,8 +232,8 @@ def test_a_killed_server_is_found_again_and_the_removal_goes_on_to_the_same_resu
     visit: Visit, own_server: Server, coded: Path
 ) -> None:
     project = followed(own_server, coded)
-    own_server.edit(project, "settings", values={"lossless": True, "flowfill.quality": "fast"})
-    own_server.edit(project, "span", start=0, stop=36)
+    # Slow enough to be met while it runs, on a quick machine too.
+    own_server.edit(project, "settings", values={"lossless": True, "flowfill.quality": "best"})
     person = visit(project, at=own_server)
     person.page.locator(CANVAS).focus()
     person.press("r")
