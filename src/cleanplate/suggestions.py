@@ -21,7 +21,7 @@ from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.tracking import Span
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, survey
-from cleanplate.ops.masks import clipped, shifted
+from cleanplate.ops.masks import clipped, shifted, widened
 from cleanplate.ops.overlay import Stays, find_letters, what_stays
 from cleanplate.types import Box, Suggestion
 
@@ -216,16 +216,17 @@ def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggest
     width, height = clip.info.width, clip.info.height
     x0, y0 = int((find.box.x0 - 3) * scale), int((find.box.y0 - 3) * scale)
     x1, y1 = int((find.box.x1 + 3) * scale) + 1, int((find.box.y1 + 3) * scale) + 1
-    box = clipped(Box(x0, y0, x1, y1), width, height)
-    room = clipped(Box(x0 - _ROOM, y0 - _ROOM, x1 + _ROOM, y1 + _ROOM), width, height)
+    around = Box(x0, y0, x1, y1)
+    box, room = clipped(around, width, height), widened(around, _ROOM, width, height)
     assert box is not None  # it was found inside
-    assert room is not None
     frames = list(sampled(clip, Span(find.start, find.stop, found.shots), room))
     inner = shifted(box, -room.x0, -room.y0)
     letters = find_letters(frames, inner, np.zeros(frames[0].shape[:2], bool))
     mask = np.zeros((height, width), bool)
-    mask[box.slices] = letters.mask if not letters.doubt else True
-    if not letters.doubt:
+    if letters.doubt:
+        mask[box.slices] = True
+    else:
+        mask[box.slices] = letters.mask
         mask[room.slices] |= letters.beyond
     mask.flags.writeable = False
     share = (find.stop - find.start) / found.count

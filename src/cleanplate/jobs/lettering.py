@@ -10,7 +10,7 @@ import numpy as np
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import LETTERS, WHOLE_BOX
-from cleanplate.ops.masks import clipped, shifted
+from cleanplate.ops.masks import shifted, widened
 from cleanplate.ops.overlay import find_letters, most_frames
 from cleanplate.types import Box
 
@@ -62,11 +62,7 @@ def lettered(
     narrowed, verdicts = mask.copy(), []
     for object_id, box in boxes.items():
         reach = max(_LEAST_AROUND, box.height // 2)
-        room = clipped(
-            Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach),
-            *reversed(mask.shape),
-        )
-        assert room is not None  # it holds the box
+        room = widened(box, reach, *mask.shape[::-1])
         frames = list(sampled(clip, span, room))
         letters = find_letters(frames, shifted(box, -room.x0, -room.y0), mask[room.slices] > 0)
         if how == LETTERS and not letters.mask.any():

@@ -51,16 +51,20 @@ def clipped(box: Box, width: int, height: int) -> Box | None:
     return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
+def widened(box: Box, pixels: int, width: int, height: int) -> Box:
+    """``box``, some of which is inside a picture of that size, with ``pixels`` around it there."""
+    wide = Box(box.x0 - pixels, box.y0 - pixels, box.x1 + pixels, box.y1 + pixels)
+    inside = clipped(wide, width, height)
+    assert inside is not None  # some of the box is
+    return inside
+
+
 def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Every object grown by ``pixels`` all around (a disc); objects keep their own pixels."""
     box = bounding_box(mask)
     if pixels <= 0 or box is None:
         return mask
-    height, width = mask.shape
-    room = clipped(
-        Box(box.x0 - pixels, box.y0 - pixels, box.x1 + pixels, box.y1 + pixels), width, height
-    )
-    assert room is not None  # it holds a pixel of the mask
+    room = widened(box, pixels, *mask.shape[::-1])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     before = mask[room.slices]
     after = mask.copy()

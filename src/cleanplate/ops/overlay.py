@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import clipped, grow
+from cleanplate.ops.masks import grow, widened
 from cleanplate.types import Box
 
 MOST_FRAMES = 100  # enough to know what stays; more only cost memory
@@ -286,10 +286,7 @@ def _beyond(whole: np.ndarray, box: Box) -> np.ndarray:
     """Where shapes of ``whole`` (bool) that lie in ``box`` reach out of it: a box is drawn by hand,
     and the soft shadow of its letters is overlooked."""
     reach = max(_LEAST_REACH, round(_REACH * box.height))
-    near = clipped(
-        Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach), *whole.shape[::-1]
-    )
-    assert near is not None  # it holds the box
+    near = widened(box, reach, *whole.shape[::-1])
     part = np.zeros_like(whole)
     part[near.slices] = whole[near.slices]
     _, labels = cv2.connectedComponents(part.view(np.uint8), connectivity=8)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box, draw_strokes
 from cleanplate.errors import InputError
-from cleanplate.ops.masks import bounding_box, clipped, grow
+from cleanplate.ops.masks import bounding_box, grow, widened
 from cleanplate.ops.overlay import letter_height
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
@@ -128,12 +128,9 @@ def _rim(area: np.ndarray) -> int:
 
 def _room(area: np.ndarray) -> Box:
     """The box of ``area`` with its rim, inside the picture."""
-    box, rim = bounding_box(area), _rim(area)
-    assert box is not None
-    wide = Box(box.x0 - rim, box.y0 - rim, box.x1 + rim, box.y1 + rim)
-    inside = clipped(wide, area.shape[1], area.shape[0])
-    assert inside is not None
-    return inside
+    box = bounding_box(area)
+    assert box is not None  # _area() made sure of it
+    return widened(box, _rim(area), *area.shape[::-1])
 
 
 def _surface(lab: np.ndarray, area: np.ndarray) -> np.ndarray:

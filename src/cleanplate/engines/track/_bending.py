@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.engines.track._palette import Palette
 from cleanplate.ops.flow import dense_flow, pixel_grid, round_trip
-from cleanplate.ops.masks import bounding_box, clipped
+from cleanplate.ops.masks import bounding_box, widened
 from cleanplate.types import Box, ObjectState, Visibility
 
 _SIDE = 320  # px: longest side of the view that is worked on
@@ -139,10 +139,7 @@ class Bending:
 
 def _view(place: Box, shape: tuple[int, ...]) -> Box:
     margin = max(_LEAST_MARGIN, round(_MARGIN * max(place.width, place.height)))
-    around = Box(place.x0 - margin, place.y0 - margin, place.x1 + margin, place.y1 + margin)
-    view = clipped(around, shape[1], shape[0])
-    assert view is not None  # the place lies in the picture
-    return view
+    return widened(place, margin, shape[1], shape[0])
 
 
 def _working_size(view: Box) -> tuple[int, int]:
