@@ -28,7 +28,7 @@ from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import component_views
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
-from cleanplate.ops.streams import prefetch
+from cleanplate.arrays.streams import prefetch
 from cleanplate.types import Box, VideoInfo
 
 PIECE = 250

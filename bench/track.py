@@ -26,7 +26,7 @@ import numpy as np
 
 from cleanplate import registry
 from cleanplate.media.read import open_clip
-from cleanplate.ops import planes
+from cleanplate.arrays import planes
 from cleanplate.types import Frame, Visibility
 
 ROOT = Path(__file__).resolve().parent.parent

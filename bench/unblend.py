@@ -22,7 +22,7 @@ from cleanplate import registry
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import survey
-from cleanplate.ops.masks import grow
+from cleanplate.arrays.masks import grow
 from cleanplate.types import Frame, MaskedFrame
 
 CLIPS = ("tennis", "MG4car", "watermark-cuts", "blackswan", "crossing-portrait", "dogs-jump")

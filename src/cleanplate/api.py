@@ -26,8 +26,8 @@ from cleanplate.jobs.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
-from cleanplate.ops.publish import check_target, write_text
-from cleanplate.ops.runs import Found, ranked
+from cleanplate.files.publish import check_target, write_text
+from cleanplate.arrays.runs import Found, ranked
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]

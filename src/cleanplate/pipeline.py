@@ -15,8 +15,8 @@ import numpy as np
 
 from cleanplate.errors import MediaError
 from cleanplate.media.composite import Patch, composite
-from cleanplate.ops.masks import bounding_box, inward_alpha, shifted
-from cleanplate.ops.regions import Region
+from cleanplate.arrays.masks import bounding_box, inward_alpha, shifted
+from cleanplate.arrays.regions import Region
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def fill(
         pictures: (picture, (H, W) uint8 mask) in order, from frame ``first_needed(...)`` on to the
             end of the last region at least.
         shots: (N,) shot number of each frame of the clip.
-        regions: where the engine works, from ``ops.regions.plan``.
+        regions: where the engine works, from ``arrays.regions.plan``.
         inpainter: the engine.
         feather: px over which a fill fades in, inwards from the mask's rim.
         start: first frame to give. Frames before it only show the engine what came earlier.

@@ -76,7 +76,7 @@ class Segmenter(Protocol):
         ...
 
     # A segmenter that can list all things of a picture has ``everything(image)`` too, which
-    # returns ``ops.runs.Found`` objects.
+    # returns ``arrays.runs.Found`` objects.
 
 
 class Tracking(Protocol):

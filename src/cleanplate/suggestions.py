@@ -21,8 +21,8 @@ from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.tracking import Span
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, survey
-from cleanplate.ops.masks import clipped, shifted, widened
-from cleanplate.ops.overlay import Stays, find_letters, what_stays
+from cleanplate.arrays.masks import clipped, shifted, widened
+from cleanplate.arrays.overlay import Stays, find_letters, what_stays
 from cleanplate.types import Box, Suggestion
 
 _WIDTH = 720  # px of the pictures that are compared

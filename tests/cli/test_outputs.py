@@ -8,7 +8,7 @@ import pytest
 from cleanplate import api
 from cleanplate.cli import app
 from cleanplate.errors import InputError, MediaError
-from cleanplate.ops.publish import check_target, publishing
+from cleanplate.files.publish import check_target, publishing
 from cleanplate.types import Point, Prompt
 from tests import scene
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from cleanplate.ops import planes
+from cleanplate.arrays import planes
 from cleanplate.types import Frame
 
 WIDTH, HEIGHT = 854, 480

@@ -12,7 +12,7 @@ import pytest
 from cleanplate import registry
 from cleanplate.checkpoints import store
 from cleanplate.errors import WeightsError
-from cleanplate.ops.runs import Found, run_lengths
+from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.types import FOUND_FROM, Frame, TrackedMask
 from tests.weights import make_sam_small, provide
 

@@ -15,7 +15,7 @@ from cleanplate import api, registry
 from cleanplate.checkpoints import store
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.media.mask_files import read_mask_image
-from cleanplate.ops.runs import Found, coco_text, mask_of, ranked, run_lengths
+from cleanplate.arrays.runs import Found, coco_text, mask_of, ranked, run_lengths
 from cleanplate.types import Box, Brush, Point, Prompt
 from tests.scene import texture
 from tests.weights import make_sam_small, provide

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
-from cleanplate.ops.masks import grow
+from cleanplate.arrays.masks import grow
 from cleanplate.types import Frame, MaskedFrame
 from tests.scene import texture
 

@@ -13,7 +13,7 @@ import torch
 
 from cleanplate.engines.segment import _everything as everything
 from cleanplate.networks import sam, sam_vit
-from cleanplate.ops.runs import coco_text, run_lengths
+from cleanplate.arrays.runs import coco_text, run_lengths
 from tests.golden.conftest import Case
 from tests.golden.test_sam import SLOW, Loaded, check, image_of, loaded_for
 

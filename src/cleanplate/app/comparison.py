@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.flow import dense_flow
+from cleanplate.arrays.flow import dense_flow
 
 _GAIN = 4  # times the difference is amplified
 _FLICKER_GAIN = 6

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 
 QUEUED, RUNNING, STOPPING = "queued", "running", "stopping"
 STOPPED, DONE, FAILED = "stopped", "done", "failed"

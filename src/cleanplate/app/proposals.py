@@ -8,7 +8,7 @@ from typing import Any
 
 from cleanplate.app.ends import ends
 from cleanplate.errors import InputError
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
 from cleanplate.suggestions import Suggested

@@ -16,7 +16,7 @@ from cleanplate.jobs.progress import Progress
 from cleanplate.media.encode import nominal_rate
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.ops.streams import prefetch
+from cleanplate.arrays.streams import prefetch
 from cleanplate.types import VideoInfo
 
 WIDEST = 960  # px: stills show the source's own pixels

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.app.sentences import Refusal
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 
 _ABOUT = "result.json"
 

@@ -29,7 +29,7 @@ from cleanplate.app.sentences import told
 from cleanplate.app.sweep import start_sweeping
 from cleanplate.checkpoints import store
 from cleanplate.errors import CleanplateError, InputError
-from cleanplate.ops.locking import locked
+from cleanplate.files.locking import locked
 
 _PAGE = Path(__file__).parent / "page"
 

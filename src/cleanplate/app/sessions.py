@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cleanplate.app.sentences import Refusal
 from cleanplate.media.read import open_clip
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 from cleanplate.types import VideoInfo
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import numpy as np
 
 from cleanplate.jobs.report import Report
 from cleanplate.jobs.settings import RegionSettings
-from cleanplate.ops.masks import object_boxes
-from cleanplate.ops.publish import write_text
-from cleanplate.ops.regions import Margins, plan
+from cleanplate.arrays.masks import object_boxes
+from cleanplate.files.publish import write_text
+from cleanplate.arrays.regions import Margins, plan
 
 _FILE = "speeds.json"
 _MEASURED = {

@@ -22,7 +22,7 @@ from cleanplate.app import jobs
 from cleanplate.app.sentences import told
 from cleanplate.errors import CancelledError
 from cleanplate.jobs.progress import Progress
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 _PULSE = 0.25  # seconds between two reports
 _RECENT = 6.0  # seconds over which the rate is taken

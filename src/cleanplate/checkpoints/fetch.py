@@ -12,7 +12,7 @@ from typing import Any
 from cleanplate.checkpoints import store
 from cleanplate.checkpoints.catalogue import Checkpoint
 from cleanplate.errors import InputError, MissingDependencyError, WeightsError
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes that are here and the bytes there will be, if known."""

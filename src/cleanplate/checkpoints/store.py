@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cleanplate.checkpoints import files, layouts
 from cleanplate.checkpoints.catalogue import Checkpoint, find
 from cleanplate.errors import InputError, WeightsError
-from cleanplate.ops.publish import check_target, publishing, write_text
+from cleanplate.files.publish import check_target, publishing, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -35,7 +35,7 @@ def compare(
     from pathlib import Path
 
     from cleanplate.evaluation.compare import write_comparison
-    from cleanplate.ops.publish import check_target
+    from cleanplate.files.publish import check_target
 
     given = None if masks is None else Path(masks)
     sources = [Path(one) for one in (before, after, masks) if one is not None]

@@ -17,7 +17,7 @@ from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
 from cleanplate.media.encoder_settings import EncoderSettings
-from cleanplate.ops.moments import parse_moment
+from cleanplate.arrays.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typer.core import TyperCommand
 
 from cleanplate.errors import InputError
-from cleanplate.ops.moments import parse_moment
+from cleanplate.arrays.moments import parse_moment
 from cleanplate.types import Box, Point, Prompt
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from cleanplate.cli import prompts
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.ops.publish import check_target
+from cleanplate.files.publish import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

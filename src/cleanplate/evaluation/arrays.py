@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cleanplate.media.composite import Patch
-from cleanplate.ops.masks import object_boxes
-from cleanplate.ops.regions import NONE, Margins, plan
+from cleanplate.arrays.masks import object_boxes
+from cleanplate.arrays.regions import NONE, Margins, plan
 from cleanplate.pipeline import fill
 from cleanplate.types import Box
 
@@ -40,7 +40,7 @@ def paste(picture: ArrayPicture, patches: Sequence[Patch]) -> ArrayPicture:
 
 
 def mask_boxes(masks: Iterable[np.ndarray], count: int) -> dict[int, np.ndarray]:
-    """For each object id (N, 4) int32 boxes, as ``ops.regions.plan`` takes them."""
+    """For each object id (N, 4) int32 boxes, as ``arrays.regions.plan`` takes them."""
     boxes: dict[int, np.ndarray] = {}
     for index, mask in enumerate(masks):
         for object_id, box in object_boxes(mask).items():

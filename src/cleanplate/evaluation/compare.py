@@ -19,8 +19,8 @@ from cleanplate.errors import InputError
 from cleanplate.media.mask_files import Masks, frame_numbers, open_masks
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.ops.masks import bounding_box, clipped
-from cleanplate.ops.publish import publishing
+from cleanplate.arrays.masks import bounding_box, clipped
+from cleanplate.files.publish import publishing
 from cleanplate.types import Box
 
 _CHANGED = 12  # grey levels: what differs by more is no trace of compression

@@ -14,7 +14,7 @@ from cleanplate.evaluation.sample import first_box, sample_frames, write_sample
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.mask_track import read_mask_track
 from cleanplate.media.read import open_clip
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 from cleanplate.types import Prompt
 
 _SHOWN = (8, 37, 66)  # frames in the picture

@@ -28,7 +28,7 @@ from cleanplate.evaluation.warping import TrueMotion
 from cleanplate.jobs.runtime import resolve
 from cleanplate.jobs.settings import EngineSettings
 from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 from cleanplate.registry import create, find
 
 DATASET = "dataset"  # masks that come with the clips

@@ -26,7 +26,7 @@ from cleanplate.evaluation.vfid import frechet_distance
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import versions
 from cleanplate.jobs.work import checksum
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 
 
 def evaluate_inpainting(

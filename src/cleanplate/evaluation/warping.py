@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cleanplate.ops.flow import dense_flow
+from cleanplate.arrays.flow import dense_flow
 
 NAME = "Lai et al. 2018, times 100; flow: DIS medium on the truth in place of FlowNet2"
 

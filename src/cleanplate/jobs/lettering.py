@@ -10,8 +10,8 @@ import numpy as np
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import LETTERS, WHOLE_BOX
-from cleanplate.ops.masks import shifted, widened
-from cleanplate.ops.overlay import find_letters, most_frames
+from cleanplate.arrays.masks import shifted, widened
+from cleanplate.arrays.overlay import find_letters, most_frames
 from cleanplate.types import Box
 
 if TYPE_CHECKING:

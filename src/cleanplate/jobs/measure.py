@@ -11,9 +11,9 @@ import numpy as np
 from cleanplate.errors import MaskError
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.mask_files import Masks
-from cleanplate.ops.masks import object_boxes
-from cleanplate.ops.publish import publishing
-from cleanplate.ops.regions import NONE
+from cleanplate.arrays.masks import object_boxes
+from cleanplate.files.publish import publishing
+from cleanplate.arrays.regions import NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ import numpy as np
 from cleanplate.errors import CancelledError
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.records import Record, load_piece, load_state, save_piece, save_state
-from cleanplate.ops.streams import prefetch
+from cleanplate.arrays.streams import prefetch
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO
-from cleanplate.ops.masks import clipped
+from cleanplate.arrays.masks import clipped
 from cleanplate.types import Box, Prompt
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import bounding_box
-from cleanplate.ops.publish import publishing
+from cleanplate.arrays.masks import bounding_box
+from cleanplate.files.publish import publishing
 from cleanplate.types import Box, ObjectState, TrackedMask, Visibility
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cleanplate.jobs.doubts import Doubt, of_report
 from cleanplate.jobs.progress import Progress
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 

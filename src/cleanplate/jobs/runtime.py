@@ -8,7 +8,7 @@ from typing import Any
 
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO, EngineSettings
-from cleanplate.ops.amounts import parse_bytes
+from cleanplate.arrays.amounts import parse_bytes
 from cleanplate.protocols import Runtime
 
 

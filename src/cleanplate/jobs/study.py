@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanplate.jobs.lettering import spread
-from cleanplate.ops.overlay import most_frames
+from cleanplate.arrays.overlay import most_frames
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
     from cleanplate.jobs.tracking import Span
     from cleanplate.media.read import Clip
-    from cleanplate.ops.regions import Region
+    from cleanplate.arrays.regions import Region
 
 
 def studied(

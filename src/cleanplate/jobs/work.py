@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import InputError
-from cleanplate.ops.locking import locked
-from cleanplate.ops.publish import write_text
+from cleanplate.files.locking import locked
+from cleanplate.files.publish import write_text
 
 _IDENTITY = "job.json"
 _LOCK = "lock"

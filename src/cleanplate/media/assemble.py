@@ -27,7 +27,7 @@ from cleanplate.media.decode import open_container, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN
 from cleanplate.media.probe import describe_stream
 from cleanplate.media.verify import AssembleReport, compare_tags, verify_times
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 # Written anew by the muxer, or true of the old pictures only.

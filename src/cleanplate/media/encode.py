@@ -27,7 +27,7 @@ from cleanplate.media.colour import UNSAID, effective_matrix
 from cleanplate.media.decode import reason
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 TICK = Fraction(1, 1000)  # the unit of Matroska's timestamps

@@ -20,7 +20,7 @@ from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import FrameCopier, Picture, make_palette
 from cleanplate.media.probe import display_matrix, probe_file
 from cleanplate.media.video import BACKWARD_BUDGET
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 DEFAULT_RATE = Fraction(24)

@@ -23,7 +23,7 @@ from cleanplate.errors import InputError, MaskError, MediaError
 from cleanplate.media.decode import open_container
 from cleanplate.media.images import find_images
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 _MOST_IDS = 64  # a picture with more distinct values than this is no mask
 _PNG = ".png"

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.errors import MaskError
 from cleanplate.media.decode import open_container, reason, use_threads
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 _TIME_BASE = Fraction(1, 1000)  # Matroska's own
 _ANY_RATE = Fraction(25)  # for players that ask; times are exact

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 
 def write_clip(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cleanplate.media.mask_files import DAVIS_PALETTE
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 _STRENGTH = 0.5  # of the colour inside an outline
 _WHITE = (255, 255, 255)

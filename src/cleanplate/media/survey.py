@@ -17,7 +17,7 @@ import numpy as np
 
 from cleanplate.errors import MediaError
 from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
-from cleanplate.ops.publish import publishing
+from cleanplate.files.publish import publishing
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip

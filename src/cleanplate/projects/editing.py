@@ -13,7 +13,7 @@ import numpy as np
 from cleanplate.errors import InputError
 from cleanplate.jobs import job
 from cleanplate.media.survey import Survey
-from cleanplate.ops.locking import locked
+from cleanplate.files.locking import locked
 from cleanplate.projects import edits
 from cleanplate.projects.folder import Folder
 from cleanplate.projects.outlines import Asked, Outline, Outliner

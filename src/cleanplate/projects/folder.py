@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from cleanplate.errors import InputError
-from cleanplate.ops.masks import bounding_box
-from cleanplate.ops.publish import publishing, write_text
+from cleanplate.arrays.masks import bounding_box
+from cleanplate.files.publish import publishing, write_text
 from cleanplate.projects.state import NEVER, State
 from cleanplate.types import Box
 

@@ -14,8 +14,8 @@ from cleanplate.jobs import lettering
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.settings import WHOLE_BOX
 from cleanplate.jobs.tracking import Span
-from cleanplate.ops.masks import clipped
-from cleanplate.ops.publish import write_text
+from cleanplate.arrays.masks import clipped
+from cleanplate.files.publish import write_text
 from cleanplate.projects.folder import Folder
 from cleanplate.projects.state import Anchor, Kind, State
 

@@ -16,7 +16,7 @@ from cleanplate.engines.segment._prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
 from cleanplate.jobs.settings import PRINT
-from cleanplate.ops.masks import clipped
+from cleanplate.arrays.masks import clipped
 from cleanplate.types import Candidates, Prompt
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 
 from cleanplate.jobs.passes import SEEN, Pieces
 from cleanplate.jobs.records import Record, load_piece
-from cleanplate.ops.publish import write_text
+from cleanplate.files.publish import write_text
 from cleanplate.types import Visibility
 
 FORWARD, BACKWARD, GIVEN = "forward", "backward", "given"

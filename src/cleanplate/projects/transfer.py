@@ -25,8 +25,8 @@ from cleanplate.media.mask_files import (
     write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
-from cleanplate.ops.masks import grow
-from cleanplate.ops.publish import check_target
+from cleanplate.arrays.masks import grow
+from cleanplate.files.publish import check_target
 from cleanplate.projects.runs import GIVEN, Runs, Source
 from cleanplate.projects.state import COLOURS, Anchor, Kind, Object, State
 from cleanplate.projects.view import View

@@ -13,7 +13,7 @@ import numpy as np
 from cleanplate.jobs import doubts
 from cleanplate.jobs.doubts import Doubt, Series
 from cleanplate.media.survey import Survey
-from cleanplate.ops.masks import shifted
+from cleanplate.arrays.masks import shifted
 from cleanplate.projects.folder import Folder, Stamp
 from cleanplate.projects.runs import GIVEN, Runs
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor

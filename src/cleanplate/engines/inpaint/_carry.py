@@ -24,7 +24,7 @@ from cleanplate.engines.inpaint._plates import (
     steadied,
     synthesise,
 )
-from cleanplate.ops.flow import Precision
+from cleanplate.arrays.flow import Precision
 from cleanplate.types import MaskedFrame
 
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way

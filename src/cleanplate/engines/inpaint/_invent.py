@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from cleanplate.engines.inpaint._plates import Manner, Plate, Way
-from cleanplate.ops.chains import Chains, extend, no_chains, sample, spot_of
-from cleanplate.ops.texture import texture_fill
+from cleanplate.arrays.chains import Chains, extend, no_chains, sample, spot_of
+from cleanplate.arrays.texture import texture_fill
 
 _LEAST = 300  # px below which the smooth fill is good enough
 _DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing

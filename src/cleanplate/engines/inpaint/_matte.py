@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cleanplate.ops.blending import surrounding_variance
-from cleanplate.ops.harmonic import harmonic_fill
-from cleanplate.ops.masks import bounding_box, grow
-from cleanplate.ops.overlay import relief, shapes, what_stays
+from cleanplate.arrays.blending import surrounding_variance
+from cleanplate.arrays.harmonic import harmonic_fill
+from cleanplate.arrays.masks import bounding_box, grow
+from cleanplate.arrays.overlay import relief, shapes, what_stays
 
 LEAST_FRAMES = 8  # fewer say too little of a colour
 _LEAST_SIDE = 16  # px: in a smaller picture there is nothing around an overlay

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from cleanplate.ops.blending import LEAST_VARIANCE, Guess, blend, meeting_ring
-from cleanplate.ops.chains import (
+from cleanplate.arrays.blending import LEAST_VARIANCE, Guess, blend, meeting_ring
+from cleanplate.arrays.chains import (
     Chains,
     Link,
     Spot,
@@ -20,7 +20,7 @@ from cleanplate.ops.chains import (
     sample,
     spot_of,
 )
-from cleanplate.ops.flow import (
+from cleanplate.arrays.flow import (
     Precision,
     apart,
     brightening,
@@ -32,8 +32,8 @@ from cleanplate.ops.flow import (
     shifted,
     stiff_flow,
 )
-from cleanplate.ops.harmonic import harmonic_fill
-from cleanplate.ops.masks import bounding_box, grow
+from cleanplate.arrays.harmonic import harmonic_fill
+from cleanplate.arrays.masks import bounding_box, grow
 
 RING = 6  # px around the hole where guesses are compared with the truth
 _CONTEXT = 44  # px around a hole, at the flow's size, in which flow is looked for

@@ -19,7 +19,7 @@ import numpy as np
 from cleanplate.engines.inpaint import flowfill, telea
 from cleanplate.engines.inpaint._inputs import same_sizes
 from cleanplate.engines.inpaint._matte import Matte, learn, undo
-from cleanplate.ops.overlay import most_frames
+from cleanplate.arrays.overlay import most_frames
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import bounding_box
-from cleanplate.ops.runs import Found, run_lengths
+from cleanplate.arrays.masks import bounding_box
+from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.settings import check, setting
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from cleanplate.engines._precision import computing
 from cleanplate.engines.segment._everything import EverythingSettings, everything
 from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError, MissingDependencyError
-from cleanplate.ops.masks import bounding_box, deepest
+from cleanplate.arrays.masks import bounding_box, deepest
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Prompt
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cleanplate.networks.sam import Encoded as Embedding
     from cleanplate.networks.sam import Sam
-    from cleanplate.ops.runs import Found
+    from cleanplate.arrays.runs import Found
 
 AUTO, ONE, THREE = "auto", "one", "three"
 LOGIT = 8.0  # of a mask that is given as a prompt, inside; minus that outside

@@ -11,8 +11,8 @@ import numpy as np
 
 from cleanplate.engines.track._pictures import Picture
 from cleanplate.engines.track._templates import BLUR, Layer, Template, corners
-from cleanplate.ops import planes
-from cleanplate.ops.planes import Motion
+from cleanplate.arrays import planes
+from cleanplate.arrays.planes import Motion
 
 ITERATIONS = 6
 SAMPLE = 1000  # pixels from which a spread is told

@@ -9,7 +9,7 @@ import numpy as np
 from cleanplate.engines.track import _texture
 from cleanplate.engines.track._pictures import Picture
 from cleanplate.engines.track._templates import Template, corners, pixel_to_plane
-from cleanplate.ops import planes
+from cleanplate.arrays import planes
 
 LEAST_TEXTURE = 0.02  # of the area: less says nothing
 LEAST_PLACES = 4  # of the halved template

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from cleanplate.ops import planes
+from cleanplate.arrays import planes
 
 COARSEST = 5  # halvings
 ROOM = 32  # px, that a window is larger than asked for: the next look is seldom the same

@@ -13,8 +13,8 @@ from cleanplate.engines.track._likeness import Likeness, compare, texture_share
 from cleanplate.engines.track._pictures import Features, Picture
 from cleanplate.engines.track._sight import Sight, convinces
 from cleanplate.engines.track._templates import Template
-from cleanplate.ops import planes
-from cleanplate.ops.planes import Motion
+from cleanplate.arrays import planes
+from cleanplate.arrays.planes import Motion
 from cleanplate.types import ObjectState
 
 CONTENT = 0.80  # score of a first guess that ends the search for better ones

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cleanplate.engines.track._pictures import Box, Picture
-from cleanplate.ops import planes
+from cleanplate.arrays import planes
 
 POINTS = 60
 WINDOW = 13  # px

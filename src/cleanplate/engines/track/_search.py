@@ -9,8 +9,8 @@ import numpy as np
 
 from cleanplate.engines.track._pictures import Picture
 from cleanplate.engines.track._templates import Template, corners, feature_scale, pixel_to_plane
-from cleanplate.ops import planes
-from cleanplate.ops.planes import Motion
+from cleanplate.arrays import planes
+from cleanplate.arrays.planes import Motion
 
 RATIO = 0.82  # of the distances to the nearest and the second nearest description (Lowe, 2004)
 THRESHOLD = 4.0  # px

@@ -21,7 +21,7 @@ from cleanplate.engines.track._siammask_hq_outline import (
     Point,
     span_of,
 )
-from cleanplate.ops.masks import deepest
+from cleanplate.arrays.masks import deepest
 
 if TYPE_CHECKING:
     from cleanplate.engines.track._siammask_quarry import Looker

@@ -13,7 +13,7 @@ import numpy as np
 
 from cleanplate.engines.segment._everything import stability, without_small
 from cleanplate.engines.track._siammask_geometry import OUTSIDE, Place
-from cleanplate.ops.masks import bounding_box
+from cleanplate.arrays.masks import bounding_box
 
 if TYPE_CHECKING:
     from cleanplate.engines.track.siammask_hq import Settings

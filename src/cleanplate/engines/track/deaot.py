@@ -14,7 +14,7 @@ from cleanplate.engines.track._aot_video import Group, Limits, Video
 from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
 from cleanplate.engines.track._new_objects import new_objects
 from cleanplate.errors import InputError
-from cleanplate.ops.runs import ranked
+from cleanplate.arrays.runs import ranked
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import FOUND_FROM, ObjectState, TrackedMask, Visibility

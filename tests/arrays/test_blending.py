@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.blending import Guess, blend, surrounding_variance
-from cleanplate.ops.harmonic import harmonic_fill
+from cleanplate.arrays.blending import Guess, blend, surrounding_variance
+from cleanplate.arrays.harmonic import harmonic_fill
 
 
 def setup() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cleanplate.ops.harmonic import halve, harmonic_fill
+from cleanplate.arrays.harmonic import halve, harmonic_fill
 
 
 def ramp(height: int, width: int) -> np.ndarray:

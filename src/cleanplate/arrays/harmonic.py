@@ -12,7 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import bounding_box
+from cleanplate.arrays.masks import bounding_box
 
 _SWEEPS = 8
 NINE_POINT = np.array([[1, 4, 1], [4, 0, 4], [1, 4, 1]], np.float32) / 20

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.ops.flow import (
+from cleanplate.arrays.flow import (
     apart,
     common_shift,
     dense_flow,

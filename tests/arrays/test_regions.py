@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.ops.regions import NONE, Margins, plan
+from cleanplate.arrays.regions import NONE, Margins, plan
 
 MARGINS = Margins(0.75, 64)
 

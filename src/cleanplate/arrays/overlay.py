@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import grow, widened
+from cleanplate.arrays.masks import grow, widened
 from cleanplate.types import Box
 
 MOST_FRAMES = 100  # enough to know what stays; more only cost memory

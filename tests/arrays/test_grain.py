@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cleanplate.ops.grain import grain_level, with_grain
+from cleanplate.arrays.grain import grain_level, with_grain
 
 
 def noisy(level: float) -> np.ndarray:

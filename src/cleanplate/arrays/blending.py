@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.ops.harmonic import halve, harmonic_fill
-from cleanplate.ops.kriging import kriged_fill
+from cleanplate.arrays.harmonic import halve, harmonic_fill
+from cleanplate.arrays.kriging import kriged_fill
 
 LEAST_VARIANCE = 20.0  # grey levels squared: no guess is better than the noise
 _UNASKED = 1000.0  # the error of a guess of which the ring says nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cleanplate.ops.chains import (
+from cleanplate.arrays.chains import (
     NOWHERE,
     Chains,
     Link,

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from cleanplate.errors import InputError
-from cleanplate.ops.moments import parse_moment
+from cleanplate.arrays.moments import parse_moment
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleanplate.ops.texture import texture_fill
+from cleanplate.arrays.texture import texture_fill
 
 
 def checks(height: int, width: int) -> np.ndarray:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.flow import pixel_grid
-from cleanplate.ops.harmonic import NINE_POINT
-from cleanplate.ops.masks import bounding_box
+from cleanplate.arrays.flow import pixel_grid
+from cleanplate.arrays.harmonic import NINE_POINT
+from cleanplate.arrays.masks import bounding_box
 
 _PATCH = 7  # px of the small copy
 _HALF = _PATCH // 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cleanplate.ops.streams import prefetch
+from cleanplate.arrays.streams import prefetch
 
 
 class Thing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.masks import bounding_box
+from cleanplate.arrays.masks import bounding_box
 
 _BLOCK = 16  # px: grain is borrowed in squares of this side
 _AROUND = 48  # px around the hole from which it is borrowed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleanplate.ops.harmonic import harmonic_fill
-from cleanplate.ops.kriging import kriged_fill
+from cleanplate.arrays.harmonic import harmonic_fill
+from cleanplate.arrays.kriging import kriged_fill
 
 
 def disc(height: int, width: int, radius: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cleanplate.ops.masks import (
+from cleanplate.arrays.masks import (
     bounding_box,
     components,
     grow,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.ops.harmonic import halve
+from cleanplate.arrays.harmonic import halve
 
 _LEAST = 200  # px of a hole; a smooth fill is good enough for less
 _HALVINGS = 2  # at least

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.ops.overlay import find_letters, letter_height, most_frames, relief, what_stays
-from cleanplate.ops.overlay import shapes as shapes_of
+from cleanplate.arrays.overlay import find_letters, letter_height, most_frames, relief, what_stays
+from cleanplate.arrays.overlay import shapes as shapes_of
 from cleanplate.types import Box
 from tests.scene import texture
 

@@ -11,8 +11,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cleanplate.ops.harmonic import harmonic_fill
-from cleanplate.ops.masks import grow
+from cleanplate.arrays.harmonic import harmonic_fill
+from cleanplate.arrays.masks import grow
 
 _LEAST = 16  # px: DIS works on patches of 8 px at several sizes; less is padded
 _LIT = 12  # grey levels below which a ratio says nothing
