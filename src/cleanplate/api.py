@@ -20,9 +20,9 @@ from typing import Any
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
 from cleanplate.jobs.job import settings_from
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.jobs.report import Report
-from cleanplate.jobs.runtime import check_device
+from cleanplate.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip

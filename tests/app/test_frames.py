@@ -16,7 +16,7 @@ from cleanplate.app.frames import Frames
 from cleanplate.app.palette import mask_png
 from cleanplate.app.proxy import write_proxy
 from cleanplate.app.sentences import Refusal
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.read import open_clip
 from tests.media.media_make import make_video
 from tests.scene import write_scene

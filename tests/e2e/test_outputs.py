@@ -6,7 +6,7 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.images import write_images
 from cleanplate.media.read import open_clip
 from cleanplate.types import Box, Prompt

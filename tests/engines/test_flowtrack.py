@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
-from cleanplate.jobs.doubts import UNSURE
+from cleanplate.tracks.doubts import UNSURE
 from cleanplate.media.mask_files import read_mask_image
 from cleanplate.media.read import open_clip
 from cleanplate.types import Frame, TrackedMask, Visibility

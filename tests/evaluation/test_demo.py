@@ -5,7 +5,7 @@ import pytest
 
 from cleanplate.evaluation.demo import run_demo
 from cleanplate.evaluation.sample import COUNT, first_box, sample_frames
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.read import open_clip
 
 

@@ -16,7 +16,7 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.decode import Damage, decode_frames, find_video, open_container
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.read import open_clip
 from tests.media.hurt import check_read, check_refusal, read_all
 

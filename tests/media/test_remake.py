@@ -19,7 +19,7 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.orientation import Orientation, make_matrix
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.new_clip import write_clip
 from cleanplate.projects.project import Project
 from cleanplate.types import Box, Prompt

@@ -10,7 +10,7 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import InputError
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.mask_track import read_mask_track
 from cleanplate.media.new_clip import write_clip
 from cleanplate.projects.project import Project

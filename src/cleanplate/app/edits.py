@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanplate.app.proposals import Proposals
 from cleanplate.errors import InputError
-from cleanplate.projects.outlines import Outline
+from cleanplate.prompts.outliner import Outline
 from cleanplate.projects.state import parse_prompt
 
 if TYPE_CHECKING:

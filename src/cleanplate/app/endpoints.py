@@ -30,7 +30,7 @@ from cleanplate.app.sentences import told
 from cleanplate.app.uploads import safe_suffix, shown_name
 from cleanplate.app.work import check_room
 from cleanplate.errors import InputError
-from cleanplate.suggestions import look
+from cleanplate.suggest.overlays import look
 
 ENDPOINTS = (
     *("remove", "track", "inpaint", "segment", "suggest"),

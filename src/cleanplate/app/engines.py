@@ -9,8 +9,8 @@ from typing import Any
 from cleanplate import checkpoints, registry
 from cleanplate.app.speeds import Speeds
 from cleanplate.checkpoints import store
-from cleanplate.jobs.runtime import resolve
-from cleanplate.jobs.settings import EngineSettings
+from cleanplate.runtime import resolve
+from cleanplate.settings.groups import EngineSettings
 
 
 def engine_rows(speeds: Speeds, megapixels: float | None) -> list[dict[str, Any]]:

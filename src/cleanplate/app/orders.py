@@ -15,8 +15,8 @@ from cleanplate.app.sessions import Session
 from cleanplate.app.work import Work, check_disk
 from cleanplate.errors import InputError
 from cleanplate.media.codecs import CONTAINERS, choose_encoder
-from cleanplate.media.encoder_settings import EncoderSettings
-from cleanplate.projects.following import Direction
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.tracks.driver import Direction
 from cleanplate.types import VideoInfo
 
 _LONGEST_TRIAL = 10.0  # seconds

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from cleanplate.arrays.moments import parse_moment
+from cleanplate.settings.moments import parse_moment
 from cleanplate.projects.state import parse_prompt
 from cleanplate.types import Prompt
 

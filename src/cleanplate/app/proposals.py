@@ -11,7 +11,7 @@ from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
-from cleanplate.suggestions import Suggested
+from cleanplate.suggest.overlays import Suggested
 
 _FILE = "proposals.json"
 

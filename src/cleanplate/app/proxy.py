@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.app.frames import narrowed
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.encode import nominal_rate
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip

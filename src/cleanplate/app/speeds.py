@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.jobs.report import Report
-from cleanplate.jobs.settings import RegionSettings
+from cleanplate.settings.groups import RegionSettings
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.files.publish import write_text
 from cleanplate.arrays.regions import Margins, plan

@@ -15,7 +15,7 @@ from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.work import PROXY, Work
-from cleanplate.jobs.settings import AUTO
+from cleanplate.settings.groups import AUTO
 from cleanplate.projects.project import Project
 
 

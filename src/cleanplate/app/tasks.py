@@ -20,7 +20,7 @@ from cleanplate.app.worker import Reporter
 from cleanplate.jobs import job as removal
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
-from cleanplate.suggestions import Suggested, look
+from cleanplate.suggest.overlays import Suggested, look
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:

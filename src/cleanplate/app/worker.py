@@ -21,7 +21,7 @@ from typing import Any
 from cleanplate.app import jobs
 from cleanplate.app.sentences import told
 from cleanplate.errors import CancelledError
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.files.publish import publishing
 
 _PULSE = 0.25  # seconds between two reports

@@ -63,7 +63,7 @@ def app_command(
             f"The app needs {error.name}; install it with: pip install 'cleanplate[app]'."
         ) from error
     from cleanplate.app.options import PASSWORD, Options, default_folder, names_from_environment
-    from cleanplate.arrays.amounts import parse_bytes
+    from cleanplate.settings.amounts import parse_bytes
 
     options = Options(
         folder=(Path(folder) if folder else default_folder()).expanduser().resolve(),

@@ -75,7 +75,7 @@ def inpaint(
     """PSNR, SSIM, VFID, E_warp, and inside the hole: PSNR, seam, flicker; seconds and memory."""
     from cleanplate.evaluation.inpainting import InpaintingOrder, videos_of
     from cleanplate.evaluation.runner import evaluate_inpainting
-    from cleanplate.jobs.settings import EngineSettings
+    from cleanplate.settings.groups import EngineSettings
 
     width, height = _size(size)
     order = InpaintingOrder(
@@ -117,7 +117,7 @@ def track(
     from cleanplate.evaluation.datasets import find_videos
     from cleanplate.evaluation.runner import evaluate_tracking
     from cleanplate.evaluation.trackers import TrackingOrder
-    from cleanplate.jobs.settings import EngineSettings
+    from cleanplate.settings.groups import EngineSettings
 
     order = TrackingOrder(
         tracker=tracker,

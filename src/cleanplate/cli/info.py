@@ -31,7 +31,7 @@ def info(
     from pathlib import Path
 
     from cleanplate.media.codecs import choose_encoder
-    from cleanplate.media.encoder_settings import EncoderSettings
+    from cleanplate.settings.encoder import EncoderSettings
     from cleanplate.media.read import open_clip
 
     with open_clip(clip) as opened:

@@ -8,8 +8,8 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
+from cleanplate.settings.encoder import EncoderSettings
 
 Masks = Annotated[
     str,

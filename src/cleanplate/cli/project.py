@@ -15,9 +15,9 @@ from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
-from cleanplate.media.encoder_settings import EncoderSettings
-from cleanplate.arrays.moments import parse_moment
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _bars(quiet: bool) -> Iterator[Bars]:
 
 
 def _frame(project: Project, moment: str | int | Fraction) -> int:
-    from cleanplate.jobs.prompting import frame_of
+    from cleanplate.prompts.combined import frame_of
 
     at = parse_moment(moment) if isinstance(moment, str) else moment
     return frame_of(at, project.survey)
@@ -137,7 +137,7 @@ def prompt(
 
 
 def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Prompt]]:
-    from cleanplate.jobs.prompting import combined
+    from cleanplate.prompts.combined import combined
 
     if not given:
         raise InputError("Nothing was pointed at; give --box X0,Y0,X1,Y1 or --point X,Y.")

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cleanplate.jobs.doubts import Doubt
+    from cleanplate.tracks.doubts import Doubt
     from cleanplate.jobs.report import Report
-    from cleanplate.projects.view import Row
+    from cleanplate.tracks.view import Row
 
 _MOST = 5  # stretches to look at that are named when a job is done
 _TITLES = {

@@ -11,7 +11,7 @@ import typer
 from cleanplate.cli import work
 
 if TYPE_CHECKING:
-    from cleanplate.suggestions import Suggested
+    from cleanplate.suggest.overlays import Suggested
     from cleanplate.types import Suggestion
 
 Out = Annotated[
@@ -45,7 +45,7 @@ def suggest(
 
     from cleanplate.cli.show import Bars
     from cleanplate.errors import InputError
-    from cleanplate.suggestions import look
+    from cleanplate.suggest.overlays import look
 
     if out is not None and Path(out).exists() and not overwrite:
         raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")

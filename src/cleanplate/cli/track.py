@@ -10,7 +10,7 @@ from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import print_doubts
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
 
 TABLE = "-"  # where ``--report`` stands for a table on stdout
 Report = Annotated[

@@ -12,7 +12,7 @@ import numpy as np
 from cleanplate.media.composite import Patch
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.arrays.regions import NONE, Margins, plan
-from cleanplate.pipeline import fill
+from cleanplate.pipeline.fill import fill
 from cleanplate.types import Box
 
 _MARGINS = Margins(0.75, 64)

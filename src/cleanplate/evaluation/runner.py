@@ -23,9 +23,9 @@ from cleanplate.evaluation.measures import FLICKER, SSIM_WINDOW, WARPING
 from cleanplate.evaluation.page import page
 from cleanplate.evaluation.trackers import TrackingOrder
 from cleanplate.evaluation.vfid import frechet_distance
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.jobs.report import versions
-from cleanplate.jobs.work import checksum
+from cleanplate.jobs.work_folder import checksum
 from cleanplate.files.publish import write_text
 
 

@@ -17,11 +17,11 @@ import numpy as np
 from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.jobs import lettering, prompting, tracking
-from cleanplate.jobs.measure import Measured, measured
-from cleanplate.jobs.progress import Progress
+from cleanplate.jobs.stages.masks import Measured, measured
+from cleanplate.progress import Progress
 from cleanplate.jobs.report import Report, Timed, versions
-from cleanplate.jobs.runtime import check_device, resolve
-from cleanplate.jobs.settings import (
+from cleanplate.runtime import check_device, resolve
+from cleanplate.settings.groups import (
     LETTERS,
     WHOLE_BOX,
     EngineSettings,
@@ -29,12 +29,12 @@ from cleanplate.jobs.settings import (
     RegionSettings,
     SpanSettings,
 )
-from cleanplate.jobs.study import studied
-from cleanplate.jobs.work import WorkFolder, checksum, identity
+from cleanplate.jobs.stages.study import studied
+from cleanplate.jobs.work_folder import WorkFolder, checksum, identity
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.images import image_path, write_images
 from cleanplate.media.mask_files import (
     Masks,
@@ -51,11 +51,11 @@ from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, cut_at, load_survey, save_survey, survey
 from cleanplate.arrays.masks import components, grow
-from cleanplate.arrays.moments import parse_moment
+from cleanplate.settings.moments import parse_moment
 from cleanplate.files.publish import check_target
 from cleanplate.arrays.regions import Margins, Region, plan
 from cleanplate.arrays.streams import prefetch
-from cleanplate.pipeline import fill, first_needed
+from cleanplate.pipeline.fill import fill, first_needed
 from cleanplate.protocols import Runtime, Task
 from cleanplate.types import Prompt
 

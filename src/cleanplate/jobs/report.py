@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cleanplate.jobs.doubts import Doubt, of_report
-from cleanplate.jobs.progress import Progress
+from cleanplate.tracks.doubts import Doubt, of_report
+from cleanplate.progress import Progress
 from cleanplate.files.publish import write_text
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")

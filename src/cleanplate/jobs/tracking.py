@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.jobs.passes import Pass, Pieces, believed, prompted, run
-from cleanplate.jobs.progress import Progress
-from cleanplate.jobs.records import Record
+from cleanplate.tracks.passes import Pass, Pieces, believed, prompted, run
+from cleanplate.progress import Progress
+from cleanplate.tracks.records import Record
 from cleanplate.types import TrackedMask
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import InputError, MediaError
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.layout import Layout, find_layout
 from cleanplate.types import VideoInfo
 

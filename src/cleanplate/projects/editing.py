@@ -16,10 +16,10 @@ from cleanplate.media.survey import Survey
 from cleanplate.files.locking import locked
 from cleanplate.projects import edits
 from cleanplate.projects.folder import Folder
-from cleanplate.projects.outlines import Asked, Outline, Outliner
-from cleanplate.projects.pointing import Pointing
+from cleanplate.prompts.outliner import Asked, Outline, Outliner
+from cleanplate.tracks.pointing import Pointing
 from cleanplate.projects.state import State
-from cleanplate.projects.view import Row, View
+from cleanplate.tracks.view import Row, View
 from cleanplate.types import Prompt
 
 

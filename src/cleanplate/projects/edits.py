@@ -9,12 +9,12 @@ from typing import Any
 from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.jobs import job
-from cleanplate.jobs.runtime import check_device
+from cleanplate.runtime import check_device
 from cleanplate.projects.folder import Folder
-from cleanplate.projects.following import Finding, tracker_of
-from cleanplate.projects.shown import NOT_FOLLOWED, WORDS
+from cleanplate.tracks.driver import Finding, tracker_of
+from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
 from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, State
-from cleanplate.projects.view import Row, View
+from cleanplate.tracks.view import Row, View
 from cleanplate.protocols import Task
 from cleanplate.settings import parse
 from cleanplate.types import FOUND_FROM, MAX_OBJECT_ID

@@ -15,20 +15,20 @@ import numpy as np
 
 from cleanplate.errors import InputError
 from cleanplate.jobs import job
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.files.locking import locked
 from cleanplate.projects import edits, following, telling, transfer
 from cleanplate.projects.editing import Editing, settings_of
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint
-from cleanplate.projects.following import Direction
-from cleanplate.projects.letters import Letters
-from cleanplate.projects.outlines import Outliner
-from cleanplate.projects.pointing import Pointing
-from cleanplate.projects.runs import Runs
+from cleanplate.tracks.driver import Direction
+from cleanplate.tracks.letters import Letters
+from cleanplate.prompts.outliner import Outliner
+from cleanplate.tracks.pointing import Pointing
+from cleanplate.tracks.runs import Runs
 from cleanplate.projects.state import State
-from cleanplate.projects.view import Row, View
+from cleanplate.tracks.view import Row, View
 
 _SURVEY = "survey.npz"
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from cleanplate.errors import InputError, MaskError
 from cleanplate.jobs import job
-from cleanplate.jobs.passes import PIECE
-from cleanplate.jobs.progress import Progress
-from cleanplate.jobs.records import Record, save_piece
-from cleanplate.jobs.settings import SpanSettings
+from cleanplate.tracks.passes import PIECE
+from cleanplate.progress import Progress
+from cleanplate.tracks.records import Record, save_piece
+from cleanplate.settings.groups import SpanSettings
 from cleanplate.media.mask_files import (
     Masks,
     frame_numbers,
@@ -27,9 +27,9 @@ from cleanplate.media.mask_files import (
 from cleanplate.media.mask_track import write_mask_track
 from cleanplate.arrays.masks import grow
 from cleanplate.files.publish import check_target
-from cleanplate.projects.runs import GIVEN, Runs, Source
+from cleanplate.tracks.runs import GIVEN, Runs, Source
 from cleanplate.projects.state import COLOURS, Anchor, Kind, Object, State
-from cleanplate.projects.view import View
+from cleanplate.tracks.view import View
 from cleanplate.types import ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:

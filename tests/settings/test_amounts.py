@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cleanplate.errors import InputError
-from cleanplate.arrays.amounts import parse_bytes
+from cleanplate.settings.amounts import parse_bytes
 
 
 @pytest.mark.parametrize(

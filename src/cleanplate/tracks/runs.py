@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cleanplate.jobs.passes import SEEN, Pieces
-from cleanplate.jobs.records import Record, load_piece
+from cleanplate.tracks.passes import SEEN, Pieces
+from cleanplate.tracks.records import Record, load_piece
 from cleanplate.files.publish import write_text
 from cleanplate.types import Visibility
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanplate.jobs.doubts import Series, doubts, of_report, worst_first
+from cleanplate.tracks.doubts import Series, doubts, of_report, worst_first
 from cleanplate.projects.project import Project
 from tests.projects import stage
 

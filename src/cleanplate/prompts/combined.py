@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanplate.errors import InputError
-from cleanplate.jobs.settings import AUTO
+from cleanplate.settings.groups import AUTO
 from cleanplate.arrays.masks import clipped
 from cleanplate.types import Box, Prompt
 

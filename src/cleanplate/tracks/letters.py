@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanplate.jobs import lettering
-from cleanplate.jobs.progress import Progress
-from cleanplate.jobs.settings import WHOLE_BOX
+from cleanplate.progress import Progress
+from cleanplate.settings.groups import WHOLE_BOX
 from cleanplate.jobs.tracking import Span
 from cleanplate.arrays.masks import clipped
 from cleanplate.files.publish import write_text

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.errors import MaskError
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.media.mask_files import Masks
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.files.publish import publishing

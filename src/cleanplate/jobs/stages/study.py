@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.jobs.lettering import spread
+from cleanplate.prompts.lettering import spread
 from cleanplate.arrays.overlay import most_frames
 from cleanplate.types import Box, Frame, MaskedFrame
 

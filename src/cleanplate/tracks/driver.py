@@ -17,11 +17,11 @@ import numpy as np
 from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, passes
-from cleanplate.jobs.passes import Pass
-from cleanplate.jobs.progress import Progress
+from cleanplate.tracks.passes import Pass
+from cleanplate.progress import Progress
 from cleanplate.projects.folder import Folder
-from cleanplate.projects.runs import FORWARD, Run, Runs, Source
-from cleanplate.projects.shown import Shown, Want
+from cleanplate.tracks.runs import FORWARD, Run, Runs, Source
+from cleanplate.tracks.timeline import Shown, Want
 from cleanplate.projects.state import NEVER, State
 from cleanplate.settings import parse
 

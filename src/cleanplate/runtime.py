@@ -7,8 +7,8 @@ import importlib.util
 from typing import Any
 
 from cleanplate.errors import InputError
-from cleanplate.jobs.settings import AUTO, EngineSettings
-from cleanplate.arrays.amounts import parse_bytes
+from cleanplate.settings.groups import AUTO, EngineSettings
+from cleanplate.settings.amounts import parse_bytes
 from cleanplate.protocols import Runtime
 
 

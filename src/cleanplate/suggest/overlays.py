@@ -16,8 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.jobs.lettering import sampled, spread
-from cleanplate.jobs.progress import Progress
+from cleanplate.prompts.lettering import sampled, spread
+from cleanplate.progress import Progress
 from cleanplate.jobs.tracking import Span
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, survey

@@ -7,7 +7,7 @@ from typing import Any
 
 from cleanplate.media.survey import Survey
 from cleanplate.projects.state import State, plain_anchor
-from cleanplate.projects.view import Row, View
+from cleanplate.tracks.view import Row, View
 from cleanplate.types import VideoInfo
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cleanplate.arrays.amounts import parse_bytes
+from cleanplate.settings.amounts import parse_bytes
 from cleanplate.settings import check, setting
 
 AUTO = "auto"

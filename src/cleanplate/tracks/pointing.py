@@ -9,9 +9,9 @@ import numpy as np
 from cleanplate.errors import InputError
 from cleanplate.jobs import job
 from cleanplate.projects.folder import Folder
-from cleanplate.projects.outlines import Asked, Outline, Outliner
+from cleanplate.prompts.outliner import Asked, Outline, Outliner
 from cleanplate.projects.state import Anchor, Kind, State
-from cleanplate.projects.view import View
+from cleanplate.tracks.view import View
 from cleanplate.types import Prompt
 
 

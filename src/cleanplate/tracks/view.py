@@ -11,12 +11,12 @@ from functools import cached_property
 import numpy as np
 
 from cleanplate.jobs import doubts
-from cleanplate.jobs.doubts import Doubt, Series
+from cleanplate.tracks.doubts import Doubt, Series
 from cleanplate.media.survey import Survey
 from cleanplate.arrays.masks import shifted
 from cleanplate.projects.folder import Folder, Stamp
-from cleanplate.projects.runs import GIVEN, Runs
-from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor
+from cleanplate.tracks.runs import GIVEN, Runs
+from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor
 from cleanplate.projects.state import Anchor, Kind, Object, State
 from cleanplate.types import Box
 

@@ -15,7 +15,7 @@ import numpy as np
 from cleanplate.engines.segment._prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
-from cleanplate.jobs.settings import PRINT
+from cleanplate.settings.groups import PRINT
 from cleanplate.arrays.masks import clipped
 from cleanplate.types import Candidates, Prompt
 

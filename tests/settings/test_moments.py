@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from cleanplate.errors import InputError
-from cleanplate.arrays.moments import parse_moment
+from cleanplate.settings.moments import parse_moment
 
 
 @pytest.mark.parametrize(

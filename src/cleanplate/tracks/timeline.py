@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleanplate.projects import runs
-from cleanplate.projects.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run, Runs, sure
+from cleanplate.tracks.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run, Runs, sure
 from cleanplate.projects.state import Anchor, Kind, Object, State
 
 NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN = "absent", "none", "gone", "static", "given"
