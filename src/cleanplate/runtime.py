@@ -1,15 +1,17 @@
-"""Where engines compute: the one place that resolves ``auto``."""
+"""Where engines compute, and how they are made from settings: the one place that resolves ``auto``."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
+from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.settings.groups import AUTO, EngineSettings
+from cleanplate.settings.groups import AUTO, EngineSettings, Settings
 from cleanplate.settings.amounts import parse_bytes
-from cleanplate.protocols import Runtime
+from cleanplate.protocols import Runtime, Task
 
 
 def resolve(engine: Any, settings: EngineSettings) -> Runtime:
@@ -55,3 +57,28 @@ def _device(wanted: str) -> str:
     if not here[kind]():
         raise InputError(f"There is no {kind} device here; use --device auto or --device cpu.")
     return wanted
+
+
+MakeEngine = Callable[[Task, str, Settings], tuple[Any, Runtime]]
+"""How those who need an engine get it: ``make_engine``, or one that notes or keeps what it made."""
+
+
+def make_engine(task: Task, name: str, settings: Settings) -> tuple[Any, Runtime]:
+    """Construct an engine as ``settings`` say, and tell where it computes.
+
+    Raises:
+        InputError: no such engine, device or setting.
+        MissingDependencyError: the engine needs what is not installed.
+        WeightsError: its weights are not here.
+    """
+    runtime = resolve(registry.find(task, name), settings.engines)
+    return registry.create(task, name, settings.engine_fields.get(name, {}), runtime), runtime
+
+
+def check_engine_fields(settings: Settings) -> None:
+    """Raise InputError when settings are given for an engine that does not exist."""
+    known = {name for task in registry.TASKS for name in registry.names(task)}
+    for name in settings.engine_fields:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise InputError(f"There is no engine {name!r} to set; there are: {listed}.")

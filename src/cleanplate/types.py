@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanplate.errors import InputError
 
@@ -33,8 +33,6 @@ class Frame:
     """(H, W, 3) uint8 RGB, read-only."""
     shot: int = 0
     """Number of the shot, from 0. Two frames of different shots share no background."""
-    source: Any = None
-    """What media needs to write a fill back into the source's own planes; None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

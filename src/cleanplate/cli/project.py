@@ -59,7 +59,7 @@ def _bars(quiet: bool) -> Iterator[Bars]:
 
 
 def _frame(project: Project, moment: str | int | Fraction) -> int:
-    from cleanplate.prompts.combined import frame_of
+    from cleanplate.prompts.frames import frame_of
 
     at = parse_moment(moment) if isinstance(moment, str) else moment
     return frame_of(at, project.survey)
@@ -137,7 +137,7 @@ def prompt(
 
 
 def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Prompt]]:
-    from cleanplate.prompts.combined import combined
+    from cleanplate.prompts.frames import combined
 
     if not given:
         raise InputError("Nothing was pointed at; give --box X0,Y0,X1,Y1 or --point X,Y.")

@@ -57,6 +57,17 @@ class Survey:
         return np.cumsum(numbers, dtype=np.int32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """Frames of a clip, and the shot that each frame of the clip belongs to."""
+
+    start: int
+    stop: int
+    """One past the last frame."""
+    shots: np.ndarray
+    """(N,) shot number of each frame of the clip."""
+
+
 def cut_at(found: Survey, *frames: int) -> Survey:
     """``found`` with shots that begin at ``frames`` as well: nothing is carried across."""
     inside = [frame for frame in frames if 0 < frame < found.count]

@@ -1,103 +1,134 @@
 """The straight line: pictures in, pictures with the masked pixels filled out.
 
-    pictures + masks ──▶ regions ──▶ inpainter ──▶ patches ──▶ composite
+    picture + mask ──▶ regions ──▶ inpainter ──▶ patches ──▶ composite
 
-Nothing here holds a clip: pictures wait only as long as an engine looks ahead.
+Nothing here holds a clip, and nothing needs to know its end: pictures wait only as long as an
+engine looks ahead or a new region looks back.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from cleanplate.arrays.masks import bounding_box, inward_alpha, shifted
 from cleanplate.errors import MediaError
 from cleanplate.media.composite import Patch, composite
-from cleanplate.arrays.masks import bounding_box, inward_alpha, shifted
-from cleanplate.arrays.regions import Region
+from cleanplate.pipeline.regions import FilledRegion, RegionSource
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
-    from cleanplate.media.picture import Picture
     from cleanplate.protocols import Inpainter
 
 
+class CroppablePicture(Protocol):
+    """A picture that a region can be cut out of: a decoded one, or an array in its clothes."""
+
+    @property
+    def index(self) -> int:
+        """Position in presentation order, from 0."""
+        ...
+
+    @property
+    def time(self) -> Fraction:
+        """Presentation time in seconds."""
+        ...
+
+    def rgb(self, box: Box | None = None) -> np.ndarray:
+        """The picture, or ``box`` of it: (h, w, 3) uint8 RGB."""
+        ...
+
+
+P = TypeVar("P", bound=CroppablePicture)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskedPicture(Generic[P]):
+    """A picture of a clip or a stream with all that is known of it when it arrives."""
+
+    picture: P
+    mask: np.ndarray
+    """(H, W) uint8, value = object id, 0 = background. The same array while nothing changes."""
+    shot: int
+    """Number of the shot, ascending."""
+
+
 def fill(
-    pictures: Iterable[tuple[Picture, np.ndarray]],
-    shots: np.ndarray,
-    regions: Sequence[Region],
+    pictures: Iterable[MaskedPicture[P]],
+    regions: RegionSource,
     inpainter: Inpainter,
     feather: int,
-    start: int,
-    stop: int,
-    compose: Callable[[Any, Sequence[Patch]], Any] = composite,
-) -> Iterator[Any]:
-    """The pictures from frame ``start`` up to ``stop``, with the masked pixels filled.
+    start: int = 0,
+    stop: int | None = None,
+    compose: Callable[[P, Sequence[Patch]], P] = composite,  # type: ignore[assignment]
+) -> Iterator[P]:
+    """The pictures from frame ``start`` on, with the masked pixels filled.
 
     Args:
-        pictures: (picture, (H, W) uint8 mask) in order, from frame ``first_needed(...)`` on to the
-            end of the last region at least.
-        shots: (N,) shot number of each frame of the clip.
-        regions: where the engine works, from ``arrays.regions.plan``.
+        pictures: in order, from ``first_needed(...)`` of the regions on where they are planned,
+            from the first of the stream where they are found as pictures come.
+        regions: where the engine works: ``PlannedRegions`` for a file, ``CausalRegions`` for a
+            stream without an end.
         inpainter: the engine.
         feather: px over which a fill fades in, inwards from the mask's rim.
         start: first frame to give. Frames before it only show the engine what came earlier.
-        stop: one past the last frame to give.
+        stop: one past the last frame to give, which the pictures must reach; None: all of them.
         compose: writes patches into a picture.
+
+    Raises:
+        MediaError: the pictures ended before ``stop``.
     """
     window = _Window(pictures)
-    waiting = deque(region for region in regions if region.stop > start)
-    working: list[_Fill] = []
+    fills: list[_Fill] = []
     try:
-        for index in range(start, stop):
-            while waiting and waiting[0].start <= index:
-                region = waiting.popleft()
-                first = _entry(region, start, inpainter.lookback)
-                frames = inpainter.inpaint(_cropped(window, region, shots, first))
-                working.append(_Fill(region, frames, feather))
-            picture, mask = window[index]
-            patches = [patch for one in working if (patch := one.patch(index, mask)) is not None]
-            yield compose(picture, patches) if patches else picture
-            for one in [one for one in working if one.region.stop == index + 1]:
-                one.close()
-                working.remove(one)
-            window.drop_before(index + 1)
+        for index in count(start) if stop is None else range(start, stop):
+            if stop is None and not window.reaches(index):
+                return
+            current = window[index]
+            for region in regions.opened(index, current.mask, current.shot):
+                crops = _cropped(window, region, regions.first_shown(region, start))
+                fills.append(_Fill(region, inpainter.inpaint(crops), feather))
+            for ended in [fill for fill in fills if fill.has_ended(index)]:
+                ended.close()
+                fills.remove(ended)
+            patches = [patch for fill in fills if (patch := fill.patch(index, current.mask))]
+            yield compose(current.picture, patches) if patches else current.picture
+            window.drop_before(index + 1 - regions.lookback)
     finally:
-        for one in working:
-            one.close()
-
-
-def first_needed(regions: Iterable[Region], start: int, lookback: int | None) -> int:
-    """The first frame that must be read so that frames from ``start`` on can be filled."""
-    active = [r for r in regions if r.start < start < r.stop]
-    return min([start, *(_entry(region, start, lookback) for region in active)])
-
-
-def _entry(region: Region, start: int, lookback: int | None) -> int:
-    if lookback is None or region.start >= start:
-        return region.start
-    return max(region.start, start - lookback)
+        for fill in fills:
+            fill.close()
 
 
 def _cropped(
-    window: _Window, region: Region, shots: np.ndarray, first: int
+    window: _Window[Any], region: FilledRegion, first: int
 ) -> Iterator[MaskedFrame]:
-    for index in range(first, region.stop):
-        picture, mask = window[index]
+    for index in count(first):
+        if region.stop is not None and index >= region.stop:
+            return
+        masked = window[index]
         box = region.box(index)
-        frame = Frame(index, picture.time, picture.rgb(box), int(shots[index]))
-        yield MaskedFrame(frame, mask[box.slices], (box.x0, box.y0))
+        picture = masked.picture
+        frame = Frame(index, picture.time, picture.rgb(box), masked.shot)
+        yield MaskedFrame(frame, masked.mask[box.slices], (box.x0, box.y0))
 
 
 class _Fill:
     """One region on its way through an engine."""
 
-    def __init__(self, region: Region, frames: Iterator[Frame], feather: int) -> None:
+    def __init__(self, region: FilledRegion, frames: Iterator[Frame], feather: int) -> None:
         self.region = region
         self._frames, self._feather = frames, feather
         self._latest: tuple[np.ndarray | None, np.ndarray] | None = None
+
+    def has_ended(self, index: int) -> bool:
+        """Whether the region ends before frame ``index``."""
+        return self.region.stop is not None and self.region.stop <= index
 
     def patch(self, index: int, mask: np.ndarray) -> Patch | None:
         """What this region paints into frame ``index``; None where it has no mask."""
@@ -114,8 +145,8 @@ class _Fill:
     def _alpha(self, mask: np.ndarray) -> np.ndarray:
         # A mask that stays is the same array in each frame: its weights are worked out once.
         if self._latest is None or self._latest[0] is not mask.base:
-            own = np.isin(mask, list(self.region.objects))
-            self._latest = mask.base, inward_alpha(own, self._feather)
+            inside = np.isin(mask, list(self.region.objects))
+            self._latest = mask.base, inward_alpha(inside, self._feather)
         return self._latest[1]
 
     def close(self) -> None:
@@ -124,7 +155,7 @@ class _Fill:
             close()
 
 
-def _even(box: Box, region: Region) -> Box:
+def _even(box: Box, region: FilledRegion) -> Box:
     """``box`` with even edges inside the region, so that chroma samples stay whole."""
     return Box(
         box.x0 & ~1,
@@ -134,24 +165,30 @@ def _even(box: Box, region: Region) -> Box:
     )
 
 
-class _Window:
-    """Pictures decoded and still wanted: read once, given to each region and to the output."""
+class _Window(Generic[P]):
+    """Pictures that came and are still wanted: read once, given to each region and to the output."""
 
-    def __init__(self, pictures: Iterable[tuple[Picture, np.ndarray]]) -> None:
+    def __init__(self, pictures: Iterable[MaskedPicture[P]]) -> None:
         self._source = iter(pictures)
-        self._held: deque[tuple[Picture, np.ndarray]] = deque()
+        self._held: deque[MaskedPicture[P]] = deque()
 
-    def __getitem__(self, index: int) -> tuple[Picture, np.ndarray]:
-        while not self._held or self._held[-1][0].index < index:
-            item = next(self._source, None)
-            if item is None:
-                raise MediaError(
-                    f"The clip ended before frame {index}, which it gave when it was first read; "
-                    "was the file changed? Run the same command again."
-                )
-            self._held.append(item)
-        return self._held[index - self._held[0][0].index]
+    def reaches(self, index: int) -> bool:
+        """Whether there is a picture ``index``; waits for it."""
+        while not self._held or self._held[-1].picture.index < index:
+            masked = next(self._source, None)
+            if masked is None:
+                return False
+            self._held.append(masked)
+        return True
+
+    def __getitem__(self, index: int) -> MaskedPicture[P]:
+        if not self.reaches(index):
+            raise MediaError(
+                f"The clip ended before frame {index}, which it gave when it was first read; "
+                "was the file changed? Run the same command again."
+            )
+        return self._held[index - self._held[0].picture.index]
 
     def drop_before(self, index: int) -> None:
-        while self._held and self._held[0][0].index < index:
+        while self._held and self._held[0].picture.index < index:
             self._held.popleft()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,15 @@ import numpy as np
 from cleanplate.errors import InputError
 from cleanplate.settings.groups import LETTERS, WHOLE_BOX
 from cleanplate.arrays.masks import shifted, widened
-from cleanplate.arrays.overlay import find_letters, most_frames
+from cleanplate.arrays.overlay import find_letters
+from cleanplate.media.samples import sampled
 from cleanplate.types import Box
 
 if TYPE_CHECKING:
-    from cleanplate.jobs.tracking import Span
-    from cleanplate.media.picture import Picture
     from cleanplate.media.read import Clip
+    from cleanplate.media.survey import Span
 
 _LEAST_AROUND = 16  # px of surroundings that tell whether the camera moves
-_SEEK = 60  # frames: samples further apart are sought, nearer ones are read through
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +78,3 @@ def lettered(
         around[letters.beyond & (around == 0)] = object_id
         verdicts.append(Verdict(object_id, LETTERS, letters.share, letters.doubt))
     return narrowed, verdicts
-
-
-def sampled(clip: Clip, span: Span, room: Box) -> Iterator[np.ndarray]:
-    """``room`` of some frames spread evenly over ``span``: (h, w, 3) uint8 RGB."""
-    for picture in spread(clip, span, most_frames(room.width, room.height)):
-        yield picture.rgb(room)
-
-
-def spread(clip: Clip, span: Span, most: int) -> Iterator[Picture]:
-    """At most ``most`` pictures, evenly over ``span``."""
-    count = min(most, span.stop - span.start)
-    wanted = np.linspace(span.start, span.stop - 1, count).round().astype(int).tolist()
-    if wanted[-1] - wanted[0] > _SEEK * len(wanted):
-        for index in wanted:
-            yield from clip.pictures(index, index + 1)
-        return
-    chosen = set(wanted)
-    for picture in clip.pictures(wanted[0], wanted[-1] + 1):
-        if picture.index in chosen:
-            yield picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cleanplate.settings import check, setting
+from cleanplate.settings.fields import check, setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
+from cleanplate.errors import InputError
 from cleanplate.settings.amounts import parse_bytes
-from cleanplate.settings import check, setting
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.fields import check, setting
 
 AUTO = "auto"
 LETTERS, WHOLE_BOX = "letters", "box"  # what of a still box is removed
@@ -119,3 +123,44 @@ class RegionSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a job can be told, in groups."""
+
+    engines: EngineSettings = field(default_factory=EngineSettings)
+    masks: MaskSettings = field(default_factory=MaskSettings)
+    span: SpanSettings = field(default_factory=SpanSettings)
+    regions: RegionSettings = field(default_factory=RegionSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    engine_fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Settings of single engines: name -> field -> text."""
+
+
+def settings_from(
+    values: Mapping[str, Any], engine_settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Sort single values into the groups that they belong to.
+
+    Args:
+        values: field of any group -> value.
+        engine_settings: settings of single engines: name -> field -> value.
+
+    Raises:
+        InputError: a name that no group has, or a value out of its range.
+    """
+    left = dict(values)
+    groups: dict[str, Any] = {}
+    for group in fields(Settings):
+        if is_dataclass(group.default_factory):
+            names = {f.name for f in fields(group.default_factory)} & left.keys()
+            chosen = {name: left.pop(name) for name in names}
+            groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
+    if left:
+        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
+    texts = {
+        name: {key: str(value) for key, value in chosen.items()}
+        for name, chosen in (engine_settings or {}).items()
+    }
+    return Settings(**groups, engine_fields=texts)

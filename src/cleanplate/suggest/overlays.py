@@ -16,11 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.prompts.lettering import sampled, spread
+from cleanplate.media.samples import sampled, spread
 from cleanplate.progress import Progress
-from cleanplate.jobs.tracking import Span
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.media.survey import Survey, survey
+from cleanplate.media.survey import Span, Survey, survey
 from cleanplate.arrays.masks import clipped, shifted, widened
 from cleanplate.arrays.overlay import Stays, find_letters, what_stays
 from cleanplate.types import Box, Suggestion

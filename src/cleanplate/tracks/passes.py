@@ -7,7 +7,7 @@ gives. What it has found so far can be read while it runs, from another process 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,7 @@ class _Writer:
         self._open: list[Record] = []
         self._written, self._latest = 0, time.monotonic()
         # What lies beyond is tracked again: between old and new records there must be no gap.
-        for path in [one for one in pieces.paths() if one > pieces.path(done)]:
+        for path in [later for later in pieces.paths() if later > pieces.path(done)]:
             path.unlink()
         if done == 0:
             pieces.path(0).unlink(missing_ok=True)
@@ -146,7 +146,7 @@ class _Writer:
 def run(
     clip: Clip,
     keys: Mapping[int, np.ndarray],
-    one: Pass,
+    stretch: Pass,
     shots: np.ndarray,
     tracker: Tracker,
     pieces: Pieces,
@@ -159,7 +159,7 @@ def run(
         clip: the clip.
         keys: (H, W) uint8 masks, value = object id: that of the first frame starts the tracker,
             others correct it.
-        one: the pass.
+        stretch: the pass.
         shots: (N,) shot number of each frame.
         tracker: the engine.
         pieces: where records and the tracker's state are kept.
@@ -167,7 +167,7 @@ def run(
         seen: told about every frame too, by its index.
     """
     pieces.folder.mkdir(parents=True, exist_ok=True)
-    if pieces.count() >= one.count:
+    if pieces.count() >= stretch.count:
         return
     done = pieces.resumable()
     tracking = None
@@ -176,7 +176,7 @@ def run(
         tracking = tracker.resume(state)
     writer = _Writer(pieces, done)
     try:
-        with closing(prefetch(one.frames(clip, done, shots))) as frames:
+        with closing(prefetch(stretch.frames(clip, done, shots))) as frames:
             for frame in frames:
                 tracking, tracked = _advance(tracker, tracking, frame, keys.get(frame.index))
                 writer.add(Record.pack(frame.index, tracked))
@@ -221,18 +221,3 @@ def prompted(key: np.ndarray) -> TrackedMask:
     ids = np.flatnonzero(np.bincount(key.ravel(), minlength=256))
     states = tuple(ObjectState(int(i), 1.0, Visibility.VISIBLE) for i in ids if i)
     return TrackedMask(key, states)
-
-
-def believed(records: Iterable[Record]) -> dict[int, tuple[ObjectState, int]]:
-    """For each object the state of the surest record, and which of ``records`` that is."""
-    best: dict[int, tuple[ObjectState, int]] = {}
-    for source, record in enumerate(records):
-        for state in record.objects:
-            known = best.get(state.object_id)
-            if known is None or _sure(state) > _sure(known[0]):
-                best[state.object_id] = state, source
-    return dict(sorted(best.items()))
-
-
-def _sure(state: ObjectState) -> tuple[bool, float]:
-    return state.visibility in SEEN, state.confidence

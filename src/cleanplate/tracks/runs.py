@@ -21,6 +21,7 @@ from cleanplate.files.publish import write_text
 from cleanplate.types import Visibility
 
 FORWARD, BACKWARD, GIVEN = "forward", "backward", "given"
+UNPOINTED = -1  # in place of a version: the tracker found the object by itself
 _META = "run.json"
 _KEPT_PIECES = 48
 
@@ -29,12 +30,13 @@ ABSENT = len(VISIBILITIES)  # the code of an object of which a record says nothi
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FollowedFrom:
     """What a run followed of one object."""
 
     anchor: str
-    """Hash of the mask that it started from."""
+    """Hash of the mask that it started from; empty where the tracker found it by itself."""
     born: int
+    """The version in which the object was added, or ``UNPOINTED``."""
     limit: int
     """The last frame that it was meant for: beyond lies what the user had fixed."""
 
@@ -50,7 +52,7 @@ class Run:
     """Where it begins."""
     tracker: str
     """What tells the tracker and its settings from others."""
-    objects: Mapping[int, Source] = field(default_factory=dict)
+    objects: Mapping[int, FollowedFrom] = field(default_factory=dict)
 
     @property
     def step(self) -> int:
@@ -58,7 +60,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class RunSummary:
     """What a run says of one object, by frame of the clip."""
 
     first: int
@@ -79,14 +81,14 @@ class Runs:
         self._folder = folder
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[int, ...], Run]] = {}
-        self._summaries: dict[Path, tuple[int, _Summary]] = {}
+        self._summaries: dict[Path, tuple[int, _PieceSummary]] = {}
         self._pieces: OrderedDict[Path, tuple[int, dict[int, Record]]] = OrderedDict()
 
     # --- what there is ---
 
     def all(self) -> dict[str, Run]:
         """All runs by name, oldest first."""
-        found = {}
+        runs = {}
         for path in sorted(self._folder.glob("[0-9]*")):
             meta = path / _META
             if not meta.exists():
@@ -98,8 +100,8 @@ class Runs:
                 known = stamp, _parse(path.name, meta.read_text(encoding="utf-8"))
                 with self._lock:
                     self._known[path.name] = known
-            found[path.name] = known[1]
-        return found
+            runs[path.name] = known[1]
+        return runs
 
     def signature(self) -> tuple[tuple[str, int], ...]:
         """Changes whenever a run is added or comes further."""
@@ -111,7 +113,7 @@ class Runs:
 
     # --- making ---
 
-    def begin(self, direction: str, frame: int, tracker: str, objects: dict[int, Source]) -> Run:
+    def begin(self, direction: str, frame: int, tracker: str, objects: dict[int, FollowedFrom]) -> Run:
         """A new run, empty."""
         names = [path.name for path in self._folder.glob("[0-9]*")]
         order = 1 + max((int(name.split("-")[0]) for name in names), default=0)
@@ -121,7 +123,7 @@ class Runs:
         self._write(run)
         return run
 
-    def meant_for(self, run: Run, objects: dict[int, Source]) -> Run:
+    def meant_for(self, run: Run, objects: dict[int, FollowedFrom]) -> Run:
         """The same run, to be lengthened for ``objects``; its others are done with it."""
         last = self.last(run)
         nearer = max if run.direction == BACKWARD else min
@@ -143,24 +145,24 @@ class Runs:
     def last(self, run: Run) -> int:
         """The frame that the run has come to; the one it began with when it has none."""
         paths = self.pieces(run).paths()
-        return int(self._summary(paths[-1]).indexes[-1]) if paths else run.frame
+        return int(self._piece_summary(paths[-1]).indexes[-1]) if paths else run.frame
 
-    def found(self, run: Run, object_id: int) -> Found:
+    def summary(self, run: Run, object_id: int) -> RunSummary:
         """What ``run`` says of one object."""
-        pieces = [self._summary(path) for path in self.pieces(run).paths()]
+        pieces = [self._piece_summary(path) for path in self.pieces(run).paths()]
         said = [piece.said(object_id) for piece in pieces] or [_nothing(0)]
         columns = [np.concatenate(column) for column in zip(*said, strict=True)]
         indexes = (
             np.concatenate([piece.indexes for piece in pieces]) if pieces else np.zeros(0, int)
         )
         kept = slice(0 if run.direction == GIVEN else 1, None)
-        indexes, columns = indexes[kept][:: run.step], [one[kept][:: run.step] for one in columns]
+        indexes, columns = indexes[kept][:: run.step], [column[kept][:: run.step] for column in columns]
         first = int(indexes[0]) if len(indexes) else run.frame
-        return Found(first, first + len(indexes), *columns)
+        return RunSummary(first, first + len(indexes), *columns)
 
-    def found_by_itself(self, run: Run) -> list[int]:
+    def discovered(self, run: Run) -> list[int]:
         """The ids of objects that a tracker saw though nobody had pointed at them."""
-        pieces = [self._summary(path) for path in self.pieces(run).paths()]
+        pieces = [self._piece_summary(path) for path in self.pieces(run).paths()]
         return sorted({number for piece in pieces for number in piece.objects} - set(run.objects))
 
     def record(self, run: Run, frame: int) -> Record:
@@ -179,26 +181,26 @@ class Runs:
                     self._pieces.popitem(last=False)
         return known[1][frame]
 
-    def _summary(self, path: Path) -> _Summary:
+    def _piece_summary(self, path: Path) -> _PieceSummary:
         modified = path.stat().st_mtime_ns
         with self._lock:
             known = self._summaries.get(path)
         if known is None or known[0] != modified:
-            known = modified, _Summary.of(list(load_piece(path, masks=False)))
+            known = modified, _PieceSummary.of(list(load_piece(path, masks=False)))
             with self._lock:
                 self._summaries[path] = known
         return known[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Summary:
+class _PieceSummary:
     """What a piece says of its objects, without their masks."""
 
     indexes: np.ndarray
     objects: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
     @classmethod
-    def of(cls, records: list[Record]) -> _Summary:
+    def of(cls, records: list[Record]) -> _PieceSummary:
         objects: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         for place, record in enumerate(records):
             for state in record.objects:
@@ -218,12 +220,12 @@ def _nothing(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sure(codes: np.ndarray, confidences: np.ndarray) -> np.ndarray:
-    """By this the surer of two runs is told, as ``jobs.passes`` does: seen, then confidence."""
-    seen = np.isin(codes, [VISIBILITIES.index(one) for one in SEEN])
+    """By this the surer of two runs is told, seen, then confidence."""
+    seen = np.isin(codes, [VISIBILITIES.index(visibility) for visibility in SEEN])
     return np.where(codes == ABSENT, -1.0, 2.0 * seen + confidences)
 
 
 def _parse(name: str, text: str) -> Run:
     plain = json.loads(text)
-    plain["objects"] = {int(number): Source(**one) for number, one in plain["objects"].items()}
+    plain["objects"] = {int(number): FollowedFrom(**plain_source) for number, plain_source in plain["objects"].items()}
     return Run(name, **plain)

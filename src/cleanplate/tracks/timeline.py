@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.projects import runs
 from cleanplate.tracks.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run, Runs, sure
-from cleanplate.projects.state import Anchor, Kind, Object, State
+from cleanplate.tracks.runs import GIVEN as GIVEN_RUN
+from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
 
 NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN = "absent", "none", "gone", "static", "given"
 WORDS = (
-    *(one.value for one in VISIBILITIES),  # as runs have them
+    *(visibility.value for visibility in VISIBILITIES),  # as runs have them
     *(NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN),
     *(Kind.PROMPT.value, Kind.APPROVED.value),
 )
@@ -29,7 +29,7 @@ _CODE = {word: code for code, word in enumerate(WORDS)}
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class MissingRun:
     """A run that is to be made or lengthened."""
 
     object_id: int
@@ -43,7 +43,7 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class ObjectTrack:
     """One object, by frame of the clip."""
 
     runs: tuple[Run, ...]
@@ -60,7 +60,8 @@ class Shown:
     """(N,) int32, px; 0 where an anchor is."""
     stale: np.ndarray
     """(N,) bool: it was followed before a change."""
-    wants: tuple[Want, ...] = ()
+    missing: tuple[MissingRun, ...] = ()
+    """The runs that are to be made or lengthened."""
 
     def run(self, frame: int) -> Run | None:
         place = int(self.which[frame])
@@ -88,22 +89,28 @@ class _Tape:
         return np.where(self.which < 0, -2.0, sure(self.codes, self.confidences))
 
 
-class _Object:
-    """Works out one object."""
+class _TrackBuilder:
+    """Works out the track of one object."""
 
     def __init__(
-        self, state: State, one: Object, found: Runs, known: Mapping[str, Run], tracker: str, n: int
+        self,
+        marks: Marks,
+        tracked: TrackedObject,
+        runs: Runs,
+        known: Mapping[str, Run],
+        tracker: str,
+        count: int,
     ) -> None:
-        self.state, self.one, self.tracker, self.count = state, one, tracker, n
-        self._runs, self._known = found, known
-        self.anchors = dict(state.anchors.get(one.id, {}))
+        self.marks, self.object, self.tracker, self.count = marks, tracked, tracker, count
+        self._runs, self._known = runs, known
+        self.anchors = dict(marks.anchors.get(tracked.id, {}))
         self._used: list[Run] = []
 
-    def shown(self) -> Shown:
+    def build(self) -> ObjectTrack:
         forward, backward, given = (_Tape(self.count) for _ in range(3))
-        if (run := self._known.get(self.one.given)) is not None:
-            self._fill(given, run, 0, self.count - 1, current=True, object_id=self.one.given_id)
-        wants: list[Want] = []
+        if (run := self._known.get(self.object.given)) is not None:
+            self._fill(given, run, 0, self.count - 1, current=True, object_id=self.object.given_id)
+        missing: list[MissingRun] = []
         unfinished = np.zeros(self.count, bool)
         for left, right in self._stretches():
             first, last = _between(left, right, self.count)
@@ -111,12 +118,12 @@ class _Object:
                 given.which[first : last + 1] = -1
             self._draw(forward, FORWARD, left, first, last)
             self._draw(backward, BACKWARD, right, first, last)
-            for want in self._wanted(left, right, forward, backward, given):
-                wants.append(want)
-                tape = forward if want.direction == FORWARD else backward
-                if self.anchors[want.frame].kind is not Kind.APPROVED:
+            for lacking in self._missing(left, right, forward, backward, given):
+                missing.append(lacking)
+                tape = forward if lacking.direction == FORWARD else backward
+                if self.anchors[lacking.frame].kind is not Kind.APPROVED:
                     unfinished[first : last + 1] |= ~tape.current[first : last + 1]
-        return self._merged(forward, backward, given, unfinished, tuple(wants))
+        return self._merged(forward, backward, given, unfinished, tuple(missing))
 
     def _stretches(self) -> Iterator[tuple[int | None, int | None]]:
         frames = list(self.anchors)
@@ -131,15 +138,15 @@ class _Object:
             return
         others = []
         for run in sorted(self._known.values(), key=lambda run: -run.order):
-            source = run.objects.get(self.one.id)
+            source = run.objects.get(self.object.id)
             if source is None or run.direction != direction:
                 continue
             if self._begins_at(run, anchored) and not anchor.is_empty:
                 self._fill(tape, run, first, last, current=True)
-            elif source.born == self.one.born:
+            elif source.born == self.object.born:
                 others.append(run)
         passing = self._known.get(anchor.passing[0 if direction == FORWARD else 1])
-        if passing is not None and passing.name != self.one.given:
+        if passing is not None and passing.name != self.object.given:
             self._fill(tape, passing, first, last, current=passing.tracker == self.tracker)
         if anchor.is_empty:
             return
@@ -152,7 +159,7 @@ class _Object:
         return (
             anchor is not None
             and run.frame == frame
-            and run.objects[self.one.id].anchor == anchor.mask
+            and run.objects[self.object.id].anchor == anchor.mask
             and run.tracker == self.tracker
         )
 
@@ -170,26 +177,27 @@ class _Object:
 
         ``object_id``: the object's id in ``run`` where it is not its own.
         """
-        found = self._runs.found(run, object_id or self.one.id)
-        low, high = max(first, found.first), min(last, found.stop - 1)
+        summary = self._runs.summary(run, object_id or self.object.id)
+        low, high = max(first, summary.first), min(last, summary.stop - 1)
         if object_id is None:
-            limit = run.objects[self.one.id].limit
+            limit = run.objects[self.object.id].limit
             low, high = (low, min(high, limit)) if run.step > 0 else (max(low, limit), high)
         free = np.flatnonzero(tape.which[low : high + 1] < 0) + low if low <= high else []
         if not len(free):
             return
         if run not in self._used:
             self._used.append(run)
-        there = np.asarray(free) - found.first
+        there = np.asarray(free) - summary.first
         tape.which[free], tape.current[free] = self._used.index(run), current
-        tape.codes[free], tape.confidences[free] = found.codes[there], found.confidences[there]
-        tape.areas[free] = found.areas[there]
+        tape.codes[free] = summary.codes[there]
+        tape.confidences[free] = summary.confidences[there]
+        tape.areas[free] = summary.areas[there]
 
-    def _wanted(
+    def _missing(
         self, left: int | None, right: int | None, forward: _Tape, backward: _Tape, given: _Tape
-    ) -> Iterator[Want]:
+    ) -> Iterator[MissingRun]:
         """The runs that the stretch between two anchors lacks."""
-        start, stop = self.state.span
+        start, stop = self.marks.span
         first, last = _between(left, right, self.count)
         inside = slice(max(first, start), min(last + 1, stop))
         if inside.start >= inside.stop:
@@ -205,7 +213,7 @@ class _Object:
             low, high = (first, inside.stop - 1) if direction == FORWARD else (inside.start, last)
             if low <= high and not tape.current[low : high + 1].all():
                 limit = high if direction == FORWARD else low
-                yield Want(self.one.id, direction, anchored, limit, limit)
+                yield MissingRun(self.object.id, direction, anchored, limit, limit)
 
     def _merged(
         self,
@@ -213,8 +221,8 @@ class _Object:
         backward: _Tape,
         given: _Tape,
         unfinished: np.ndarray,
-        wants: tuple[Want, ...],
-    ) -> Shown:
+        missing: tuple[MissingRun, ...],
+    ) -> ObjectTrack:
         tapes = (given, backward, forward)
         chosen = np.where(backward.sure > forward.sure, 1, 2)
         chosen[(forward.which < 0) & (backward.which < 0)] = 0
@@ -226,8 +234,8 @@ class _Object:
         stale = unfinished & (which >= 0)
         for tape in (forward, backward):
             stale |= (tape.which >= 0) & ~tape.current
-        run = self._known.get(self.one.given)
-        if run is not None and run.direction == runs.GIVEN:
+        run = self._known.get(self.object.given)
+        if run is not None and run.direction == GIVEN_RUN:
             codes[(chosen == 0) & (which >= 0) & (areas > 0)] = _CODE[GIVEN]
         codes[which < 0] = _CODE[NOT_FOLLOWED if run is None else NOTHING]
         for left, right in self._stretches():
@@ -238,9 +246,9 @@ class _Object:
         for frame, anchor in self.anchors.items():
             which[frame], stale[frame], areas[frame] = -1, False, 0
             codes[frame], confidences[frame] = _CODE[_word(anchor)], 1.0
-        return Shown(
+        return ObjectTrack(
             *(tuple(self._used), which, forward.which, backward.which),
-            *(codes, confidences, areas, stale, wants),
+            *(codes, confidences, areas, stale, missing),
         )
 
     def _has_gone(self, left: int | None) -> bool:
@@ -273,7 +281,7 @@ def static_anchor(anchors: Mapping[int, Anchor], frame: int) -> Anchor | None:
     return anchors[min(anchors)] if anchors else None
 
 
-def _static(anchors: Mapping[int, Anchor], count: int) -> Shown:
+def _static(anchors: Mapping[int, Anchor], count: int) -> ObjectTrack:
     codes = np.full(count, _CODE[NOT_FOLLOWED], np.uint8)
     for number, (frame, anchor) in enumerate(sorted(anchors.items())):
         codes[frame if number else 0 :] = _CODE[GONE if anchor.is_empty else STATIC]
@@ -282,22 +290,24 @@ def _static(anchors: Mapping[int, Anchor], count: int) -> Shown:
     nowhere = np.full(count, -1, np.int16)
     sureness = np.where(codes == _CODE[NOT_FOLLOWED], 0, 1).astype(np.float32)
     areas, stale = np.zeros(count, np.int32), np.zeros(count, bool)
-    return Shown((), nowhere, nowhere, nowhere, codes, sureness, areas, stale)
+    return ObjectTrack((), nowhere, nowhere, nowhere, codes, sureness, areas, stale)
 
 
-def all_shown(state: State, found: Runs, tracker: str, count: int) -> dict[int, Shown]:
-    """Every object of ``state``, by id.
+def object_tracks(
+    marks: Marks, runs: Runs, tracker: str, count: int
+) -> dict[int, ObjectTrack]:
+    """The track of every object of ``marks``, by id.
 
     Args:
-        state: what was said.
-        found: what runs found.
+        marks: the objects and their anchors.
+        runs: what trackers found.
         tracker: what tells the tracker and its settings from others.
         count: frames of the clip.
     """
-    known = found.all()
+    known = runs.all()
     return {
-        one.id: _static(state.anchors.get(one.id, {}), count)
-        if one.static
-        else _Object(state, one, found, known, tracker, count).shown()
-        for one in state.objects
+        tracked.id: _static(marks.anchors.get(tracked.id, {}), count)
+        if tracked.static
+        else _TrackBuilder(marks, tracked, runs, known, tracker, count).build()
+        for tracked in marks.objects
     }

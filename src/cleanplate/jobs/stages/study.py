@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.prompts.lettering import spread
+from cleanplate.media.samples import spread
 from cleanplate.arrays.overlay import most_frames
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
-    from cleanplate.jobs.tracking import Span
+    from cleanplate.media.survey import Span
     from cleanplate.media.read import Clip
     from cleanplate.arrays.regions import Region
 
