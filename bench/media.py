@@ -20,15 +20,15 @@ from pathlib import Path
 import av
 import numpy as np
 
+from cleanplate.arrays.streams import prefetch
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderChoice, choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
-from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.layout import component_views
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
-from cleanplate.arrays.streams import prefetch
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import Box, VideoInfo
 
 PIECE = 250

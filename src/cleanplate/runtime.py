@@ -9,9 +9,9 @@ from typing import Any
 
 from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.settings.groups import AUTO, EngineSettings, Settings
-from cleanplate.settings.amounts import parse_bytes
 from cleanplate.protocols import Runtime, Task
+from cleanplate.settings.amounts import parse_bytes
+from cleanplate.settings.groups import AUTO, EngineSettings, Settings
 
 
 def resolve(engine: Any, settings: EngineSettings) -> Runtime:

@@ -21,8 +21,8 @@ from cleanplate.app import jobs
 from cleanplate.app.queue import Queue
 from cleanplate.app.work import new_job
 from cleanplate.jobs import job as removal
-from cleanplate.progress import Progress
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from tests.scene import sign_box, write_scene
 

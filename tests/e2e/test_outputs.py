@@ -6,9 +6,9 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.progress import Progress
 from cleanplate.media.images import write_images
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from cleanplate.types import Box, Prompt
 from tests import scene
 

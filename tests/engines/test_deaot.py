@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
+from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.checkpoints import store
 from cleanplate.errors import WeightsError
-from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.types import FOUND_FROM, Frame, TrackedMask
 from tests.weights import make_sam_small, provide
 

@@ -14,10 +14,10 @@ import pytest
 from skimage import data
 
 from cleanplate import registry
+from cleanplate.arrays import planes
 from cleanplate.engines.track._pictures import Picture
 from cleanplate.errors import InputError
 from cleanplate.media.read import open_clip
-from cleanplate.arrays import planes
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
 from tests.engines.planar_scenes import HEIGHT, WIDTH, Scene, fill, scene, texture
 

@@ -12,10 +12,10 @@ import pytest
 
 import cleanplate
 from cleanplate import api, registry
+from cleanplate.arrays.runs import Found, coco_text, mask_of, ranked, run_lengths
 from cleanplate.checkpoints import store
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.media.mask_files import read_mask_image
-from cleanplate.arrays.runs import Found, coco_text, mask_of, ranked, run_lengths
 from cleanplate.types import Box, Brush, Point, Prompt
 from tests.scene import texture
 from tests.weights import make_sam_small, provide

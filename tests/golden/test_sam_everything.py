@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from cleanplate.arrays.runs import coco_text, run_lengths
 from cleanplate.engines.segment import _everything as everything
 from cleanplate.networks import sam, sam_vit
-from cleanplate.arrays.runs import coco_text, run_lengths
 from tests.golden.conftest import Case
 from tests.golden.test_sam import SLOW, Loaded, check, image_of, loaded_for
 

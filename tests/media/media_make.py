@@ -14,10 +14,10 @@ import numpy as np
 from cleanplate.media.assemble import AssembleReport, assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encode import encode_piece
-from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.settings.encoder import EncoderSettings
 
 RATE = Fraction(24)
 

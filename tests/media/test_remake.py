@@ -19,10 +19,10 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
-from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.orientation import Orientation, make_matrix
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import Box
 
 VFR = [0, 3, 4, 9, 10, 20, 21, 22, 40, 41, 60, 70, 80, 81, 82, 83, 99, 120, 121, 122]

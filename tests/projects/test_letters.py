@@ -10,9 +10,9 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import InputError
-from cleanplate.progress import Progress
 from cleanplate.media.mask_track import read_mask_track
 from cleanplate.media.new_clip import write_clip
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from cleanplate.types import Box
 from tests.projects import stage

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cleanplate.tracks.doubts import Series, doubts, of_report, worst_first
 from cleanplate.projects.project import Project
+from cleanplate.tracks.doubts import Series, doubts, of_report, worst_first
 from tests.projects import stage
 
 

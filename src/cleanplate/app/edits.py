@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cleanplate.app.proposals import Proposals
 from cleanplate.errors import InputError
-from cleanplate.prompts.outliner import Outline
 from cleanplate.projects.state import parse_prompt
+from cleanplate.prompts.outliner import Outline
 
 if TYPE_CHECKING:
     from cleanplate.projects.project import Project

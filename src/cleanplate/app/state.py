@@ -15,8 +15,8 @@ from cleanplate.app.results import Results
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.work import PROXY, Work
-from cleanplate.settings.groups import AUTO
 from cleanplate.projects.project import Project
+from cleanplate.settings.groups import AUTO
 
 
 def stamp(session: Session, work: Work) -> str:

@@ -31,8 +31,8 @@ def info(
     from pathlib import Path
 
     from cleanplate.media.codecs import choose_encoder
-    from cleanplate.settings.encoder import EncoderSettings
     from cleanplate.media.read import open_clip
+    from cleanplate.settings.encoder import EncoderSettings
 
     with open_clip(clip) as opened:
         found = opened.info

@@ -15,8 +15,8 @@ from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 from cleanplate.settings.moments import parse_moment
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typer
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
-from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 
 Masks = Annotated[
     str | None,

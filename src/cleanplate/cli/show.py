@@ -13,8 +13,8 @@ from cleanplate.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cleanplate.tracks.doubts import Doubt
     from cleanplate.jobs.report import Report
+    from cleanplate.tracks.doubts import Doubt
     from cleanplate.tracks.view import Row
 
 _MOST = 5  # stretches to look at that are named when a job is done

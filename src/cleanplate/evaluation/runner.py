@@ -23,10 +23,10 @@ from cleanplate.evaluation.measures import FLICKER, SSIM_WINDOW, WARPING
 from cleanplate.evaluation.page import page
 from cleanplate.evaluation.trackers import TrackingOrder
 from cleanplate.evaluation.vfid import frechet_distance
-from cleanplate.progress import Progress
+from cleanplate.files.publish import write_text
 from cleanplate.jobs.report import versions
 from cleanplate.jobs.work_folder import checksum
-from cleanplate.files.publish import write_text
+from cleanplate.progress import Progress
 
 
 def evaluate_inpainting(

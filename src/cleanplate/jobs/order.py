@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.files.publish import check_target
 from cleanplate.jobs.report import versions

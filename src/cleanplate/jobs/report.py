@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cleanplate.tracks.doubts import Doubt, of_report
-from cleanplate.progress import Progress
 from cleanplate.files.publish import write_text
+from cleanplate.progress import Progress
+from cleanplate.tracks.doubts import Doubt, of_report
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 

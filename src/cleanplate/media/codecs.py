@@ -25,8 +25,8 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import InputError, MediaError
-from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.media.layout import Layout, find_layout
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import VideoInfo
 
 CONTAINERS = {

@@ -8,16 +8,16 @@ from typing import Any
 
 from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.runtime import check_device
-from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
 from cleanplate.projects.state import State
+from cleanplate.protocols import Task
+from cleanplate.runtime import check_device
+from cleanplate.settings import parse
+from cleanplate.settings.groups import Settings, settings_from
 from cleanplate.tracks.driver import tracker_key
 from cleanplate.tracks.marks import NEVER, Anchor, Kind, TrackedObject, colour_of
 from cleanplate.tracks.mask_store import MaskStore
+from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
 from cleanplate.tracks.view import ListedDoubt, View
-from cleanplate.protocols import Task
-from cleanplate.settings import parse
-from cleanplate.settings.groups import Settings, settings_from
 from cleanplate.types import FOUND_FROM
 
 _LONGEST_NAME = 80

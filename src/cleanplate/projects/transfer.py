@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanplate.errors import InputError, MaskError
+from cleanplate.files.publish import check_target
 from cleanplate.jobs.order import Order, Target
-from cleanplate.tracks.passes import PIECE
-from cleanplate.progress import Progress
-from cleanplate.tracks.records import Record, save_piece
 from cleanplate.media.mask_files import (
-    Masks,
     frame_numbers,
     open_masks,
     write_mask_folder,
@@ -23,12 +20,14 @@ from cleanplate.media.mask_files import (
 )
 from cleanplate.media.mask_track import write_mask_track
 from cleanplate.media.survey import Survey
-from cleanplate.files.publish import check_target
+from cleanplate.progress import Progress
 from cleanplate.projects.state import State
 from cleanplate.projects.summary import can_remove
 from cleanplate.settings.groups import Settings, SpanSettings
 from cleanplate.tracks.filled_masks import grown, growths, spanned
 from cleanplate.tracks.marks import Anchor, Kind, TrackedObject, colour_of
+from cleanplate.tracks.passes import PIECE
+from cleanplate.tracks.records import Record, save_piece
 from cleanplate.tracks.runs import GIVEN, FollowedFrom
 from cleanplate.tracks.tracks import Tracks
 from cleanplate.tracks.view import View

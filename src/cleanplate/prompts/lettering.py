@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanplate.errors import InputError
-from cleanplate.settings.groups import LETTERS, WHOLE_BOX
 from cleanplate.arrays.masks import shifted, widened
 from cleanplate.arrays.overlay import find_letters
+from cleanplate.errors import InputError
 from cleanplate.media.samples import sampled
+from cleanplate.settings.groups import LETTERS, WHOLE_BOX
 from cleanplate.types import Box
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.media.samples import sampled, spread
-from cleanplate.progress import Progress
-from cleanplate.media.read import Clip, open_clip
-from cleanplate.media.survey import Span, Survey, survey
 from cleanplate.arrays.masks import clipped, shifted, widened
 from cleanplate.arrays.overlay import Stays, find_letters, what_stays
+from cleanplate.media.read import Clip, open_clip
+from cleanplate.media.samples import sampled, spread
+from cleanplate.media.survey import Span, Survey, survey
+from cleanplate.progress import Progress
 from cleanplate.types import Box, Suggestion
 
 _WIDTH = 720  # px of the pictures that are compared

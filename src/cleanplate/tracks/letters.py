@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.prompts import lettering
-from cleanplate.progress import Progress
-from cleanplate.settings.groups import WHOLE_BOX
-from cleanplate.media.survey import Span
 from cleanplate.arrays.masks import clipped
 from cleanplate.files.publish import write_text
-from cleanplate.tracks.mask_store import MaskStore
+from cleanplate.media.survey import Span
+from cleanplate.progress import Progress
+from cleanplate.prompts import lettering
+from cleanplate.settings.groups import WHOLE_BOX
 from cleanplate.tracks.marks import Anchor, Kind, Marks
+from cleanplate.tracks.mask_store import MaskStore
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cleanplate.media.survey import Survey
-from cleanplate.tracks.timeline import GIVEN, STATIC, WORDS
 from cleanplate.tracks.marks import Kind
+from cleanplate.tracks.timeline import GIVEN, STATIC, WORDS
 from cleanplate.tracks.view import View
 from cleanplate.types import Visibility
 

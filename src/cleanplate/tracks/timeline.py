@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
 from cleanplate.tracks.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run, Runs, sure
 from cleanplate.tracks.runs import GIVEN as GIVEN_RUN
-from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
 
 NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN = "absent", "none", "gone", "static", "given"
 WORDS = (

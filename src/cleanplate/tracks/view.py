@@ -10,14 +10,20 @@ from functools import cached_property
 
 import numpy as np
 
+from cleanplate.arrays.masks import shifted
+from cleanplate.media.survey import Survey
 from cleanplate.tracks import doubts
 from cleanplate.tracks.doubts import Doubt, Series
-from cleanplate.media.survey import Survey
-from cleanplate.arrays.masks import shifted
+from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
 from cleanplate.tracks.mask_store import MaskCrop, MaskStore
 from cleanplate.tracks.runs import GIVEN, Runs
-from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS, ObjectTrack, object_tracks, static_anchor
-from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
+from cleanplate.tracks.timeline import (
+    NOT_FOLLOWED,
+    WORDS,
+    ObjectTrack,
+    object_tracks,
+    static_anchor,
+)
 from cleanplate.types import Box
 
 _NONE = WORDS.index(NOT_FOLLOWED)

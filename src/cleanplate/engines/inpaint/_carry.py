@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cleanplate.arrays.flow import Precision
 from cleanplate.engines.inpaint._invent import Inventor
 from cleanplate.engines.inpaint._plates import (
     Manner,
@@ -24,7 +25,6 @@ from cleanplate.engines.inpaint._plates import (
     steadied,
     synthesise,
 )
-from cleanplate.arrays.flow import Precision
 from cleanplate.types import MaskedFrame
 
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way

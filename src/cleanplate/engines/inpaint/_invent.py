@@ -7,9 +7,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from cleanplate.engines.inpaint._plates import Manner, Plate, Way
 from cleanplate.arrays.chains import Chains, extend, no_chains, sample, spot_of
 from cleanplate.arrays.texture import texture_fill
+from cleanplate.engines.inpaint._plates import Manner, Plate, Way
 
 _LEAST = 300  # px below which the smooth fill is good enough
 _DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing

@@ -17,10 +17,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint._carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint._inputs import same_sizes
 from cleanplate.engines.inpaint._plates import Manner
-from cleanplate.arrays.grain import with_grain
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame

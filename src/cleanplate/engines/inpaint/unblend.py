@@ -16,10 +16,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from cleanplate.arrays.overlay import most_frames
 from cleanplate.engines.inpaint import flowfill, telea
 from cleanplate.engines.inpaint._inputs import same_sizes
 from cleanplate.engines.inpaint._matte import Matte, learn, undo
-from cleanplate.arrays.overlay import most_frames
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame

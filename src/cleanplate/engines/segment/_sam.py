@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from cleanplate import checkpoints
+from cleanplate.arrays.masks import bounding_box, deepest
 from cleanplate.engines._precision import computing
 from cleanplate.engines.segment._everything import EverythingSettings, everything
 from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError, MissingDependencyError
-from cleanplate.arrays.masks import bounding_box, deepest
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Prompt
@@ -25,9 +25,9 @@ from cleanplate.types import Box, Candidates, Prompt
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cleanplate.arrays.runs import Found
     from cleanplate.networks.sam import Encoded as Embedding
     from cleanplate.networks.sam import Sam
-    from cleanplate.arrays.runs import Found
 
 AUTO, ONE, THREE = "auto", "one", "three"
 LOGIT = 8.0  # of a mask that is given as a prompt, inside; minus that outside

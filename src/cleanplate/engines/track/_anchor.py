@@ -9,10 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._pictures import Picture
-from cleanplate.engines.track._templates import BLUR, Layer, Template, corners
 from cleanplate.arrays import planes
 from cleanplate.arrays.planes import Motion
+from cleanplate.engines.track._pictures import Picture
+from cleanplate.engines.track._templates import BLUR, Layer, Template, corners
 
 ITERATIONS = 6
 SAMPLE = 1000  # pixels from which a spread is told

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._palette import Palette
 from cleanplate.arrays.flow import dense_flow, pixel_grid, round_trip
 from cleanplate.arrays.masks import bounding_box, widened
+from cleanplate.engines.track._palette import Palette
 from cleanplate.types import Box, ObjectState, Visibility
 
 _SIDE = 320  # px: longest side of the view that is worked on

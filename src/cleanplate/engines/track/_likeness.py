@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleanplate.arrays import planes
 from cleanplate.engines.track import _texture
 from cleanplate.engines.track._pictures import Picture
 from cleanplate.engines.track._templates import Template, corners, pixel_to_plane
-from cleanplate.arrays import planes
 
 LEAST_TEXTURE = 0.02  # of the area: less says nothing
 LEAST_PLACES = 4  # of the halved template

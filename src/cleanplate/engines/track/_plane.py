@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from cleanplate.arrays import planes
+from cleanplate.arrays.planes import Motion
 from cleanplate.engines.track import _points, _search, _templates
 from cleanplate.engines.track._anchor import approach, refine
 from cleanplate.engines.track._likeness import Likeness, compare, texture_share
 from cleanplate.engines.track._pictures import Features, Picture
 from cleanplate.engines.track._sight import Sight, convinces
 from cleanplate.engines.track._templates import Template
-from cleanplate.arrays import planes
-from cleanplate.arrays.planes import Motion
 from cleanplate.types import ObjectState
 
 CONTENT = 0.80  # score of a first guess that ends the search for better ones

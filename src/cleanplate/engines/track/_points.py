@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._pictures import Box, Picture
 from cleanplate.arrays import planes
+from cleanplate.engines.track._pictures import Box, Picture
 
 POINTS = 60
 WINDOW = 13  # px

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.engines.track._pictures import Picture
-from cleanplate.engines.track._templates import Template, corners, feature_scale, pixel_to_plane
 from cleanplate.arrays import planes
 from cleanplate.arrays.planes import Motion
+from cleanplate.engines.track._pictures import Picture
+from cleanplate.engines.track._templates import Template, corners, feature_scale, pixel_to_plane
 
 RATIO = 0.82  # of the distances to the nearest and the second nearest description (Lowe, 2004)
 THRESHOLD = 4.0  # px

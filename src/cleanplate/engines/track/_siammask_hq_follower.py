@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.masks import deepest
 from cleanplate.engines.track._siammask_follower import Sighting
 from cleanplate.engines.track._siammask_geometry import Place, place_of, rotated_box
 from cleanplate.engines.track._siammask_hq_outline import (
@@ -21,7 +22,6 @@ from cleanplate.engines.track._siammask_hq_outline import (
     Point,
     span_of,
 )
-from cleanplate.arrays.masks import deepest
 
 if TYPE_CHECKING:
     from cleanplate.engines.track._siammask_quarry import Looker

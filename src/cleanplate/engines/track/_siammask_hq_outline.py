@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from cleanplate.arrays.masks import bounding_box
 from cleanplate.engines.segment._everything import stability, without_small
 from cleanplate.engines.track._siammask_geometry import OUTSIDE, Place
-from cleanplate.arrays.masks import bounding_box
 
 if TYPE_CHECKING:
     from cleanplate.engines.track.siammask_hq import Settings

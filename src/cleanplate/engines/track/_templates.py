@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cleanplate.arrays import planes
+from cleanplate.arrays.planes import Motion
 from cleanplate.engines.track import _texture
 from cleanplate.engines.track._pictures import Features, Picture, find_features
 from cleanplate.engines.track._texture import Texture, Weight
-from cleanplate.arrays import planes
-from cleanplate.arrays.planes import Motion
 
 LONG_SIDE = 192  # px, of a template at most
 SHORT_SIDE = 64  # px, of a template at least, if twofold enlargement reaches it

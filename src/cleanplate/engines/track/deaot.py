@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cleanplate import checkpoints
+from cleanplate.arrays.runs import ranked
 from cleanplate.engines._precision import computing
 from cleanplate.engines.track._aot_memory import Remembered
 from cleanplate.engines.track._aot_video import Group, Limits, Video
 from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
 from cleanplate.engines.track._new_objects import new_objects
 from cleanplate.errors import InputError
-from cleanplate.arrays.runs import ranked
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import FOUND_FROM, ObjectState, TrackedMask, Visibility
