@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanplate.arrays.masks import clipped
-from cleanplate.engines.segment._prompts import check_prompt, draw_strokes
+from cleanplate.arrays.prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.runtime import MakeEngine, make_engine
 from cleanplate.settings.groups import AUTO, PRINT, Settings
