@@ -20,14 +20,17 @@ from typing import Any
 from cleanplate.arrays.runs import Found, ranked
 from cleanplate.errors import InputError
 from cleanplate.files.publish import check_target, write_text
-from cleanplate.jobs import job, prompting
-from cleanplate.jobs.job import settings_from
+from cleanplate.jobs import job
+from cleanplate.jobs.order import Order, Target
 from cleanplate.jobs.report import Report
 from cleanplate.media.mask_files import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
-from cleanplate.runtime import check_device
+from cleanplate.prompts.frames import flattened, single_frame
+from cleanplate.prompts.outliner import OUTLINE
+from cleanplate.runtime import check_device, make_engine
+from cleanplate.settings.groups import settings_from
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -110,7 +113,7 @@ def segment(
     *prompts: Prompt,
     out: AnyPath | None = None,
     overwrite: bool = False,
-    segmenter: str = prompting.OUTLINE,
+    segmenter: str = OUTLINE,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
     **settings: Any,
 ) -> dict[int, Candidates]:
@@ -141,13 +144,13 @@ def segment(
     for name in chosen.engine_fields.keys() - {segmenter}:
         raise InputError(f"There is nothing to set of {name!r} here; {segmenter} outlines.")
     with open_clip(Path(clip)) as opened:
-        frame, wanted = prompting.single_frame(opened, prompts)
-        engine, _ = job.engine("segment", segmenter, chosen)
+        frame, wanted = single_frame(opened, prompts)
+        engine, _ = make_engine("segment", segmenter, chosen)
         encoded = engine.encode(frame)
-        found = {one.object_id: engine.decode(encoded, one) for one in wanted}
+        found = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
     if target is not None:
         best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
-        write_mask_image(target, prompting.flattened(best, frame.shape[:2]))
+        write_mask_image(target, flattened(best, frame.shape[:2]))
     return found
 
 
@@ -188,11 +191,11 @@ def segment_all(
                 raise InputError(f"{path} must end in {' or '.join(endings)}.")
             check_target(Path(path), overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
-    engine, _ = job.engine("segment", segmenter, chosen)
+    engine, _ = make_engine("segment", segmenter, chosen)
     if not hasattr(engine, "everything"):
         raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
     with open_clip(Path(clip)) as opened:
-        frame, _ = prompting.single_frame(opened, [Prompt(at=at)])
+        frame, _ = single_frame(opened, [Prompt(at=at)])
     found = sorted(engine.everything(frame), key=lambda one: -one.area)
     mask = ranked(found, frame.shape[:2])
     if out is not None and Path(out).suffix.lower() == ".json":
@@ -212,21 +215,21 @@ def _order(
     masks: AnyPath | None,
     save_masks: AnyPath | None,
     overwrite: bool,
-) -> job.Order:
-    return job.Order(
+) -> Order:
+    return Order(
         command,
         Path(clip),
-        job.Target.parse(fspath(out)),
+        Target.parse(fspath(out)),
         prompts,
         None if masks is None else Path(masks),
-        save_masks=None if save_masks is None else job.Target.parse(fspath(save_masks)),
+        save_masks=None if save_masks is None else Target.parse(fspath(save_masks)),
         overwrite=overwrite,
     )
 
 
 def _with(
-    order: job.Order,
+    order: Order,
     settings: Mapping[str, Any],
     engine_settings: Mapping[str, Mapping[str, Any]] | None,
-) -> job.Order:
+) -> Order:
     return dataclasses.replace(order, settings=settings_from(settings, engine_settings))

@@ -268,7 +268,7 @@ def test_segment_writes_one_frame_s_mask(scene_clip: Path, tmp_path: Path) -> No
 
 @pytest.fixture
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "PIECE", 10)
+    monkeypatch.setattr("cleanplate.jobs.stages.write.PIECE", 10)
     monkeypatch.setattr("cleanplate.tracks.passes.PIECE", 8)
 
 

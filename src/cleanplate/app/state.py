@@ -23,7 +23,7 @@ def stamp(session: Session, work: Work) -> str:
     """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
     parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
     if session.is_open:
-        parts += [session.project.version, session.project.masks_stamp]
+        parts += [session.project.version, session.project.masks_key]
     for job in (work.current(session), work.proxy(session)):
         parts.append(None if job is None else job.as_json())
     parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
@@ -50,7 +50,7 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         project = session.project
         state = project.as_json() | state
         state["settings"] = _settings(project)
-        state["masks"] = project.masks_stamp
+        state["masks"] = project.masks_key
         state["proposals"] = Proposals(session.folder).as_json(project.state)
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)

@@ -17,9 +17,10 @@ from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds
 from cleanplate.app.work import PROXY
 from cleanplate.app.worker import Reporter
-from cleanplate.jobs import job as removal
+from cleanplate.jobs.job import run
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
+from cleanplate.runtime import make_engine
 from cleanplate.suggest.overlays import Suggested, look
 
 
@@ -89,7 +90,7 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     target = results.clip(result)
     order = project.removal(target, *part, progress=reporter, whole=result.whole)
     results.write(result)
-    report = removal.run(order, reporter)
+    report = run(order, reporter)
     report.write(results.report(result))
     Speeds(folder.parent.parent).note(report)
     result.when = time.time()
@@ -109,7 +110,7 @@ def _order(folder: Path, job: Job, reporter: Reporter) -> str:
     if args["command"] == "inpaint":
         report = api.inpaint(clip, out, args["masks"], **given, **args["settings"])
     else:
-        prompts = [prompt_of(one) for one in args["prompts"]]
+        prompts = [prompt_of(prompt) for prompt in args["prompts"]]
         call = {"remove": api.remove, "track": api.track}[args["command"]]
         report = call(clip, out, *prompts, **given, **args["settings"])
     report.write(results.report(result))
@@ -134,7 +135,7 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
 def _is_exact(project: Project) -> bool:
     """Whether no frame of a trial can differ: the engine looks ahead only so far."""
     settings = project.settings
-    engine, _ = removal.engine("inpaint", settings.engines.inpainter, settings)
+    engine, _ = make_engine("inpaint", settings.engines.inpainter, settings)
     return engine.lookahead is not None
 
 

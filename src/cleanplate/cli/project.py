@@ -85,9 +85,9 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
         print(json_text.dumps(project.as_json(), indent=1))
         return
     view = project.view()
-    start, stop = view.state.span
+    start, stop = view.marks.span
     print(f"{project.source}: {project.survey.count} frames, of which {start} to {stop - 1} count")
-    for one in view.state.objects:
+    for one in view.marks.objects:
         kind = ", does not move" if one.static else ""
         print(f"{one.id}  {one.name}{kind}")
         for first, last, state, sure in view.lanes()[one.id]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cleanplate.jobs.report import Report
     from cleanplate.tracks.doubts import Doubt
-    from cleanplate.tracks.view import Row
+    from cleanplate.tracks.view import ListedDoubt
 
 _MOST = 5  # stretches to look at that are named when a job is done
 _TITLES = {
@@ -137,7 +137,7 @@ def _other_tracker(report: Report) -> str:
     )
 
 
-def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> None:
+def print_doubts(doubtful: Sequence[Doubt | ListedDoubt], names: Mapping[int, str]) -> None:
     """A table of the frames to look at on stdout, worst first.
 
     Args:
@@ -164,5 +164,5 @@ def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> N
     console.print(table)
 
 
-def _frames(one: Doubt | Row) -> str:
+def _frames(one: Doubt | ListedDoubt) -> str:
     return str(one.first) if one.first == one.last else f"{one.first}-{one.last}"

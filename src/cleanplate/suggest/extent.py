@@ -17,37 +17,37 @@ _SEEN = 0.45  # part of its own strength from which on it is seen: other letters
 _FEWEST = 40  # px of edges that tell anything
 
 
-def ends(clip: Clip, one: Suggestion, count: int) -> tuple[int, int]:
-    """The first frame that shows ``one``, and one past the last; as found where that is unclear.
+def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
+    """The first frame that shows ``suggestion``, and one past the last; as found where that is unclear.
 
     Args:
         clip: the clip.
-        one: a proposal.
+        suggestion: a proposal.
         count: frames of the clip.
     """
     rate = float(clip.info.average_rate or 25)
-    reach, middle = round(_REACH * rate), (one.start + one.stop) // 2
-    quarter = (one.stop - one.start) // 4
-    wanted = np.linspace(one.start + quarter, max(one.stop - 1 - quarter, middle), _SAMPLES)
+    reach, middle = round(_REACH * rate), (suggestion.start + suggestion.stop) // 2
+    quarter = (suggestion.stop - suggestion.start) // 4
+    wanted = np.linspace(suggestion.start + quarter, max(suggestion.stop - 1 - quarter, middle), _SAMPLES)
     samples = [
-        edges for n in np.unique(wanted.astype(int)) for _, edges in _edges(clip, one.box, n, n + 1)
+        edges for n in np.unique(wanted.astype(int)) for _, edges in _edges(clip, suggestion.box, n, n + 1)
     ]
     look = np.median(np.stack(samples), axis=0)
     strong = np.hypot(look[..., 0], look[..., 1]) > _STEEP
     if np.count_nonzero(strong) < _FEWEST:
-        return one.start, one.stop
-    own = look[strong]
+        return suggestion.start, suggestion.stop
+    edges_wanted = look[strong]
 
     def is_seen(first: int, stop: int) -> list[tuple[int, bool]]:
         return [
-            (index, float((edges[strong] * own).sum() / (own * own).sum()) > _SEEN)
-            for index, edges in _edges(clip, one.box, first, stop)
+            (index, float((edges[strong] * edges_wanted).sum() / (edges_wanted**2).sum()) > _SEEN)
+            for index, edges in _edges(clip, suggestion.box, first, stop)
         ]
 
-    before = is_seen(max(0, one.start - reach), min(one.start + reach, middle) + 1)
-    after = is_seen(max(one.stop - reach, middle), min(count, one.stop + reach))
+    before = is_seen(max(0, suggestion.start - reach), min(suggestion.start + reach, middle) + 1)
+    after = is_seen(max(suggestion.stop - reach, middle), min(count, suggestion.stop + reach))
     start, last = _outmost(before[::-1]), _outmost(after)
-    return (one.start if start is None else start), (one.stop if last is None else last + 1)
+    return (suggestion.start if start is None else start), (suggestion.stop if last is None else last + 1)
 
 
 def _outmost(seen: list[tuple[int, bool]]) -> int | None:
