@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from cleanplate.app.clips import Clips
 from cleanplate.app.engines import device
 from cleanplate.app.frames import Frames
+from cleanplate.app.jobs import DONE, Job
 from cleanplate.app.options import Options
 from cleanplate.app.queue import Queue
 from cleanplate.app.sentences import Refusal
@@ -24,11 +26,16 @@ class Desk:
         self.options = options
         options.temporary.mkdir(parents=True, exist_ok=True)
         self.sessions = Sessions(options.projects)
-        self.queue = Queue(options.grace)
+        self.queue = Queue(options.grace, self._go_on)
         self.work = Work(self.queue)
         self.frames = Frames()
         self.speeds = Speeds(options.folder)
         self.clips = Clips(options, self.sessions, self.work)
+
+    def _go_on(self, folder: Path, job: Job) -> None:
+        """A clip that was opened is made ready to play."""
+        if job.kind == "open" and job.state == DONE:
+            self.work.make_proxy(self.sessions.get(folder.name))
 
     def about(self) -> dict[str, Any]:
         """What the page knows before there is a project."""

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -41,8 +42,15 @@ class _Task:
 class Queue:
     """Takes jobs, starts their workers in turn, stops them."""
 
-    def __init__(self, grace: float) -> None:
-        self._grace = grace
+    def __init__(
+        self, grace: float, ended: Callable[[Path, Job], None] = lambda folder, job: None
+    ) -> None:
+        """
+        Args:
+            grace: seconds that a worker has to stop by itself.
+            ended: called with each job that is over, and its project's folder.
+        """
+        self._grace, self._ended = grace, ended
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[_Task]] = {lane: deque() for lane in LANES}
         self._running: dict[str, list[_Task]] = {lane: [] for lane in LANES}
@@ -147,6 +155,7 @@ class Queue:
                     self._running[lane].remove(task)
                     self._renumber()
                 task.over.set()
+                self._ended(task.folder, task.job)
 
     def _follow(self, task: _Task, process: subprocess.Popen[str]) -> None:
         """Take what the worker says until it is gone."""

@@ -72,7 +72,10 @@ def project_routes(desk: Desk) -> APIRouter:
 
     @routes.post("/project/{project}/prepare")
     def prepare(project: str, fields: Fields, background: BackgroundTasks) -> dict[str, Any]:
-        opened, frame = desk.sessions.get(project).project, fields.get("frame")
+        """The page shows this frame: what it may need next is made ready."""
+        session = desk.sessions.get(project)
+        opened, frame = session.project, fields.get("frame")
+        desk.work.make_proxy(session)  # a server that was stopped may have left it half made
         if isinstance(frame, int) and 0 <= frame < opened.survey.count:
             background.add_task(opened.prepare, frame)
         return {}

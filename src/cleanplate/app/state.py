@@ -17,6 +17,7 @@ from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.work import PROXY, Work
 from cleanplate.projects.project import Project
 from cleanplate.settings.groups import AUTO
+from cleanplate.tracks.filled_masks import growths
 
 
 def stamp(session: Session, work: Work) -> str:
@@ -51,6 +52,7 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state = project.as_json() | state
         state["settings"] = _settings(project)
         state["masks"] = project.masks_key
+        state["growth"] = _growth(project)
         state["proposals"] = Proposals(session.folder).as_json(project.state)
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
@@ -129,6 +131,14 @@ def _settings(project: Project) -> dict[str, Any]:
     fields = project.state.engine_fields
     own = {f"{engine}.{name}": value for engine, f in fields.items() for name, value in f.items()}
     return values | {"engine_fields": own}
+
+
+def _growth(project: Project) -> dict[str, Any]:
+    """How far masks grow before they are filled, in px: of each object that has one, and of none."""
+    masks, segmenter = project.settings.masks, project.settings.engines.segmenter
+    known = growths(project.view(), masks, segmenter)
+    default = 0 if known else masks.grown_by(project.info.height, False, segmenter)
+    return {"objects": known, "default": default}
 
 
 def _megapixels(session: Session, state: dict[str, Any]) -> float | None:

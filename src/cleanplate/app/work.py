@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Work:
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
+        self._beginning = threading.Lock()
 
     def current(self, session: Session) -> Job | None:
         """The project's job as the page shows it: the latest that is no proxy."""
@@ -40,16 +42,23 @@ class Work:
         return _as_left(left[-1]) if left else None
 
     def proxy(self, session: Session) -> Job | None:
-        """The job that makes the clip's proxy; it is begun when nobody has."""
+        """The job that makes the clip's proxy; None when it is made, or nobody has begun it."""
+        if (session.folder / PROXY).exists():
+            return None
         live = [job for job in self._queue.live(session.folder) if job.kind == "proxy"]
-        if live or (session.folder / PROXY).exists() or not session.is_open:
-            return live[-1] if live else None
-        left = [job for job in jobs.all_of(session.folder) if job.kind == "proxy"]
-        if left and left[-1].state == jobs.FAILED:
-            return left[-1]  # it would fail again: stills are shown in its place
-        job = left[-1] if left else new_job("proxy", {})
-        self._queue.submit(session.folder, job)
-        return job
+        left = live or [job for job in jobs.all_of(session.folder) if job.kind == "proxy"]
+        return left[-1] if left else None
+
+    def make_proxy(self, session: Session) -> None:
+        """Begin to make the clip's proxy, or go on with it, unless it is there or on its way."""
+        if not session.is_open or (session.folder / PROXY).exists():
+            return
+        with self._beginning:
+            if any(job.kind == "proxy" for job in self._queue.live(session.folder)):
+                return
+            left = self.proxy(session)
+            if left is None or left.state != jobs.FAILED:  # a failed one would fail again
+                self._queue.submit(session.folder, left or new_job("proxy", {}))
 
     def begin(self, session: Session, kind: str, args: dict[str, Any]) -> Job:
         """Let a job wait its turn.
