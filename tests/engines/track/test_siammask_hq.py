@@ -23,10 +23,10 @@ from cleanplate.types import Frame, Visibility
 
 torch: Any = pytest.importorskip("torch", reason="The engine siammask_hq needs torch")
 
-from cleanplate.engines.track import siammask  # noqa: E402
 from cleanplate.engines.track.shared.siammask.follower import Sighting  # noqa: E402
 from cleanplate.engines.track.shared.siammask.geometry import Place  # noqa: E402
 from cleanplate.engines.track.shared.siammask.quarry import Quarry  # noqa: E402
+from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings  # noqa: E402
 from cleanplate.engines.track.siammask_hq.follower import Crowd, HqFollower, Known  # noqa: E402
 from cleanplate.engines.track.siammask_hq.outline import Outliner  # noqa: E402
 from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings  # noqa: E402
@@ -135,7 +135,7 @@ class Scene:
         self.follower = HqFollower(
             siam, Outliner(self.sam, self.settings), self.settings, 1, self.crowd
         )
-        inner = siammask.Settings(
+        inner = SiamMaskSettings(
             lost_below=self.settings.lost_below, sure_above=self.settings.sure_above
         )
         self.quarry = Quarry(inner, self.follower)

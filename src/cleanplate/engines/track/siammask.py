@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings
 from cleanplate.engines.track.shared.siammask.tracking import SiamMaskTracking, states_of
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,13 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=("siammask_davis", "siammask_vot", "siammask_vot_ld"),
+        order=50,
+        choices=(
+            Choice(
+                "Anything, quickly",
+                "One thing at a time with a coarse outline.",
+            ),
+        ),
     )
     Settings: ClassVar[type[SiamMaskSettings]] = SiamMaskSettings
 

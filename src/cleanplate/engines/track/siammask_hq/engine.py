@@ -13,7 +13,7 @@ from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings
 from cleanplate.engines.track.shared.siammask.tracking import SiamMaskTracking, states_of
 from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,13 @@ class Engine:
         extra="networks",
         checkpoints=("siammask_davis", "siammask_vot", "siammask_vot_ld"),
         also=("sam_hq_vit_tiny", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h"),
+        order=40,
+        choices=(
+            Choice(
+                "Anything, finely outlined",
+                "One thing at a time with a fine outline; looks for it when it is lost.",
+            ),
+        ),
     )
     Settings: ClassVar[type[SiamMaskHqSettings]] = SiamMaskHqSettings
 
