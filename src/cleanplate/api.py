@@ -29,6 +29,7 @@ from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
 from cleanplate.prompts.frames import flattened, single_frame
 from cleanplate.prompts.outliner import OUTLINE
+from cleanplate.protocols import SegmentsEverything
 from cleanplate.runtime import check_device, make_engine
 from cleanplate.settings.groups import settings_from
 from cleanplate.types import Candidates, Prompt
@@ -192,7 +193,7 @@ def segment_all(
             check_target(Path(path), overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
     engine, _ = make_engine("segment", segmenter, chosen)
-    if not hasattr(engine, "everything"):
+    if not isinstance(engine, SegmentsEverything):
         raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
     with open_clip(Path(clip)) as opened:
         frame, _ = single_frame(opened, [Prompt(at=at)])

@@ -9,6 +9,7 @@ from typing import Any
 from cleanplate import checkpoints, registry
 from cleanplate.app.speeds import Speeds
 from cleanplate.checkpoints import store
+from cleanplate.checkpoints.catalogue import unknown
 from cleanplate.runtime import resolve
 from cleanplate.settings.groups import EngineSettings
 
@@ -25,8 +26,8 @@ def engine_rows(speeds: Speeds, megapixels: float | None) -> list[dict[str, Any]
         seconds = None
         if row["task"] == "inpaint" and megapixels is not None:
             seconds = speeds.seconds(row["name"], row["device"], megapixels)
-        here = not row["missing"] and _has_weights(row)
-        rows.append(row | {"here": here, "needs": _needs(row), "seconds_per_frame": seconds})
+        needs = _needs(row)
+        rows.append(row | {"here": not needs, "needs": needs, "seconds_per_frame": seconds})
     return rows
 
 
@@ -42,7 +43,8 @@ def _known() -> tuple[dict[str, Any], ...]:
 
 def _row(engine: Any) -> dict[str, Any]:
     about = engine.about
-    sizes = [checkpoints.find(name).size for name in about.checkpoints[:1] + about.also[:1]]
+    needed = about.checkpoints[:1] + about.also[:1]
+    sizes = [] if unknown(needed) else [checkpoints.find(name).size for name in needed]
     return {
         "task": about.task,
         "name": about.name,
@@ -63,16 +65,8 @@ def _field(field: dataclasses.Field[Any]) -> dict[str, Any]:
     return {"name": field.name, "default": field.default, **field.metadata}
 
 
-def _has_weights(row: dict[str, Any]) -> bool:
-    wanted = [names for names in (row["checkpoints"], row["also"]) if names]
-    return all(any(map(store.is_here, names)) for names in wanted)
-
-
 def _needs(row: dict[str, Any]) -> str:
     """What brings the engine here, as a sentence; empty when it can run."""
     if row["missing"]:
         return f"Install it with: pip install 'cleanplate[{row['extra']}]'."
-    for names in (row["checkpoints"], row["also"]):
-        if names and not any(map(store.is_here, names)):
-            return f"{store.how_to_get(checkpoints.find(names[0])).rstrip('.')}."
-    return ""
+    return store.lacking(row["checkpoints"], row["also"])

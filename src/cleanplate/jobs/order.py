@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.files.publish import check_target
 from cleanplate.jobs.report import versions
@@ -70,7 +71,7 @@ class Order:
     @property
     def is_still(self) -> bool:
         """Whether nothing that the prompts point at moves."""
-        return self.settings.engines.tracker_name == "fixed"
+        return registry.find("track", self.settings.engines.tracker_name).about.still
 
 
 def check(order: Order) -> None:

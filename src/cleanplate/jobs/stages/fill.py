@@ -19,6 +19,7 @@ from cleanplate.media.survey import Span, Survey, cut_at
 from cleanplate.pipeline.fill import MaskedPicture, fill
 from cleanplate.pipeline.regions import PlannedRegions, first_needed, plan_causal
 from cleanplate.progress import Progress
+from cleanplate.protocols import PlansRegions
 from cleanplate.settings.groups import Settings
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def plan_fill(
         parts = components(masks.constant, 2 * settings.regions.least_context)
         masks = constant_masks(parts, survey.count, masks.origin)
         measured = Measured.of_constant(parts, survey.count)
-    regions = _regions(clip, masks, measured.within(span.start, span.stop), apart, inpainter, settings)
+    regions = _regions(
+        clip, masks, measured.within(span.start, span.stop), apart, inpainter, settings
+    )
     _note_plans(regions, inpainter, settings, progress)
     if masks.constant is not None:
         inpainter = studied(inpainter, clip, masks.constant, regions, span)
@@ -109,10 +112,9 @@ def _note_plans(
     regions: Sequence[Region], inpainter: Any, settings: Settings, progress: Progress
 ) -> None:
     """Say how an engine that must divide its work will do it; raises where it cannot."""
-    plan_of = getattr(inpainter, "plan", None)
-    if plan_of is not None:
+    if isinstance(inpainter, PlansRegions):
         sizes = dict.fromkeys((region.width, region.height) for region in regions)
-        for sentence in dict.fromkeys(str(plan_of(*size)) for size in sizes):
+        for sentence in dict.fromkeys(str(inpainter.plan(*size)) for size in sizes):
             progress.note(f"{settings.engines.inpainter}: {sentence}.")
     if not regions:
         progress.note("No frame has a mask: the output shows the source unchanged.")

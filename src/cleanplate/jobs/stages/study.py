@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cleanplate.arrays.overlay import most_frames
 from cleanplate.media.samples import spread
+from cleanplate.protocols import Inpainter, LearnsOverlay
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
@@ -18,24 +19,24 @@ if TYPE_CHECKING:
 
 
 def studied(
-    inpainter: Any, clip: Clip, mask: np.ndarray, regions: Iterable[Region], span: Span
-) -> Any:
+    inpainter: Inpainter, clip: Clip, mask: np.ndarray, regions: Iterable[Region], span: Span
+) -> Inpainter:
     """``inpainter``, knowing what overlay it finds in each of ``regions`` if it can learn one.
 
     Regions end with their shot; an overlay is the same in all of them and is told best by what
     differs behind it.
 
     Args:
-        inpainter: any engine; those that can learn have ``knowing``.
+        inpainter: any engine; those that can learn are ``LearnsOverlay``.
         clip: the clip.
         mask: (H, W) uint8, the one mask of the clip.
         regions: that the engine will be given.
         span: the frames to learn from.
     """
     boxes: dict[Box, None] = {region.box(region.start): None for region in regions}
-    if not hasattr(inpainter, "knowing") or not boxes:
-        return inpainter
     for box in boxes:
+        if not isinstance(inpainter, LearnsOverlay):
+            break
         most = most_frames(box.width, box.height)
         part, origin = mask[box.slices], (box.x0, box.y0)
         samples = [

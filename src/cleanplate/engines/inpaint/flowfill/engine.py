@@ -21,7 +21,7 @@ from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint.flowfill.plates import Manner
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -73,6 +73,33 @@ class Engine:
         "inpaint",
         "flowfill",
         "Real background carried along the motion from frames that show it.",
+        order=10,
+        choices=(
+            Choice(
+                "Real background",
+                "Brings back what other frames show, sharp and steady. What no frame "
+                "shows becomes smooth.",
+                fields={"quality": None, "texture": None},
+            ),
+            Choice(
+                "Real background, with care",
+                "The same with more work for each frame, for motion that is hard to follow.",
+                fields={"quality": "best", "texture": None},
+            ),
+            Choice(
+                "Real background, quickly",
+                "The same with less work for each frame, to see how it will look.",
+                fields={"quality": "fast", "texture": None},
+            ),
+            Choice(
+                "Real background and invented texture",
+                "Where no frame shows what is behind, texture is copied from nearby. "
+                "Good on walls, grass and water; not on faces.",
+                fields={"quality": None, "texture": True},
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 1.6},
+        time_shares={"quality": {"fast": 0.64, "best": 1.6}},
     )
     Settings: ClassVar[type[Settings]] = Settings
 
