@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cleanplate.arrays.runs import Found, ranked
 from cleanplate.errors import InputError
@@ -32,6 +32,7 @@ from cleanplate.prompts.outliner import OUTLINE
 from cleanplate.protocols import SegmentsEverything
 from cleanplate.runtime import check_device, make_engine
 from cleanplate.settings.groups import settings_from
+from cleanplate.settings.keywords import ComputeSettings, JobSettings
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -47,7 +48,7 @@ def remove(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Remove what the prompts point at: segment, track and inpaint.
 
@@ -83,7 +84,7 @@ def track(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Follow what the prompts point at and write its masks: ``.mkv``, or a folder ending in ``/``.
 
@@ -102,7 +103,7 @@ def inpaint(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Fill what ``masks`` cover. Arguments and errors are those of ``remove``."""
     order = _order("inpaint", clip, out, (), masks, None, overwrite)
@@ -116,7 +117,7 @@ def segment(
     overwrite: bool = False,
     segmenter: str = OUTLINE,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComputeSettings],
 ) -> dict[int, Candidates]:
     """Outline what the prompts point at in one frame.
 
@@ -164,7 +165,7 @@ def segment_all(
     overwrite: bool = False,
     segmenter: str = EVERYTHING,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComputeSettings],
 ) -> list[Found]:
     """Outline all things in one frame.
 

@@ -11,8 +11,8 @@ import pytest
 
 import cleanplate
 from cleanplate import registry
-from cleanplate.app import engines as engine_list
 from cleanplate.app.page.choices import choices
+from cleanplate.app.server import engines as engine_list
 from cleanplate.app.speeds import Speeds
 from cleanplate.checkpoints import all_checkpoints, catalogue, store
 from cleanplate.protocols import Inpainter

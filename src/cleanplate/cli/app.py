@@ -57,12 +57,17 @@ def app_command(
     Only this computer can reach it. For others, give --host and set CLEANPLATE_PASSWORD.
     """
     try:
-        from cleanplate.app.server import serve
+        from cleanplate.app.server.server import serve
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"The app needs {error.name}; install it with: pip install 'cleanplate[app]'."
         ) from error
-    from cleanplate.app.options import PASSWORD, Options, default_folder, names_from_environment
+    from cleanplate.app.server.options import (
+        PASSWORD,
+        Options,
+        default_folder,
+        names_from_environment,
+    )
     from cleanplate.settings.amounts import parse_bytes
 
     options = Options(

@@ -10,9 +10,9 @@ from typing import Any
 
 from cleanplate.app import disk, jobs
 from cleanplate.app.jobs import Job
-from cleanplate.app.queue import Queue
 from cleanplate.app.results import Results
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.queue import Queue
 from cleanplate.app.sessions import Session
 from cleanplate.types import VideoInfo
 

@@ -11,12 +11,12 @@ from cleanplate import api
 from cleanplate.app.jobs import Job
 from cleanplate.app.prompts import prompt_of
 from cleanplate.app.proposals import Proposals
-from cleanplate.app.proxy import write_proxy
-from cleanplate.app.reporter import Reporter
 from cleanplate.app.results import Result, Results
+from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds
-from cleanplate.app.work import PROXY
+from cleanplate.app.worker.proxy import write_proxy
+from cleanplate.app.worker.reporter import Reporter
 from cleanplate.jobs.job import run
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project

@@ -20,16 +20,17 @@ from gradio import FileData
 from gradio.events import api as endpoint
 
 from cleanplate import api
-from cleanplate.app.clips import check_video
-from cleanplate.app.desk import Desk
-from cleanplate.app.engines import engine_rows
-from cleanplate.app.orders import suffix_for
 from cleanplate.app.prompts import PromptFields, prompt_of
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import told
-from cleanplate.app.uploads import safe_suffix, shown_name
-from cleanplate.app.work import check_room
+from cleanplate.app.server.clips import check_video
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.engines import engine_rows
+from cleanplate.app.server.orders import suffix_for
+from cleanplate.app.server.uploads import safe_suffix, shown_name
+from cleanplate.app.server.work import check_room
 from cleanplate.errors import InputError
+from cleanplate.settings.groups import settings_from
 from cleanplate.suggest.overlays import look
 
 ENDPOINTS = (
@@ -134,9 +135,9 @@ class _Calls:
         """Outline what the prompts, all in one frame, point at: a palette PNG, value = object."""
         path = self._sent(clip)
         folder = self._folder()
-        wanted = [prompt_of(one) for one in prompts]
         masks = folder / "mask.png"
-        api.segment(path, *wanted, out=masks, engine_settings=engine_settings, **(settings or {}))
+        values: dict[str, Any] = {"engine_settings": engine_settings, **(settings or {})}
+        api.segment(path, *map(prompt_of, prompts), out=masks, **values)
         return _file(masks, "mask.png")
 
     def suggest(self, clip: FileData) -> list[Overlay]:
@@ -196,9 +197,9 @@ class _Calls:
         source = self._sent(clip)
         name = shown_name(_field(clip, "orig_name") or source.name)
         info = check_video(source, name)
-        for one in prompts:
-            prompt_of(one)
-        chosen = api.settings_from(settings or {}, engine_settings)
+        for prompt in prompts:
+            prompt_of(prompt)
+        chosen = settings_from(settings or {}, engine_settings)
         check_room(self._desk.options.projects, source, info, chosen.encoder.lossless)
         folder = self._desk.sessions.new_folder()
         kept = folder / f"clip{safe_suffix(name)}"

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from cleanplate.app.desk import Desk
+from cleanplate.app.server.desk import Desk
 
 _INTERVAL = 600.0  # seconds between two rounds
 _TEMPORARY = 6 * 3600.0  # seconds that a temporary file is kept

@@ -7,16 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cleanplate.app.clips import Clips
-from cleanplate.app.engines import device
-from cleanplate.app.frames import Frames
 from cleanplate.app.jobs import DONE, Job
-from cleanplate.app.options import Options
-from cleanplate.app.queue import Queue
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.clips import Clips
+from cleanplate.app.server.engines import device
+from cleanplate.app.server.frames import Frames
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.queue import Queue
+from cleanplate.app.server.work import Work
 from cleanplate.app.sessions import Session, Sessions
 from cleanplate.app.speeds import Speeds
-from cleanplate.app.work import Work
 
 
 class Desk:

@@ -10,15 +10,15 @@ from fastapi import APIRouter, Query, Response
 from starlette.responses import FileResponse
 
 from cleanplate.app import jobs
-from cleanplate.app.comparison import difference, flicker
-from cleanplate.app.desk import Desk
-from cleanplate.app.frames import jpeg, narrowed, png
-from cleanplate.app.palette import mask_png
 from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.comparison import difference, flicker
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.frames import jpeg, narrowed, png
+from cleanplate.app.server.palette import mask_png
+from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
-from cleanplate.app.work import PROXY
 from cleanplate.projects.state import Anchor, Kind
 from cleanplate.types import Point, Prompt
 

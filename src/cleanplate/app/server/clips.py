@@ -9,11 +9,11 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
-from cleanplate.app.options import Options
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.uploads import receive, safe_suffix, shown_name
+from cleanplate.app.server.work import Work
 from cleanplate.app.sessions import Session, Sessions
-from cleanplate.app.uploads import receive, safe_suffix, shown_name
-from cleanplate.app.work import Work
 from cleanplate.errors import MediaError
 from cleanplate.evaluation.sample import write_sample
 from cleanplate.media.read import open_clip

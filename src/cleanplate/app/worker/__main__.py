@@ -14,10 +14,10 @@ import threading
 from pathlib import Path
 
 from cleanplate.app import jobs
-from cleanplate.app.reporter import Reporter
 from cleanplate.app.sentences import told
 from cleanplate.app.sessions import Session
-from cleanplate.app.tasks import TASKS
+from cleanplate.app.worker.reporter import Reporter
+from cleanplate.app.worker.tasks import TASKS
 from cleanplate.errors import CancelledError
 
 

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from cleanplate.app import disk
-from cleanplate.app.engines import engine_rows
 from cleanplate.app.jobs import QUEUED, RUNNING
 from cleanplate.app.proposals import Proposals
-from cleanplate.app.proxy import proxy_rate
 from cleanplate.app.results import Results
+from cleanplate.app.server.engines import engine_rows
+from cleanplate.app.server.work import PROXY, Work
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
-from cleanplate.app.work import PROXY, Work
+from cleanplate.app.worker.proxy import proxy_rate
 from cleanplate.projects.project import Project
 from cleanplate.settings.groups import AUTO
 from cleanplate.tracks.filled_masks import growths

@@ -17,21 +17,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from cleanplate.app import engines
-from cleanplate.app.clips import check_video
-from cleanplate.app.desk import Desk
-from cleanplate.app.guard import Guard
-from cleanplate.app.mask_routes import mask_routes
-from cleanplate.app.options import Options
-from cleanplate.app.pictures import picture_routes
-from cleanplate.app.routes import project_routes
 from cleanplate.app.sentences import told
-from cleanplate.app.sweep import start_sweeping
+from cleanplate.app.server import engines
+from cleanplate.app.server.clips import check_video
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.guard import Guard
+from cleanplate.app.server.mask_routes import mask_routes
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.pictures import picture_routes
+from cleanplate.app.server.routes import project_routes
+from cleanplate.app.server.sweep import start_sweeping
 from cleanplate.checkpoints import store
 from cleanplate.errors import CleanplateError, InputError
 from cleanplate.files.locking import locked
 
-_PAGE = Path(__file__).parent / "page"
+_PAGE = Path(__file__).parents[1] / "page"
 
 
 def create_app(options: Options) -> FastAPI:
@@ -79,7 +79,7 @@ def _with_page(app: FastAPI) -> FastAPI:
     import gradio
 
     from cleanplate.app import page
-    from cleanplate.app.endpoints import add_endpoints
+    from cleanplate.app.server.endpoints import add_endpoints
 
     blocks = page.build(desk.about())
     with blocks:

@@ -11,8 +11,8 @@ from typing import Any, get_args
 from cleanplate.app.jobs import Job
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.work import Work, check_disk
 from cleanplate.app.sessions import Session
-from cleanplate.app.work import Work, check_disk
 from cleanplate.errors import InputError
 from cleanplate.media.codecs import CONTAINERS, choose_encoder
 from cleanplate.settings.encoder import EncoderSettings

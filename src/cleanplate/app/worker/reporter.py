@@ -55,7 +55,7 @@ class Reporter(Progress):
 
     def show(self, picture: Any) -> None:
         """Keep a small still of what was filled, now and then."""
-        from cleanplate.app.frames import jpeg, narrowed
+        from cleanplate.app.server.frames import jpeg, narrowed
 
         if time.monotonic() - self._looked < _GLANCE:
             return

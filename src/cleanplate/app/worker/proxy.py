@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cleanplate.app.frames import narrowed
+from cleanplate.app.server.frames import narrowed
 from cleanplate.arrays.streams import prefetch
 from cleanplate.media.encode import nominal_rate
 from cleanplate.media.new_clip import write_clip

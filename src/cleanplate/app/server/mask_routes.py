@@ -14,11 +14,11 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from cleanplate.app.desk import Desk
-from cleanplate.app.requests import is_json, json_of, length_of
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.requests import is_json, json_of, length_of
+from cleanplate.app.server.uploads import receive, safe_suffix, shown_name
 from cleanplate.app.sessions import Session
-from cleanplate.app.uploads import receive, safe_suffix, shown_name
 from cleanplate.errors import CleanplateError, InputError
 
 _MOST_FILES = 1_000_000

@@ -10,13 +10,13 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from cleanplate.app.desk import Desk
-from cleanplate.app.edits import edit
-from cleanplate.app.orders import begin_follow, begin_removal
-from cleanplate.app.requests import is_json, json_of, length_of
 from cleanplate.app.results import Results
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.edits import edit
+from cleanplate.app.server.orders import begin_follow, begin_removal
+from cleanplate.app.server.requests import is_json, json_of, length_of
+from cleanplate.app.server.state import stamp, state_of
 from cleanplate.app.sessions import Session
-from cleanplate.app.state import stamp, state_of
 from cleanplate.errors import InputError
 
 _LONGEST_WAIT = 10.0  # seconds that a page waits for news
