@@ -318,9 +318,11 @@ def masks(
 
 
 @commands.command()
+@with_settings()
 def remove(
     folder: Folder,
     out: work.Out,
+    options: work.ReportOptions,
     start: Annotated[
         str | None, typer.Option(metavar="T", help="Only a part, filled as in the whole: from T.")
     ] = None,
@@ -332,11 +334,6 @@ def remove(
     save_masks: Annotated[
         str | None, typer.Option("--save-masks", metavar="PATH", help="Keep the filled masks.")
     ] = None,
-    report: work.ReportFile = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Remove what is followed: paint the background back in."""
     from cleanplate.jobs import job
@@ -347,11 +344,11 @@ def remove(
     def run(progress: Any) -> Any:
         order = project.removal(
             *(out, *part),
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             save_masks=save_masks,
             progress=progress,
             whole=whole,
         )
         return job.run(order, progress)
 
-    work.show(run, report, quiet, json, overwrite, str(project.source), out, save_masks)
+    work.show(run, options, str(project.source), out, save_masks)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
-from cleanplate.cli.options import parse_sets, with_settings
+from cleanplate.cli.options import with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import print_doubts
 from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
@@ -22,6 +23,13 @@ Report = Annotated[
         "done, frame by frame.",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions(work.JobOptions):
+    """Those of every job, but that the report may be a table."""
+
+    report: Report = None
 
 
 class TrackCommand(PromptCommand):
@@ -45,18 +53,9 @@ def track(
     ctx: typer.Context,
     clip: work.Clip,
     out: work.Out,
+    pointing: work.PromptOptions,
+    options: TrackOptions,
     values: dict[str, Any],
-    box: work.BoxOption = None,
-    point: work.PointOption = None,
-    not_point: work.NotPointOption = None,
-    mask: work.MaskOption = None,
-    object_id: work.ObjectOption = None,
-    sets: work.Set = None,
-    report: Report = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Follow what you point at and write the mask track: FILE.mkv, or FOLDER/ of PNGs.
 
@@ -65,20 +64,20 @@ def track(
     """
     from cleanplate import api
 
-    prompts, fields = prompts_of(ctx), parse_sets(sets)
+    prompts = prompts_of(ctx)
 
     def run(progress: Any) -> Any:
         return api.track(
             clip,
             out,
             *prompts,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             progress=progress,
-            engine_settings=fields,
+            engine_settings=options.engine_settings,
             **values,
         )
 
-    file = None if report == TABLE else report
-    done = work.show(run, file, quiet, json, overwrite, clip, out)
-    if report == TABLE and not json:
+    as_table = options.report == TABLE
+    done = work.show(run, replace(options, report=None) if as_table else options, clip, out)
+    if as_table and not options.json:
         print_doubts(done.doubtful(), {})
