@@ -109,6 +109,11 @@ class ImageClip:
             raise MediaError(f"{path} is damaged and cannot be decoded; give a whole copy.")
         frame = self._as_the_first(frame, path)
         orientation = read_orientation(display_matrix(frame)) or Orientation()
+        if orientation.transpose != (self.info.rotation in (90, 270)):
+            raise MediaError(
+                f"{path} is turned by a quarter against the first image; a clip needs one size, "
+                "so turn the images alike."
+            )
         palette = make_palette(frame, orientation, self._copier)
         return Picture(index, index / self._rate, 1 / self._rate, frame, palette)
 
