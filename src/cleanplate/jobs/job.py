@@ -49,6 +49,7 @@ from cleanplate.media.mask_files import (
 )
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import Clip, open_clip
+from cleanplate.media.stream_plan import plan_streams
 from cleanplate.media.survey import Survey, cut_at, load_survey, save_survey, survey
 from cleanplate.arrays.masks import components, grow
 from cleanplate.arrays.moments import parse_moment
@@ -243,6 +244,13 @@ class _Job:
                 self.report.encoding = asdict(self.choice)
                 for note in self.choice.notes:
                     self.progress.note(note)
+                self.streams = plan_streams(
+                    order.source, clip.info, order.out.path, self.choice, settings.encoder.sound
+                )
+                self.report.streams = [asdict(planned) for planned in self.streams.streams]
+                for note in self.streams.notes:
+                    is_loss = note in self.streams.losses
+                    (self.progress.warn if is_loss else self.progress.note)(note)
         self.tracker = None
         if order.masks is None:
             self.tracker = self._engine("track", settings.engines.tracker_name)
@@ -539,6 +547,7 @@ class _Job:
             self.choice,
             start=None if whole else found.time(span.start),
             end=None if whole or span.stop == found.count else found.time(span.stop),
+            plan=self.streams,
         )
         self.progress.finish()
         for warning in written.warnings:
