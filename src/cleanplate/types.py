@@ -252,6 +252,10 @@ class VideoInfo:
     """The other streams."""
     chapters: tuple[Chapter, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    timecode: str | None = None
+    """Of the first picture: HH:MM:SS:FF, with ; before the frames where frames are dropped."""
+    reel: str | None = None
+    """Name of the tape or card that a timecode counts on."""
     mastering_display: str | None = None
     """As x265 writes it: G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)."""
     content_light: tuple[int, int] | None = None

@@ -18,6 +18,7 @@ from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.media.stream_plan import plan_streams
 
 RATE = Fraction(24)
 
@@ -97,6 +98,8 @@ def make_video(
         if matrix is not None:
             stream.set_display_matrix(matrix)
         sound = out.add_stream(audio_codec, rate=48000) if audio else None
+        if sound is not None:
+            sound.codec_context.bit_rate = 128_000
         extra = before(out) if before else None
         out.start_encoding()
         if packets:
@@ -161,7 +164,9 @@ def remake(
         run = itertools.chain([first], itertools.islice(pictures, piece - 1))
         path = work / f"{len(pieces):06d}.mkv"
         pieces.append(encode_piece(run, path, clip.info, choice).path)
-    return assemble(source, pieces, out, clip.info, choice, **span)
+    sound = (settings or EncoderSettings()).sound
+    plan = plan_streams(source, clip.info, out, choice, sound) if sound == "encode" else None
+    return assemble(source, pieces, out, clip.info, choice, plan=plan, **span)
 
 
 def packets_of(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:

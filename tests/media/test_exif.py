@@ -1,4 +1,4 @@
-"""Pictures as cameras write them: with EXIF data, whose orientation counts in clips of images too."""
+"""Pictures as cameras write them: with EXIF data, whose orientation counts in sequences too."""
 
 from __future__ import annotations
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from cleanplate.errors import InputError, MediaError
+
+
+_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
+)
+
+
+def is_about_the_disk(error: Exception) -> bool:
+    """Whether the disk refused, and not the format: it is full, too large a file, not ours."""
+    return getattr(error, "errno", None) in _DISK
 
 
 @contextlib.contextmanager

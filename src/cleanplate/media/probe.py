@@ -23,6 +23,7 @@ from cleanplate.media.layout import find_layout
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import is_full_range
 from cleanplate.media.side_data import side_data
+from cleanplate.media.timecode import find_tag
 from cleanplate.types import Chapter, StreamInfo, VideoInfo
 
 # Matroska's ChromaSitingHorz and ChromaSitingVert, and what their values mean together.
@@ -121,6 +122,8 @@ def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInf
         streams=tuple(_other_streams(container, stream)),
         chapters=tuple(_chapters(container)),
         metadata=tuple(container.metadata.items()),
+        timecode=find_tag(container, stream, "timecode"),
+        reel=find_tag(container, stream, "reel_name"),
         mastering_display=_mastering_display(frame),
         content_light=_content_light(frame),
         dynamic_hdr=_dynamic_hdr(frame),
