@@ -112,6 +112,14 @@ class Prompt:
     def __post_init__(self) -> None:
         if not 1 <= self.object_id <= MAX_OBJECT_ID:
             raise InputError(f"Object {self.object_id} is no object id; use 1 to {MAX_OBJECT_ID}.")
+        if self.mask is not None and self.mask.any():
+            inside = self.mask[self.mask != 0]
+            if inside.min() != inside.max():
+                raise InputError(
+                    f"The mask of object {self.object_id} holds ids from {inside.min()} to "
+                    f"{inside.max()}; make a prompt for each with cleanplate.mask_prompts, or give "
+                    "mask != 0 to merge them."
+                )
 
     @property
     def is_lone_box(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +13,21 @@ from typer.core import TyperCommand
 
 from cleanplate.errors import InputError
 from cleanplate.arrays.moments import parse_moment
-from cleanplate.types import Box, Point, Prompt
+from cleanplate.types import MAX_OBJECT_ID, Box, Point, Prompt
 
 if TYPE_CHECKING:
     import typer
 
 _FLAGS = ("--box", "--point", "--not-point", "--mask", "--object")
+_MERGE = "--merge"
 _META = "cleanplate.prompts"
 
 HELP = {
     "box": "A box around it.",
     "point": "A point on it.",
     "not_point": "A point that is not on it.",
-    "mask": "A PNG of its outline.",
+    "mask": "A PNG of its outline; where it holds several ids, each is an object.",
+    "merge": "All that is in the mask before it is one object.",
     "object": "The prompts that follow are for object N (1 to 255).",
 }
 
@@ -36,6 +38,8 @@ class Word:
 
     flag: str
     value: str
+    merge: bool = False
+    """Of a mask: whether all that is in it is one object."""
 
 
 class PromptCommand(TyperCommand):
@@ -56,6 +60,11 @@ def split(args: list[str]) -> tuple[list[Word], list[str]]:
         flag, equals, value = arg.partition("=")
         if arg == "--":
             return words, [*others, arg, *rest]
+        if arg == _MERGE:
+            if not words or words[-1].flag != "--mask":
+                raise InputError("--merge belongs right behind the --mask that it is about.")
+            words[-1] = replace(words[-1], merge=True)
+            continue
         if flag not in _FLAGS:
             others.append(arg)
             continue
@@ -78,15 +87,22 @@ def parse(words: list[Word]) -> Iterator[Prompt]:
     Raises:
         InputError: a value that is no box, point, mask, moment or object.
     """
-    object_id = 1
+    object_id: int | None = None
     for word in words:
         if word.flag == "--object":
             object_id = int(word.value) if word.value.isdecimal() else -1
-            if not 1 <= object_id <= 255:
-                raise InputError(f"--object {word.value} is no object id; use 1 to 255.")
+            if not 1 <= object_id <= MAX_OBJECT_ID:
+                raise InputError(
+                    f"--object {word.value} is no object id; use 1 to {MAX_OBJECT_ID}."
+                )
             continue
         value, at = _moment(word)
-        yield _prompt(word.flag, value, object_id, at)
+        if word.flag == "--mask":
+            from cleanplate.media.mask_files import mask_prompts
+
+            yield from mask_prompts(value, at=at, object_id=object_id, merge=word.merge)
+        else:
+            yield _prompt(word.flag, value, object_id or 1, at)
 
 
 def _moment(word: Word) -> tuple[str, int | Fraction]:
@@ -99,10 +115,6 @@ def _moment(word: Word) -> tuple[str, int | Fraction]:
 
 
 def _prompt(flag: str, value: str, object_id: int, at: int | Fraction) -> Prompt:
-    if flag == "--mask":
-        from cleanplate.media.mask_files import read_mask_image
-
-        return Prompt(mask=read_mask_image(Path(value)) != 0, object_id=object_id, at=at)
     if flag == "--box":
         x0, y0, x1, y1 = _numbers(flag, value, 4)
         box = Box(round(x0), round(y0), round(x1), round(y1))

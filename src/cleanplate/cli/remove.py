@@ -37,6 +37,7 @@ def remove(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
+    merge: work.MergeOption = False,
     masks: Masks = None,
     save_masks: SaveMasks = None,
     sets: work.Set = None,

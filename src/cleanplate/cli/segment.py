@@ -37,6 +37,7 @@ def segment(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
+    merge: work.MergeOption = False,
     every: Annotated[bool, typer.Option("--all", help="Outline all things in the frame.")] = False,
     at: Annotated[
         str, typer.Option(metavar="T", help="The frame to look at with --all: @120, 4.5s, 0:04.5.")

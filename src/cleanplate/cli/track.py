@@ -51,6 +51,7 @@ def track(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
+    merge: work.MergeOption = False,
     sets: work.Set = None,
     report: Report = None,
     overwrite: work.Overwrite = False,

@@ -52,6 +52,7 @@ NotPointOption = Annotated[
 MaskOption = Annotated[
     list[str] | None, typer.Option("--mask", metavar="FILE[@T]", help=prompts.HELP["mask"])
 ]
+MergeOption = Annotated[bool, typer.Option("--merge", help=prompts.HELP["merge"])]
 ObjectOption = Annotated[
     list[str] | None, typer.Option("--object", metavar="N", help=prompts.HELP["object"])
 ]

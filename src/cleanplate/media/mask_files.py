@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,6 +25,7 @@ from cleanplate.media.decode import open_container
 from cleanplate.media.images import find_images
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
 from cleanplate.files.publish import publishing
+from cleanplate.types import Prompt
 
 _MOST_IDS = 64  # a picture with more distinct values than this is no mask
 _PNG = ".png"
@@ -321,6 +323,42 @@ def as_ids(values: np.ndarray, name: str) -> np.ndarray:
             "object ids. Was it saved as JPEG, or is it a picture?"
         )
     return values.astype(np.uint8)
+
+
+def mask_prompts(
+    mask: Path | str | np.ndarray,
+    *,
+    at: int | Fraction = 0,
+    object_id: int | None = None,
+    merge: bool = False,
+) -> tuple[Prompt, ...]:
+    """Prompts from a mask of one frame: one for each id in it.
+
+    Args:
+        mask: a PNG as ``read_mask_image`` reads it, or (H, W) ids.
+        at: the frame, an index or seconds.
+        object_id: for a mask of one object: its id; by default the one in the mask.
+        merge: all that is in the mask is one object, ``object_id`` or 1.
+
+    Raises:
+        MaskError: nothing is in the mask, or several ids where ``object_id`` names one.
+    """
+    name = str(mask) if isinstance(mask, Path | str) else "given"
+    ids = as_ids(mask, name) if isinstance(mask, np.ndarray) else read_mask_image(Path(mask))
+    present = [int(value) for value in np.unique(ids) if value]
+    if not present:
+        raise MaskError(f"The mask {name} is empty; give one that covers what is to be removed.")
+    if merge:
+        return (Prompt(mask=ids != 0, object_id=object_id or 1, at=at),)
+    if object_id is None:
+        return tuple(Prompt(mask=ids == value, object_id=value, at=at) for value in present)
+    if len(present) > 1:
+        listed = ", ".join(map(str, present))
+        raise MaskError(
+            f"The mask {name} holds the objects {listed}, and object {object_id} is named; leave "
+            "the object out to have each followed by its own id, or merge them (--merge)."
+        )
+    return (Prompt(mask=ids != 0, object_id=object_id, at=at),)
 
 
 # --- writing -----------------------------------------------------------------------------------
