@@ -260,6 +260,8 @@ class VideoInfo:
     """The other streams."""
     chapters: tuple[Chapter, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    profile: str | None = None
+    """Of the codec, as FFmpeg names it: ``LT`` of ProRes, ``High`` of H.264."""
     timecode: str | None = None
     """Of the first picture: HH:MM:SS:FF, with ; before the frames where frames are dropped."""
     reel: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from cleanplate.errors import DiskError, InputError, MediaError
 
 
+_LONGEST_NAME = 255  # bytes of a name in a folder, on all common file systems
 _FULL = "make room and run the same command again"
 _FORBIDDEN = "choose another place"
 _WAYS_OUT = {
@@ -35,6 +37,17 @@ def disk_error(path: Path, error: BaseException) -> DiskError:
     return DiskError(f"{path} cannot be written: {os.strerror(code)}; {_WAYS_OUT[code]}.")
 
 
+def beside_name(name: str, ending: str) -> str:
+    """A hidden name made from ``name``, told apart by a checksum where it would be too long."""
+    plain = f".{name}{ending}"
+    if len(os.fsencode(plain)) <= _LONGEST_NAME:
+        return plain
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    room = _LONGEST_NAME - len(os.fsencode(f".~{mark}{ending}"))
+    start = os.fsencode(name)[:room].decode("utf-8", "ignore")
+    return f".{start}~{mark}{ending}"
+
+
 @contextlib.contextmanager
 def publishing(path: Path) -> Iterator[Path]:
     """Give a name beside ``path`` to write to; flush and rename it to ``path`` at the end.
@@ -45,7 +58,7 @@ def publishing(path: Path) -> Iterator[Path]:
         DiskError: the disk is full, or does not let us write.
     """
     # One name for a target: what a killed run left is overwritten by the next.
-    draft = path.with_name(f".{path.stem}.part{path.suffix}")
+    draft = path.with_name(beside_name(path.stem, f".part{path.suffix}"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft

@@ -16,7 +16,7 @@ from typing import Any
 
 from cleanplate.errors import DiskError, InputError
 from cleanplate.files.locking import locked
-from cleanplate.files.publish import disk_error, is_about_the_disk, write_text
+from cleanplate.files.publish import beside_name, disk_error, is_about_the_disk, write_text
 
 _IDENTITY = "job.json"
 _LOCK = "lock"
@@ -74,7 +74,7 @@ class WorkFolder:
     @staticmethod
     def location(out: Path) -> Path:
         """Where the work folder of ``out`` lies, there or not."""
-        return out.parent / f".{out.name}.cleanplate"
+        return out.parent / beside_name(out.name, ".cleanplate")
 
     def folder(self, name: str) -> Path:
         path = self.path / name

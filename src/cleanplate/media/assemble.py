@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.beside import Others, add_copy, add_encoded, attach_cover
-from cleanplate.media.codecs import EncoderChoice
+from cleanplate.media.codecs import EncoderChoice, codec_tag
 from cleanplate.media.decode import open_container, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN
 from cleanplate.media.sound import SoundEncoder
@@ -221,8 +221,8 @@ class _Mux:
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.pix_fmt = choice.pixel_format  # probing a piece does not see VP9's alpha
         context.framerate = info.average_rate or Fraction(0)  # by which a timecode counts
-        if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # the one tag that every player takes
+        if (tag := codec_tag(choice)) is not None:
+            context.codec_tag = tag
         if old is not None:
             kept = {k: v for k, v in old.metadata.items() if not k.startswith(_STALE_VIDEO)}
             new.metadata.update(without(kept, _TAPE))

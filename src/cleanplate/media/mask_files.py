@@ -285,15 +285,32 @@ def read_mask_image(path: Path) -> np.ndarray:
         return as_ids(indexes[: frame.height, : frame.width], str(path))
     if frame.format.name.startswith("gray16"):
         return as_ids(frame.to_ndarray(format="gray16le"), str(path))
-    if frame.format.name.startswith(("gray", "mono")):
+    if frame.format.name.startswith(("gray", "mono", "ya")) and not _has_shape(frame):
         return as_ids(frame.to_ndarray(format="gray"), str(path))
     colours = frame.to_ndarray(format="rgba")
+    alpha = colours[..., 3]
+    if alpha.min() < alpha.max():
+        seen = colours[alpha > 0][:, :3]
+        if len(seen) and (seen == seen[0]).all():
+            return (alpha > 127).astype(np.uint8)  # one colour, cut out: the shape is the alpha
+        raise MaskError(
+            f"{path} has a shape in its transparency and another in its colours; a mask has one: "
+            "save it without transparency, or in one colour."
+        )
     if (colours[..., 0] != colours[..., 1]).any() or (colours[..., 0] != colours[..., 2]).any():
         raise MaskError(
             f"{path} is a colour picture; a mask is a palette PNG, or grey: 0 and 255, or object "
             "ids."
         )
     return as_ids(colours[..., 0], str(path))
+
+
+def _has_shape(frame: av.VideoFrame) -> bool:
+    """Whether the transparency of grey with alpha varies."""
+    if not frame.format.name.startswith("ya"):
+        return False
+    alpha = frame.to_ndarray(format="rgba")[..., 3]
+    return bool(alpha.min() < alpha.max())
 
 
 def as_ids(values: np.ndarray, name: str) -> np.ndarray:

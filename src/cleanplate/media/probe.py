@@ -122,6 +122,7 @@ def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInf
         streams=tuple(_other_streams(container, stream)),
         chapters=tuple(_chapters(container)),
         metadata=tuple(container.metadata.items()),
+        profile=stream.profile,
         timecode=find_tag(container, stream, "timecode"),
         reel=find_tag(container, stream, "reel_name"),
         mastering_display=_mastering_display(frame),
@@ -181,6 +182,8 @@ def _bit_rate(container: InputContainer, stream: VideoStream, path: Path) -> int
 def _field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     said = _FIELD_ORDERS.get(int(stream.codec_context.field_order), "unsaid")
     if frame.interlaced_frame and said in ("unsaid", "progressive"):
+        if frame.height < 720 and stream.codec_context.name == "dvvideo":
+            return "bottom first"  # IEC 61834-2: DV begins with the lower field, untagged
         return "top first"  # what the standards assume of a picture that is only called interlaced
     return said
 

@@ -1,0 +1,69 @@
+"""Formats that stay what they were: profiles of ProRes, lossless grey, the fields of DV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from media_make import make_video, remake, samples
+
+from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.media.read import open_clip
+
+_PROFILES = [
+    ("proxy", "yuv422p10le", "apco"),
+    ("lt", "yuv422p10le", "apcs"),
+    ("standard", "yuv422p10le", "apcn"),
+    ("hq", "yuv422p10le", "apch"),
+    ("4444", "yuv444p10le", "ap4h"),
+    ("4444", "yuva444p10le", "ap4h"),
+    ("4444xq", "yuv444p10le", "ap4x"),
+    ("4444xq", "yuva444p10le", "ap4x"),
+]
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize(("profile", "pixel_format", "tag"), _PROFILES)
+def test_prores_keeps_its_profile_tag_depth_and_alpha(
+    tmp_path: Path, profile: str, pixel_format: str, tag: str, suffix: str
+):
+    options = {"profile": profile, "alpha_bits": "16"}
+    source = make_video(
+        tmp_path / "a.mov", codec="prores_ks", pixel_format=pixel_format, options=options, count=3
+    )
+    remake(source, tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as made:
+        assert made.streams.video[0].codec_context.codec_tag == tag
+    old, new = open_clip(source).info, open_clip(tmp_path / f"b{suffix}").info
+    assert (new.codec, new.profile) == ("prores", old.profile)
+    assert (new.pixel_format, new.bit_depth) == (old.pixel_format, old.bit_depth)
+    assert new.has_alpha == ("a" in pixel_format)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray12le"])
+def test_grey_without_loss_stays_grey(tmp_path: Path, pixel_format: str, suffix: str):
+    source = make_video(
+        tmp_path / "a.mkv", codec="libx265", pixel_format=pixel_format, count=3,
+        options={"x265-params": "log-level=none"},
+    )  # fmt: skip
+    remake(source, tmp_path / f"b{suffix}", EncoderSettings(lossless=True))
+    old, new = open_clip(source), open_clip(tmp_path / f"b{suffix}")
+    assert new.info.pixel_format == old.info.pixel_format == pixel_format
+    for before, after in zip(old.pictures(), new.pictures(), strict=True):
+        np.testing.assert_array_equal(samples(before)["y"], samples(after)["y"])
+
+
+def test_dv_begins_with_its_lower_field(tmp_path: Path):
+    source = make_video(
+        tmp_path / "a.avi", codec="dvvideo", pixel_format="yuv420p", size=(720, 576), count=3,
+        rate=Fraction(25),
+    )  # fmt: skip
+    clip = open_clip(source)
+    assert clip.info.field_order == "bottom first"
+    assert any("bottom first" in warning for warning in clip.warnings)
+    remake(source, tmp_path / "b.mov")
+    assert open_clip(tmp_path / "b.mov").info.field_order == "bottom first"
