@@ -6,10 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from media_make import make_video, remake, samples
 
+from cleanplate.errors import MediaError
+from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.read import open_clip
 
@@ -67,3 +70,24 @@ def test_dv_begins_with_its_lower_field(tmp_path: Path):
     assert any("bottom first" in warning for warning in clip.warnings)
     remake(source, tmp_path / "b.mov")
     assert open_clip(tmp_path / "b.mov").info.field_order == "bottom first"
+
+
+def test_an_animated_webp_is_refused_in_a_true_sentence(tmp_path: Path):
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0" + bytes(20))
+    with pytest.raises(MediaError, match=r"is an animated WebP, which .* cannot decode; convert"):
+        open_clip(path)
+
+
+def test_pictures_with_transparency_become_a_video_that_players_open(tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        image = np.full((48, 64, 4), (200, 90, 30, 128), np.uint8)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), image)
+    info = open_clip(folder).info
+    choice = choose_encoder(info, tmp_path / "out.mp4", EncoderSettings())
+    assert (choice.encoder, choice.pixel_format) == ("libx264", "yuv420p")
+    assert any("holds no transparency: it is dropped" in note for note in choice.notes)
+    moved = choose_encoder(info, tmp_path / "out.mov", EncoderSettings())
+    assert (moved.codec, moved.pixel_format) == ("prores", "yuva444p10le")

@@ -45,6 +45,11 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"There is no file {path}; check the name.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); give a video.")
+    if is_animated_webp(path):
+        raise MediaError(
+            f"{path} is an animated WebP, which the bundled FFmpeg cannot decode; convert it to a "
+            "GIF, a video or a folder of PNGs."
+        )
     options = {"protocol_whitelist": "file"}
     try:
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -61,6 +66,13 @@ def open_container(path: Path) -> InputContainer:
         container.close()
         raise MediaError(f"{path} is a text and not a video; give a file that a player plays.")
     return container
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether ``path`` is a WebP whose header (VP8X) bears the flag of animation."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
 
 
 def reason(error: BaseException) -> str:

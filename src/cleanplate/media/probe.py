@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.decode import Damage, decode_file, video_streams
+from cleanplate.media.fields import first_field
 from cleanplate.media.layout import find_layout
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import is_full_range
@@ -181,7 +182,11 @@ def _bit_rate(container: InputContainer, stream: VideoStream, path: Path) -> int
 
 def _field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     said = _FIELD_ORDERS.get(int(stream.codec_context.field_order), "unsaid")
-    if frame.interlaced_frame and said in ("unsaid", "progressive"):
+    if not frame.interlaced_frame:
+        return said
+    if (told := first_field(frame)) is not None:
+        return told
+    if said in ("unsaid", "progressive"):
         if frame.height < 720 and stream.codec_context.name == "dvvideo":
             return "bottom first"  # IEC 61834-2: DV begins with the lower field, untagged
         return "top first"  # what the standards assume of a picture that is only called interlaced
