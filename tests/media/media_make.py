@@ -15,6 +15,7 @@ from cleanplate.media.assemble import AssembleReport, assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encode import encode_piece
 from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.media.fields import FieldMarker
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
@@ -108,10 +109,15 @@ def make_video(
             for frame in _tone(audio or 0, audio_start):
                 out.mux(sound.encode(frame))
             out.mux(sound.encode(None))
+        marker = None
         for number in range(count):
             frame = make_frame(number, *size, pixel_format)
             for tag, value in (color or {}).items():
                 setattr(frame, tag, value)
+            frame.time_base = time_base
+            if field_order is not None:
+                marker = marker or FieldMarker({2: "top first", 3: "bottom first"}[field_order])
+                frame = marker.mark(frame)
             frame.pts = number if pts is None else pts[number]
             frame.time_base = time_base
             out.mux(stream.encode(frame))

@@ -91,3 +91,18 @@ def test_pictures_with_transparency_become_a_video_that_players_open(tmp_path: P
     assert any("holds no transparency: it is dropped" in note for note in choice.notes)
     moved = choose_encoder(info, tmp_path / "out.mov", EncoderSettings())
     assert (moved.codec, moved.pixel_format) == ("prores", "yuva444p10le")
+
+
+def test_pictures_without_their_key_frame_are_told(tmp_path: Path):
+    whole = make_video(tmp_path / "a.mkv", count=20, options={"g": "10", "bf": "0"})
+    assert not open_clip(whole).warnings
+    cut = tmp_path / "b.mkv"
+    with av.open(str(whole)) as old, av.open(str(cut), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0], opaque=True)
+        for number, packet in enumerate(p for p in old.demux() if p.size):
+            if number >= 6:
+                packet.stream = stream
+                new.mux_one(packet)
+    clip = open_clip(cut)
+    assert len(list(clip.pictures())) == 10
+    assert any("begins with 4 pictures whose key frame" in warning for warning in clip.warnings)

@@ -121,6 +121,8 @@ class Damage:
     concealed: int = 0
     """Pictures that the decoder had to patch up."""
     first_concealed: int | None = None
+    leading: int = 0
+    """Pictures before the first that could be decoded: their key frame is not in the file."""
     cut: str | None = None
     """Why reading stopped before the end of the file."""
     encrypted: bool = False
@@ -143,6 +145,9 @@ def decode_frames(
     """
     decoder = _decoder(stream, threads)
     time_base = stream.time_base
+    begun: list[int] = []
+    damage.leading = 0
+    first: int | None = None
     for packet in _packets(container, stream, damage, threads):
         try:
             frames = decoder.decode(packet)
@@ -153,10 +158,16 @@ def decode_frames(
                 raise Restart from error
             damage.refused += 1
             continue
+        if packet is not None and packet.pts is not None and not packet.is_discard:
+            begun.append(packet.pts)
         for frame in frames:
+            first = frame.pts if first is None else first
             frame.time_base = time_base
             name = viewable_format(frame.format.name)
             yield frame if name == frame.format.name else frame.reformat(format=name)
+        if first is not None and begun:
+            damage.leading += sum(stamp < first for stamp in begun)
+            begun.clear()
 
 
 def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:

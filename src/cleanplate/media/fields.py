@@ -40,3 +40,30 @@ def _through(frame: av.VideoFrame, order: str | None) -> np.ndarray:
     graph.link_nodes(*links, graph.add("buffersink")).configure()
     graph.vpush(frame)
     return graph.vpull().to_ndarray(format="gray")
+
+
+class FieldMarker:
+    """Marks frames as interlaced with one field first: what encoders go by, and copies may lose."""
+
+    def __init__(self, order: str) -> None:
+        """
+        Args:
+            order: ``top first`` or ``bottom first``.
+        """
+        self._mode = "tff" if order == "top first" else "bff"
+        self._graph: Graph | None = None
+
+    def mark(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """``frame``, or one that shares its samples, marked."""
+        if self._graph is None:
+            self._graph = Graph()
+            source = self._graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base or Fraction(1, 1000),
+            )
+            marker = self._graph.add("setfield", f"mode={self._mode}")
+            self._graph.link_nodes(source, marker, self._graph.add("buffersink")).configure()
+        self._graph.vpush(frame)
+        return self._graph.vpull()

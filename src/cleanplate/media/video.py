@@ -155,6 +155,11 @@ class VideoClip:
                 f"{name} is cut off after frame {count - 1} ({end:.2f} s), its header promises "
                 f"{float(self.info.duration or 0):.2f} s; the {count} frames there are are used."
             )
+        if damage.leading:
+            self._warn(
+                f"{name} begins with {damage.leading} pictures whose key frame it does not hold: "
+                "they cannot be decoded and are left out."
+            )
         if damage.refused:
             self._warn(f"{name} is damaged: {damage.refused} packets of it cannot be decoded.")
         if damage.concealed:
