@@ -260,6 +260,8 @@ class VideoInfo:
     """The other streams."""
     chapters: tuple[Chapter, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    stored_format: str | None = None
+    """The file's own pixel format, where ``pixel_format`` is another that holds its values."""
     profile: str | None = None
     """Of the codec, as FFmpeg names it: ``LT`` of ProRes, ``High`` of H.264."""
     timecode: str | None = None

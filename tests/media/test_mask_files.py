@@ -7,7 +7,6 @@ import pytest
 
 from cleanplate.errors import CleanplateError, InputError, MaskError
 from cleanplate.media.mask_files import (
-    frame_numbers,
     numbered,
     open_masks,
     read_mask_image,
@@ -16,6 +15,7 @@ from cleanplate.media.mask_files import (
 )
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, write_mask_track
 from cleanplate.media.new_clip import write_clip
+from cleanplate.media.numbering import frame_numbers
 
 SIZE = (45, 31)  # width, height: odd on purpose
 

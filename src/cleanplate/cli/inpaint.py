@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cleanplate.cli import work
+from cleanplate.cli.prompts import number_span
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 from cleanplate.media.encoder_settings import EncoderSettings
@@ -42,6 +43,7 @@ def inpaint(
     from cleanplate import api
 
     fields = parse_sets(sets)
+    number_span(clip, values)
 
     def run(progress: Any) -> Any:
         return api.inpaint(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
@@ -81,8 +81,42 @@ def prompts_of(context: typer.Context) -> tuple[Prompt, ...]:
     return tuple(parse(context.meta.get(_META, [])))
 
 
-def parse(words: list[Word]) -> Iterator[Prompt]:
+def numbered_prompts(
+    context: typer.Context, clip: str, values: dict[str, Any] | None = None
+) -> tuple[Prompt, ...]:
+    """The prompts that were typed, a frame of a sequence of images by the number in its name.
+
+    The ``start`` and ``end`` of ``values`` are changed alike.
+    """
+    from cleanplate.media.numbering import index_of, typed_numbers
+
+    numbers = typed_numbers(Path(clip))
+    if values is not None:
+        number_span(clip, values)
+    words = context.meta.get(_META, [])
+    return tuple(parse(words, lambda n: n if numbers is None else index_of(n, numbers)))
+
+
+def number_span(clip: str, values: dict[str, Any]) -> None:
+    """Change ``start`` and ``end`` of ``values`` from numbers in names to indexes."""
+    from cleanplate.media.numbering import span_by_index, typed_numbers
+
+    numbers = typed_numbers(Path(clip))
+    if numbers is not None:
+        typed = span_by_index(numbers, values.get("start"), values.get("end"))
+        for name, text in zip(("start", "end"), typed, strict=True):
+            if text is not None:
+                values[name] = text
+
+
+def parse(
+    words: list[Word], index: Callable[[int], int] = lambda number: number
+) -> Iterator[Prompt]:
     """Prompts from the options as typed.
+
+    Args:
+        words: the options.
+        index: gives the index of a frame from its number as typed.
 
     Raises:
         InputError: a value that is no box, point, mask, moment or object.
@@ -96,7 +130,7 @@ def parse(words: list[Word]) -> Iterator[Prompt]:
                     f"--object {word.value} is no object id; use 1 to {MAX_OBJECT_ID}."
                 )
             continue
-        value, at = _moment(word)
+        value, at = _moment(word, index)
         if word.flag == "--mask":
             from cleanplate.media.mask_files import mask_prompts
 
@@ -105,13 +139,14 @@ def parse(words: list[Word]) -> Iterator[Prompt]:
             yield _prompt(word.flag, value, object_id or 1, at)
 
 
-def _moment(word: Word) -> tuple[str, int | Fraction]:
+def _moment(word: Word, index: Callable[[int], int]) -> tuple[str, int | Fraction]:
     value, sign, moment = word.value.rpartition("@")
     if not sign:
         return word.value, 0
     if word.flag == "--mask" and Path(word.value).exists():
         return word.value, 0  # a file may have an @ in its name
-    return value, parse_moment(moment)
+    at = parse_moment(moment)
+    return value, index(at) if isinstance(at, int) else at
 
 
 def _prompt(flag: str, value: str, object_id: int, at: int | Fraction) -> Prompt:

@@ -8,7 +8,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 from cleanplate.media.encoder_settings import EncoderSettings
 
@@ -53,7 +53,7 @@ def remove(
     """
     from cleanplate import api
 
-    prompts, fields = prompts_of(ctx), parse_sets(sets)
+    prompts, fields = numbered_prompts(ctx, clip, values), parse_sets(sets)
 
     def run(progress: Any) -> Any:
         return api.remove(

@@ -8,7 +8,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.cli.show import print_doubts
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
 
@@ -66,7 +66,7 @@ def track(
     """
     from cleanplate import api
 
-    prompts, fields = prompts_of(ctx), parse_sets(sets)
+    prompts, fields = numbered_prompts(ctx, clip, values), parse_sets(sets)
 
     def run(progress: Any) -> Any:
         return api.track(

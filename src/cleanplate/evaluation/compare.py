@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from cleanplate.errors import InputError
-from cleanplate.media.mask_files import Masks, frame_numbers, open_masks
+from cleanplate.media.numbering import frame_numbers
+from cleanplate.media.mask_files import Masks, open_masks
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.arrays.masks import bounding_box, clipped

@@ -40,13 +40,13 @@ from cleanplate.media.mask_files import (
     Masks,
     constant_masks,
     count_masks,
-    frame_numbers,
     mapped,
     open_masks,
     placed,
     write_mask_folder,
     write_mask_image,
 )
+from cleanplate.media.numbering import frame_numbers, image_names
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.stream_plan import plan_streams
@@ -373,9 +373,10 @@ class _Job:
         )
         empty = np.zeros((height, width), np.uint8)
         self.known = (span.start, span.stop)
-        return placed(
-            open_masks(path, range(length), width, height), span.start, found.count, empty
-        )
+        part = numbers[span.start : span.stop]
+        if path.is_dir() and not (path / f"{part[0]:05d}.png").exists():
+            part = range(length)
+        return placed(open_masks(path, part, width, height), span.start, found.count, empty)
 
     def _near(self, masks: Masks, found: Survey, shown: tracking.Span) -> Masks:
         """``masks`` in the shots of ``shown``; others cannot matter there, and are not read."""
@@ -434,7 +435,9 @@ class _Job:
             part = islice(masks.read(span.start), span.stop - span.start)
             if target.as_folder:
                 numbers = frame_numbers(order.source, found.count)[span.start : span.stop]
-                write_mask_folder(target.path, part, numbers if span.start == 0 else None)
+                write_mask_folder(
+                    target.path, part, numbers if span.start == 0 or order.source.is_dir() else None
+                )
             elif target.path.suffix == ".png" and masks.constant is not None:
                 write_mask_image(target.path, masks.constant)
             else:
@@ -523,8 +526,9 @@ class _Job:
         for old in out.glob("[0-9]*.png"):
             if old.stem.isdecimal():
                 old.unlink()
-        for path in wanted:
-            path.replace(out / path.name)
+        names = image_names(self.order.source, len(span.shots))
+        for index, path in enumerate(wanted, span.start):
+            path.replace(out / names[index])
 
     def _encode(
         self, filled: Callable[[int], Iterator[Any]], found: Survey, span: tracking.Span

@@ -91,7 +91,7 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
 
 
 def find_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream to process: the first that is marked default, else the first.
+    """The stream to process: of those that play, the first marked default, else the first.
 
     Raises:
         MediaError: there is none that can be decoded.
@@ -103,13 +103,19 @@ def find_video(container: InputContainer, path: Path) -> VideoStream:
         raise MediaError(
             f"{path} holds no video{cover} (it holds: {kinds}); give a file with a video stream."
         )
-    chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    playing = [s for s in streams if not _is_one_picture(s)] or streams
+    chosen = next((s for s in playing if s.disposition & Disposition.default), playing[0])
     if chosen.codec_context is None:
         raise MediaError(
             f"The video in {path} is of a codec that the bundled FFmpeg cannot decode; "
             "convert it first."
         )
     return chosen
+
+
+def _is_one_picture(stream: VideoStream) -> bool:
+    """Whether the header says that a stream is a thumbnail or cover, marked so or not."""
+    return stream.frames == 1 or stream.codec_context is None
 
 
 @dataclass(slots=True)

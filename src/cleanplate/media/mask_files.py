@@ -9,7 +9,6 @@ error that names both.
 from __future__ import annotations
 
 import itertools
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from av.error import FFmpegError
 
 from cleanplate.errors import InputError, MaskError, MediaError
 from cleanplate.media.decode import open_container
-from cleanplate.media.images import find_images
+from cleanplate.media.images import numbered
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
 from cleanplate.files.publish import publishing
 from cleanplate.types import Prompt
@@ -164,37 +163,6 @@ def sized(mask: np.ndarray, width: int, height: int, name: str) -> np.ndarray:
 
 
 # --- folders -----------------------------------------------------------------------------------
-
-
-def numbered(names: Iterable[str]) -> dict[int, str]:
-    """File names by the number in them: of several digit groups, the last that tells all apart.
-
-    Raises:
-        MaskError: a name without a number, or no group of digits that differs in each name.
-    """
-    listed = list(names)
-    groups = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in listed]
-    for name, found in zip(listed, groups, strict=True):
-        if not found:
-            raise MaskError(f"The file name {name} holds no frame number; expected like 00012.png.")
-    for place in range(1, min(map(len, groups), default=0) + 1):
-        numbers = [found[-place] for found in groups]
-        if len(set(numbers)) == len(numbers):
-            return dict(sorted(zip(numbers, listed, strict=True)))
-    raise MaskError(
-        f"The numbers in the names {', '.join(sorted(listed)[:3])}, ... do not tell the files "
-        "apart; give each file the number of its frame."
-    )
-
-
-def frame_numbers(source: Path, count: int) -> Sequence[int]:
-    """The number of each frame of a clip: those in its file names, or 0, 1, 2, ..."""
-    if not source.is_dir():
-        return range(count)
-    names = [file.name for file in find_images(source)]
-    if not all(re.search(r"\d", Path(name).stem) for name in names):
-        return range(count)
-    return list(numbered(names))
 
 
 def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:

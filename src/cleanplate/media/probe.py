@@ -123,6 +123,7 @@ def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInf
         streams=tuple(_other_streams(container, stream)),
         chapters=tuple(_chapters(container)),
         metadata=tuple(container.metadata.items()),
+        stored_format=stream.codec_context.pix_fmt,
         profile=stream.profile,
         timecode=find_tag(container, stream, "timecode"),
         reel=find_tag(container, stream, "reel_name"),

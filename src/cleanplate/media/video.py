@@ -60,6 +60,12 @@ class VideoClip:
         self._copier = FrameCopier()
         self._known_index: _Index | None = None
         self._index_built = False
+        if self.info.video_streams > 1:
+            self._warn(
+                f"{path.name} holds {self.info.video_streams} video streams; stream "
+                f"#{self.info.stream_index} ({self.info.codec}, {self.info.width}x"
+                f"{self.info.height}) is worked on, the others are copied."
+            )
         orientation = read_orientation(self.info.display_matrix)
         if orientation is None:
             self._warn(

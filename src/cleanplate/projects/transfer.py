@@ -17,9 +17,9 @@ from cleanplate.jobs.passes import PIECE
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.records import Record, save_piece
 from cleanplate.jobs.settings import SpanSettings
+from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.mask_files import (
     Masks,
-    frame_numbers,
     open_masks,
     write_mask_folder,
     write_mask_image,
