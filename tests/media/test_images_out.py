@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from media_make import make_video, samples
 
+from cleanplate.errors import InputError
 from cleanplate.media.images import image_path, write_images
+from cleanplate.media.numbering import image_names, index_of, span_by_index, typed_numbers
 from cleanplate.media.read import open_clip
 
 
