@@ -35,6 +35,10 @@ class Progress:
     def note(self, message: str) -> None:
         """A sentence that the user should read."""
 
+    def warn(self, message: str) -> None:
+        """A sentence on what is lost, which the user must read."""
+        self.note(message)
+
     def over(self, stage: str, items: Iterable[T], total: int | None, done: int = 0) -> Iterator[T]:
         """The same items, counted as frames of a stage."""
         self.start(stage, total, done)

@@ -133,3 +133,9 @@ def test_masks_saved_over_more_masks_leave_none_of_them(scene_clip: Path, tmp_pa
     api.track(scene_clip, masks, SIGN, static=True)
     api.track(scene_clip, masks, SIGN, static=True, end="@5", overwrite=True)
     assert len(list(Path(masks).iterdir())) == 5
+
+
+def test_a_name_as_long_as_the_file_system_takes_works(scene_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"{'ü' * 125}x.mp4"
+    api.remove(scene_clip, out, SIGN, **QUICK)
+    assert [one.name for one in tmp_path.iterdir()] == [out.name]

@@ -8,6 +8,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
+from cleanplate.cli.prompts import number_span
 from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 
@@ -35,6 +36,8 @@ def inpaint(
 ) -> None:
     """Fill what the masks cover, exactly: nothing outside them changes. --grow PX widens them."""
     from cleanplate import api
+
+    number_span(clip, values)
 
     def run(progress: Any) -> Any:
         return api.inpaint(

@@ -108,6 +108,7 @@ def prompt(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
+    merge: work.MergeOption = False,
     static: Annotated[bool, typer.Option("--static", help="New objects do not move.")] = False,
     choose: Annotated[
         int, typer.Option(metavar="N", min=0, help="Take this candidate of each; 0 is the best.")

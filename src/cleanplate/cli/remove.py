@@ -8,7 +8,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 
@@ -43,7 +43,7 @@ def remove(
     """
     from cleanplate import api
 
-    prompts = prompts_of(ctx)
+    prompts = numbered_prompts(ctx, clip, values)
 
     def run(progress: Any) -> Any:
         return api.remove(

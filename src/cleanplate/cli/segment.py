@@ -9,7 +9,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts, prompts_of
 from cleanplate.errors import InputError
 from cleanplate.settings.moments import parse_moment
 
@@ -75,7 +75,7 @@ def segment(
         return
     found = api.segment(
         clip,
-        *prompts_of(ctx),
+        *numbered_prompts(ctx, clip),
         out=out,
         overwrite=options.overwrite,
         segmenter=segmenter or "grabcut",

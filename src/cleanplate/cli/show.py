@@ -95,6 +95,12 @@ class Bars(Progress):
     def note(self, message: str) -> None:
         self.console.print(message, soft_wrap=True)
 
+    def warn(self, message: str) -> None:
+        if self.console.quiet:
+            print(message, file=sys.stderr)
+        else:
+            self.note(message)
+
 
 def conclude(report: Report, bars: Bars, as_json: bool) -> None:
     """Say what was made, and which frames to look at."""

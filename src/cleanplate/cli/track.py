@@ -9,7 +9,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.cli.show import print_doubts
 from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
 
@@ -64,7 +64,7 @@ def track(
     """
     from cleanplate import api
 
-    prompts = prompts_of(ctx)
+    prompts = numbered_prompts(ctx, clip, values)
 
     def run(progress: Any) -> Any:
         return api.track(

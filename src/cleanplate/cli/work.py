@@ -36,7 +36,7 @@ ReportFile = Annotated[
     typer.Option("--report", metavar="FILE.json", help="Write what was done, frame by frame."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and what is lost.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
 
@@ -54,6 +54,7 @@ NotPointOption = Annotated[
 MaskOption = Annotated[
     list[str] | None, typer.Option("--mask", metavar="FILE[@T]", help=prompts.HELP["mask"])
 ]
+MergeOption = Annotated[bool, typer.Option("--merge", help=prompts.HELP["merge"])]
 ObjectOption = Annotated[
     list[str] | None, typer.Option("--object", metavar="N", help=prompts.HELP["object"])
 ]
@@ -96,6 +97,7 @@ class PromptOptions:
     point: PointOption = None
     not_point: NotPointOption = None
     mask: MaskOption = None
+    merge: MergeOption = False
     object_id: ObjectOption = None
 
 

@@ -23,6 +23,7 @@ from cleanplate.jobs.stages.write import write_folder, write_image, write_video
 from cleanplate.jobs.work_folder import WorkFolder, checksum
 from cleanplate.media.codecs import EncoderChoice, choose_encoder
 from cleanplate.media.read import Clip, open_clip
+from cleanplate.media.stream_plan import StreamPlan, plan_streams
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.tracks.reported import reported
@@ -66,6 +67,8 @@ class _Tools:
     """None where only masks are wanted."""
     choice: EncoderChoice | None
     """None where pictures are written."""
+    streams: StreamPlan | None
+    """What becomes of the clip's other streams; None where pictures are written."""
 
 
 def _walk(
@@ -99,12 +102,14 @@ def _walk(
         ]
         if order.out.as_image:
             write_image(plan.fill_from, work.folder("pieces"), order.out.path)
-        elif tools.choice is None:
-            write_folder(plan.fill_from, work.folder("pictures"), order.out.path, shown)
+        elif tools.choice is None or tools.streams is None:
+            write_folder(
+                *(plan.fill_from, work.folder("pictures"), order.out.path, order.source, shown)
+            )
         else:
             write_video(
                 *(plan.fill_from, work.folder("pieces"), order.out.path, order.source),
-                *(clip.info, tools.choice, survey, shown, progress),
+                *(clip.info, tools.choice, tools.streams, survey, shown, progress),
             )
     _conclude(order, survey, shown, work, report)
 
@@ -138,7 +143,7 @@ def _masks(
 def _tools(order: Order, clip: Clip, report: Report, progress: Timed) -> _Tools:
     engines, settings = JobEngines(report, progress), order.settings
     inpainter: Any = None
-    choice = None
+    choice = streams = None
     if order.command != "track":
         inpainter, _ = engines.make("inpaint", settings.engines.inpainter, settings)
         if order.out.as_image and clip.info.frame_count != 1:
@@ -151,14 +156,18 @@ def _tools(order: Order, clip: Clip, report: Report, progress: Timed) -> _Tools:
             report.encoding = asdict(choice)
             for note in choice.notes:
                 progress.note(note)
+            streams = plan_streams(
+                order.source, clip.info, order.out.path, choice, settings.encoder.sound
+            )
+            report.streams = [asdict(planned) for planned in streams.streams]
+            for note in streams.notes:
+                (progress.warn if note in streams.losses else progress.note)(note)
     if order.masks is None:
         engines.make("track", settings.engines.tracker_name, settings)
-    return _Tools(engines, inpainter, choice)
+    return _Tools(engines, inpainter, choice, streams)
 
 
-def _conclude(
-    order: Order, survey: Survey, shown: Span, work: WorkFolder, report: Report
-) -> None:
+def _conclude(order: Order, survey: Survey, shown: Span, work: WorkFolder, report: Report) -> None:
     report.frame_count, report.first_frame = shown.stop - shown.start, shown.start
     report.shot_cuts = [int(cut) for cut in survey.cuts]
     if order.part is None:  # a trial is wanted in seconds, and a source may be large

@@ -47,6 +47,8 @@ class Report:
     frames: list[dict[str, Any]] = field(default_factory=list)
     """For each frame its time, and the confidence, state and area in px of each object."""
     encoding: Any = None
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    """What became of the clip's other streams: copied, written anew, encoded or left out."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds of each stage of this run; what an earlier run did is not in it."""
     warnings: list[str] = field(default_factory=list)
@@ -94,3 +96,7 @@ class Timed(Progress):
     def note(self, message: str) -> None:
         self._report.warn(message)
         self._inner.note(message)
+
+    def warn(self, message: str) -> None:
+        self._report.warn(message)
+        self._inner.warn(message)

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cleanplate.errors import InputError
+from cleanplate.errors import DiskError, InputError
 from cleanplate.files.locking import locked
-from cleanplate.files.publish import write_text
+from cleanplate.files.publish import beside_name, disk_error, is_about_the_disk, write_text
 
 _IDENTITY = "job.json"
 _LOCK = "lock"
@@ -50,6 +50,15 @@ class WorkFolder:
                     work.empty()
                     write_text(path / _IDENTITY, _text(job))
                 yield work
+        except DiskError as error:
+            if work is None or work.is_empty:
+                raise
+            sentence = str(error).removesuffix(".")
+            raise DiskError(f"{sentence}; what is finished is kept in {path}.") from error
+        except OSError as error:
+            if is_about_the_disk(error):
+                raise disk_error(path, error) from error
+            raise
         finally:
             if work is not None and work.is_empty:
                 (path / _LOCK).unlink(missing_ok=True)
@@ -65,7 +74,7 @@ class WorkFolder:
     @staticmethod
     def location(out: Path) -> Path:
         """Where the work folder of ``out`` lies, there or not."""
-        return out.parent / f".{out.name}.cleanplate"
+        return out.parent / beside_name(out.name, ".cleanplate")
 
     def folder(self, name: str) -> Path:
         path = self.path / name

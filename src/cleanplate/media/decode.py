@@ -45,6 +45,11 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"There is no file {path}; check the name.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); give a video.")
+    if is_animated_webp(path):
+        raise MediaError(
+            f"{path} is an animated WebP, which the bundled FFmpeg cannot decode; convert it to a "
+            "GIF, a video or a folder of PNGs."
+        )
     options = {"protocol_whitelist": "file"}
     try:
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -63,6 +68,13 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
+def is_animated_webp(path: Path) -> bool:
+    """Whether ``path`` is a WebP whose header (VP8X) bears the flag of animation."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+
+
 def reason(error: BaseException) -> str:
     """What FFmpeg says went wrong, as a clause."""
     said = str(getattr(error, "strerror", None) or error).strip().rstrip(".")
@@ -79,7 +91,7 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
 
 
 def find_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream to process: the first that is marked default, else the first.
+    """The stream to process: of those that play, the first marked default, else the first.
 
     Raises:
         MediaError: there is none that can be decoded.
@@ -91,13 +103,19 @@ def find_video(container: InputContainer, path: Path) -> VideoStream:
         raise MediaError(
             f"{path} holds no video{cover} (it holds: {kinds}); give a file with a video stream."
         )
-    chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    playing = [s for s in streams if not _is_one_picture(s)] or streams
+    chosen = next((s for s in playing if s.disposition & Disposition.default), playing[0])
     if chosen.codec_context is None:
         raise MediaError(
             f"The video in {path} is of a codec that the bundled FFmpeg cannot decode; "
             "convert it first."
         )
     return chosen
+
+
+def _is_one_picture(stream: VideoStream) -> bool:
+    """Whether the header says that a stream is a thumbnail or cover, marked so or not."""
+    return stream.frames == 1 or stream.codec_context is None
 
 
 @dataclass(slots=True)
@@ -109,6 +127,8 @@ class Damage:
     concealed: int = 0
     """Pictures that the decoder had to patch up."""
     first_concealed: int | None = None
+    leading: int = 0
+    """Pictures before the first that could be decoded: their key frame is not in the file."""
     cut: str | None = None
     """Why reading stopped before the end of the file."""
     encrypted: bool = False
@@ -131,6 +151,9 @@ def decode_frames(
     """
     decoder = _decoder(stream, threads)
     time_base = stream.time_base
+    begun: list[int] = []
+    damage.leading = 0
+    first: int | None = None
     for packet in _packets(container, stream, damage, threads):
         try:
             frames = decoder.decode(packet)
@@ -141,10 +164,16 @@ def decode_frames(
                 raise Restart from error
             damage.refused += 1
             continue
+        if packet is not None and packet.pts is not None and not packet.is_discard:
+            begun.append(packet.pts)
         for frame in frames:
+            first = frame.pts if first is None else first
             frame.time_base = time_base
             name = viewable_format(frame.format.name)
             yield frame if name == frame.format.name else frame.reformat(format=name)
+        if first is not None and begun:
+            damage.leading += sum(stamp < first for stamp in begun)
+            begun.clear()
 
 
 def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:

@@ -105,9 +105,7 @@ def fill(
             fill.close()
 
 
-def _cropped(
-    window: _Window[Any], region: FilledRegion, first: int
-) -> Iterator[MaskedFrame]:
+def _cropped(window: _Window[Any], region: FilledRegion, first: int) -> Iterator[MaskedFrame]:
     for index in count(first):
         if region.stop is not None and index >= region.stop:
             return

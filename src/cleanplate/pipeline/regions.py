@@ -204,9 +204,7 @@ class CausalRegions:
         self._open = [region for region in self._open if region.stop is None]
         taken = frozenset().union(*(region.objects for region in self._open))
         free = {i: np.array([box], np.int32) for i, box in boxes.items() if i not in taken}
-        opened = [
-            self._opened(group, index, boxes) for group in groups(free, self._margins)
-        ]
+        opened = [self._opened(group, index, boxes) for group in groups(free, self._margins)]
         self._open += opened
         return opened
 
@@ -268,7 +266,9 @@ def plan_causal(
     stream = CausalRegions(size, margins, lookback)
     places: dict[OpenRegion, list[tuple[int, int]]] = {}
     for index, shot in enumerate(shots.tolist()):
-        here = {i: tuple(rows[index].tolist()) for i, rows in boxes.items() if rows[index, 0] != NONE}
+        here = {
+            i: tuple(rows[index].tolist()) for i, rows in boxes.items() if rows[index, 0] != NONE
+        }
         for region in stream.see(index, here, shot):  # type: ignore[arg-type]
             places[region] = []
         for region in stream.open_regions:

@@ -194,7 +194,9 @@ class Project:
 
     def add_object(self, name: str | None = None, static: bool = False) -> int:
         """A new thing to remove; returns its id."""
-        return self._edited.change(lambda state: edits.add_object(state, name, static, self.version + 1))
+        return self._edited.change(
+            lambda state: edits.add_object(state, name, static, self.version + 1)
+        )
 
     def add_overlay(self, name: str, mask: np.ndarray, start: int, stop: int) -> int:
         """A new thing that does not move and is there in a part of the clip; returns its id.
@@ -304,7 +306,9 @@ class Project:
         """
         for checked in (frame, frame if until is None else until):
             self._check_frame(checked)
-        self._edited.change(lambda state: edits.gone(state, self._view_of(state), frame, object_id, until))
+        self._edited.change(
+            lambda state: edits.gone(state, self._view_of(state), frame, object_id, until)
+        )
 
     def begins(self, frame: int, object_id: int) -> None:
         """What does not move is first seen in ``frame``."""
@@ -320,7 +324,9 @@ class Project:
         """What is shown in ``frame`` is right, of one object or of all; tracking ends there."""
         self._check_frame(frame)
         self._edited.change(
-            lambda state: edits.approve(state, self._view_of(state), self.mask_store, frame, object_id)
+            lambda state: edits.approve(
+                state, self._view_of(state), self.mask_store, frame, object_id
+            )
         )
 
     def dismiss(self, doubt_id: str) -> None:
@@ -343,7 +349,9 @@ class Project:
                 ``EncoderSettings``.
             engine_fields: of single engines, name -> field -> value.
         """
-        self._edited.change(lambda state: edits.set_settings(state, values or {}, engine_fields or {}))
+        self._edited.change(
+            lambda state: edits.set_settings(state, values or {}, engine_fields or {})
+        )
 
     def undo(self) -> bool:
         """Take the latest edit back; False when there is none."""

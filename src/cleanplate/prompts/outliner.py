@@ -100,7 +100,9 @@ class Outliner:
         hints = replace(prompt, brushes=())
         exact = True
         if hints.points or hints.box or hints.mask is not None:
-            found, exact = self._outlined(frame, replace(request, prompt=hints), settings, alternatives)
+            found, exact = self._outlined(
+                frame, replace(request, prompt=hints), settings, alternatives
+            )
         else:
             start = np.zeros(size, bool) if request.start is None else request.start
             found = Candidates(start[None], np.ones(1, np.float32))

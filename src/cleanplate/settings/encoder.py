@@ -20,5 +20,11 @@ class EncoderSettings:
     preset: str | None = setting(None, "Speed of the encoder, by the encoder's own name.")
     lossless: bool = setting(False, "Keep every sample outside the mask exactly.")
 
+    sound: str = setting(
+        "copy",
+        "Sound that the output cannot carry as it is: copy (leave it out) or encode (anew).",
+        choices=("copy", "encode"),
+    )
+
     def __post_init__(self) -> None:
         check(self)

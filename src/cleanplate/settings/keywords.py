@@ -37,3 +37,4 @@ class JobSettings(ComputeSettings, total=False):
     quality: int | None
     preset: str | None
     lossless: bool
+    sound: str

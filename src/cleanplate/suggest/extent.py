@@ -28,9 +28,13 @@ def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
     rate = float(clip.info.average_rate or 25)
     reach, middle = round(_REACH * rate), (suggestion.start + suggestion.stop) // 2
     quarter = (suggestion.stop - suggestion.start) // 4
-    wanted = np.linspace(suggestion.start + quarter, max(suggestion.stop - 1 - quarter, middle), _SAMPLES)
+    wanted = np.linspace(
+        suggestion.start + quarter, max(suggestion.stop - 1 - quarter, middle), _SAMPLES
+    )
     samples = [
-        edges for n in np.unique(wanted.astype(int)) for _, edges in _edges(clip, suggestion.box, n, n + 1)
+        edges
+        for n in np.unique(wanted.astype(int))
+        for _, edges in _edges(clip, suggestion.box, n, n + 1)
     ]
     look = np.median(np.stack(samples), axis=0)
     strong = np.hypot(look[..., 0], look[..., 1]) > _STEEP
@@ -47,7 +51,9 @@ def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
     before = is_seen(max(0, suggestion.start - reach), min(suggestion.start + reach, middle) + 1)
     after = is_seen(max(suggestion.stop - reach, middle), min(count, suggestion.stop + reach))
     start, last = _outmost(before[::-1]), _outmost(after)
-    return (suggestion.start if start is None else start), (suggestion.stop if last is None else last + 1)
+    return (suggestion.start if start is None else start), (
+        suggestion.stop if last is None else last + 1
+    )
 
 
 def _outmost(seen: list[tuple[int, bool]]) -> int | None:

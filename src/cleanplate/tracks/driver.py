@@ -123,7 +123,9 @@ def planned(
         source = FollowedFrom(anchor.mask, marks.object(wanted.object_id).born, wanted.limit)
         run = next((run for run in known if _carries(run, wanted, anchor.mask, tracker)), None)
         key = (wanted.direction, wanted.frame, "" if run is None else run.name)
-        plan = plans.setdefault(key, PlannedRun(wanted.direction, wanted.frame, run, {}, wanted.frame))
+        plan = plans.setdefault(
+            key, PlannedRun(wanted.direction, wanted.frame, run, {}, wanted.frame)
+        )
         plan.followed[wanted.object_id] = source
         farther = max if wanted.direction == FORWARD else min
         plan.last = farther(plan.last, wanted.until)

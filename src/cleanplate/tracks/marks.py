@@ -148,7 +148,6 @@ class Marks:
         anchors = {number: kept for number, kept in self.anchors.items() if number != object_id}
         return replace(self, objects=objects, anchors=anchors)
 
-
     def with_discovered(self, discovered: Sequence[DiscoveredObject], version: int) -> Self:
         """The same with the objects that a tracker found, under ids of their own.
 

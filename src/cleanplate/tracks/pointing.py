@@ -77,7 +77,11 @@ class Pointing:
         return OutlineRequest(prompt, anchor.painted, start)
 
     def answer(
-        self, frame: int, object_id: int, request: OutlineRequest, chosen: int,
+        self,
+        frame: int,
+        object_id: int,
+        request: OutlineRequest,
+        chosen: int,
         settings: Settings,
         *,
         alternatives: bool = True,

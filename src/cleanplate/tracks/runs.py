@@ -113,7 +113,9 @@ class Runs:
 
     # --- making ---
 
-    def begin(self, direction: str, frame: int, tracker: str, objects: dict[int, FollowedFrom]) -> Run:
+    def begin(
+        self, direction: str, frame: int, tracker: str, objects: dict[int, FollowedFrom]
+    ) -> Run:
         """A new run, empty."""
         names = [path.name for path in self._folder.glob("[0-9]*")]
         order = 1 + max((int(name.split("-")[0]) for name in names), default=0)
@@ -156,7 +158,10 @@ class Runs:
             np.concatenate([piece.indexes for piece in pieces]) if pieces else np.zeros(0, int)
         )
         kept = slice(0 if run.direction == GIVEN else 1, None)
-        indexes, columns = indexes[kept][:: run.step], [column[kept][:: run.step] for column in columns]
+        indexes, columns = (
+            indexes[kept][:: run.step],
+            [column[kept][:: run.step] for column in columns],
+        )
         first = int(indexes[0]) if len(indexes) else run.frame
         return RunSummary(first, first + len(indexes), *columns)
 
@@ -227,5 +232,8 @@ def sure(codes: np.ndarray, confidences: np.ndarray) -> np.ndarray:
 
 def _parse(name: str, text: str) -> Run:
     plain = json.loads(text)
-    plain["objects"] = {int(number): FollowedFrom(**plain_source) for number, plain_source in plain["objects"].items()}
+    plain["objects"] = {
+        int(number): FollowedFrom(**plain_source)
+        for number, plain_source in plain["objects"].items()
+    }
     return Run(name, **plain)

@@ -293,9 +293,7 @@ def _static(anchors: Mapping[int, Anchor], count: int) -> ObjectTrack:
     return ObjectTrack((), nowhere, nowhere, nowhere, codes, sureness, areas, stale)
 
 
-def object_tracks(
-    marks: Marks, runs: Runs, tracker: str, count: int
-) -> dict[int, ObjectTrack]:
+def object_tracks(marks: Marks, runs: Runs, tracker: str, count: int) -> dict[int, ObjectTrack]:
     """The track of every object of ``marks``, by id.
 
     Args:

@@ -123,7 +123,10 @@ class View:
     @cached_property
     def key_of_all(self) -> str:
         """Equal keys, equal masks in all frames; the same in every process."""
-        objects = [(tracked.id, tracked.static, tracked.given, tracked.given_id) for tracked in self.marks.objects]
+        objects = [
+            (tracked.id, tracked.static, tracked.given, tracked.given_id)
+            for tracked in self.marks.objects
+        ]
         anchors = [
             (number, frame, anchor.kind, self._masks.get(anchor, anchor.mask), anchor.passing)
             for number, own in self.marks.anchors.items()

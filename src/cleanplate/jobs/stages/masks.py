@@ -15,7 +15,6 @@ from cleanplate.jobs.order import Order, Target
 from cleanplate.media.mask_files import (
     Masks,
     count_masks,
-    frame_numbers,
     mapped,
     open_masks,
     placed,
@@ -23,6 +22,7 @@ from cleanplate.media.mask_files import (
     write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
+from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.tracks.filled_masks import grown, growths
@@ -86,7 +86,10 @@ def _read(
     length = span.stop - span.start
     if length == survey.count or not path.exists() or count_masks(path) != length:
         return open_masks(path, numbers, width, height), False
-    part = open_masks(path, range(length), width, height)
+    part_numbers = numbers[span.start : span.stop]
+    if path.is_dir() and not (path / f"{part_numbers[0]:05d}.png").exists():
+        part_numbers = range(length)
+    part = open_masks(path, part_numbers, width, height)
     return placed(part, span.start, survey.count, np.zeros((height, width), np.uint8)), True
 
 
@@ -110,7 +113,8 @@ def save_masks(
         part = islice(masks.read(span.start), span.stop - span.start)
         if target.as_folder:
             numbers = frame_numbers(source, survey.count)[span.start : span.stop]
-            write_mask_folder(target.path, part, numbers if span.start == 0 else None)
+            kept = span.start == 0 or source.is_dir()
+            write_mask_folder(target.path, part, numbers if kept else None)
         elif target.path.suffix == ".png" and masks.constant is not None:
             write_mask_image(target.path, masks.constant)
         else:

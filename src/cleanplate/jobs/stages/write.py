@@ -10,11 +10,13 @@ from cleanplate.jobs.stages.fill import FillFrom
 from cleanplate.media.assemble import assemble
 from cleanplate.media.encode import encode_piece
 from cleanplate.media.images import image_path, write_images
+from cleanplate.media.numbering import image_names
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 
 if TYPE_CHECKING:
     from cleanplate.media.codecs import EncoderChoice
+    from cleanplate.media.stream_plan import StreamPlan
     from cleanplate.types import VideoInfo
 
 PIECE = 250  # frames encoded between two points from which an interrupted job goes on
@@ -27,8 +29,8 @@ def write_image(fill_from: FillFrom, folder: Path, out: Path) -> None:
     picture.replace(out)
 
 
-def write_folder(fill_from: FillFrom, folder: Path, out: Path, shown: Span) -> None:
-    """Write a picture for each frame to the folder ``out``.
+def write_folder(fill_from: FillFrom, folder: Path, out: Path, source: Path, shown: Span) -> None:
+    """Write a picture for each frame to the folder ``out``, under the names that ``source`` has.
 
     Pictures wait in ``folder``, the job's own: those of an earlier job are not taken for them.
     """
@@ -39,8 +41,9 @@ def write_folder(fill_from: FillFrom, folder: Path, out: Path, shown: Span) -> N
     for old in out.glob("[0-9]*.png"):
         if old.stem.isdecimal():
             old.unlink()
-    for path in wanted:
-        path.replace(out / path.name)
+    names = image_names(source, len(shown.shots))
+    for index, path in enumerate(wanted, shown.start):
+        path.replace(out / names[index])
 
 
 def write_video(
@@ -50,6 +53,7 @@ def write_video(
     source: Path,
     info: VideoInfo,
     choice: EncoderChoice,
+    streams: StreamPlan,
     survey: Survey,
     shown: Span,
     progress: Progress,
@@ -63,6 +67,7 @@ def write_video(
         source: the clip.
         info: what is in it.
         choice: of the encoder.
+        streams: what becomes of the source's other streams.
         survey: what the clip was found to be.
         shown: the frames to write.
         progress: told of the stage and of what could not be kept.
@@ -80,6 +85,7 @@ def write_video(
         *(source, paths, out, info, choice),
         start=None if whole else survey.time(shown.start),
         end=None if shown.stop == survey.count else survey.time(shown.stop),
+        plan=streams,
     )
     progress.finish()
     for warning in written.warnings:
