@@ -22,6 +22,11 @@ Out = Annotated[
     typer.Option("-o", "--out", metavar="OUT", help="For which output; the same kind by default."),
 ]
 
+Stream = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Tell of this video stream, by its number in the file."),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(info)
@@ -32,6 +37,7 @@ def info(
     clip: work.Clip,
     values: dict[str, Any],
     out: Out = None,
+    stream: Stream = None,
     json: work.Json = False,
     debug: work.Debug = False,
 ) -> None:
@@ -42,7 +48,7 @@ def info(
     from cleanplate.media.read import open_clip
     from cleanplate.media.stream_plan import plan_streams
 
-    with open_clip(clip) as opened:
+    with open_clip(clip, stream=stream) as opened:
         found = opened.info
     target = Path(out) if out else Path(clip).with_suffix(_usual_suffix(found, clip))
     settings = EncoderSettings(**values)

@@ -67,13 +67,20 @@ def _frame(project: Project, moment: str | int | Fraction) -> int:
 
 @commands.command()
 def new(
-    folder: Folder, clip: work.Clip, quiet: work.Quiet = False, debug: work.Debug = False
+    folder: Folder,
+    clip: work.Clip,
+    stream: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Work on this video stream, by its number in info."),
+    ] = None,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
 ) -> None:
     """Make a project of a clip, which is decoded once and never written to."""
     from cleanplate.projects.project import Project
 
     with _bars(quiet) as bars:
-        project = Project.create(folder, clip, bars)
+        project = Project.create(folder, clip, bars, stream)
         bars.note(f"{folder}: {project.survey.count} frames; point at what is to go.")
 
 

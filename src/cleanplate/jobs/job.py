@@ -41,7 +41,7 @@ def run(order: Order, progress: Progress | None = None) -> Report:
         MediaError: a clip that cannot be read or an output that cannot be written.
     """
     check(order)
-    with open_clip(order.source) as clip:
+    with open_clip(order.source, stream=order.settings.span.stream) as clip:
         report = Report(
             order.command, str(order.source), str(order.out.path), asdict(order.settings)
         )

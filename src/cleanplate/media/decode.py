@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ IMAGE_SUFFIXES = frozenset(
         *("ppm", "pgm", "pnm", "jp2", "exr", "dpx", "tga"),
     )
 )
+_PACKETS_LOOKED_AT = 500  # of all video streams, to tell a thumbnail from what plays
 _NOT_VIDEO = frozenset({"tty", "concat", "lrc"})  # FFmpeg paints texts as video, or follows lists
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
 # With a thread for each frame, FFmpeg 8's FFV1 decoder frees a damaged frame's state under the
@@ -90,13 +92,30 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
     ]
 
 
-def find_video(container: InputContainer, path: Path) -> VideoStream:
+def find_video(
+    container: InputContainer, path: Path, number: int | None = None
+) -> VideoStream:
     """The stream to process: of those that play, the first marked default, else the first.
 
+    Args:
+        container: the open file.
+        path: where it lies, for messages.
+        number: index in the file of the stream that is wanted; None: chosen as said.
+
     Raises:
+        InputError: the wanted stream is no video.
         MediaError: there is none that can be decoded.
     """
     streams = video_streams(container)
+    if number is not None:
+        wanted = next((s for s in streams if s.index == number and s.codec_context), None)
+        if wanted is None:
+            known = ", ".join(str(stream.index) for stream in streams) or "none"
+            raise InputError(
+                f"Stream {number} of {path} is no video that can be worked on; its video streams "
+                f"are: {known}."
+            )
+        return wanted
     if not streams:
         cover = " but a cover picture" if len(container.streams.video) else ""
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
@@ -104,6 +123,8 @@ def find_video(container: InputContainer, path: Path) -> VideoStream:
             f"{path} holds no video{cover} (it holds: {kinds}); give a file with a video stream."
         )
     playing = [s for s in streams if not _is_one_picture(s)] or streams
+    if len(playing) > 1:
+        playing = _with_pictures(path, playing)
     chosen = next((s for s in playing if s.disposition & Disposition.default), playing[0])
     if chosen.codec_context is None:
         raise MediaError(
@@ -116,6 +137,21 @@ def find_video(container: InputContainer, path: Path) -> VideoStream:
 def _is_one_picture(stream: VideoStream) -> bool:
     """Whether the header says that a stream is a thumbnail or cover, marked so or not."""
     return stream.frames == 1 or stream.codec_context is None
+
+
+def _with_pictures(path: Path, streams: list[VideoStream]) -> list[VideoStream]:
+    """Those of ``streams`` that hold more than one picture, as far as the file's start tells.
+
+    Some containers do not count: a thumbnail is known by its second picture, which never comes.
+    """
+    counts = dict.fromkeys((stream.index for stream in streams), 0)
+    with av.open(str(path)) as container:
+        videos = [container.streams[index] for index in counts]
+        for packet in itertools.islice(container.demux(videos), _PACKETS_LOOKED_AT):
+            counts[packet.stream.index] += packet.size > 0
+            if min(counts.values()) > 1:
+                break
+    return [stream for stream in streams if counts[stream.index] > 1] or streams
 
 
 @dataclass(slots=True)
@@ -226,7 +262,9 @@ def read_packets(
         return  # how PyAV ends a file in which streams appeared that were not there at first
 
 
-def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.VideoFrame]]:
+def decode_file(
+    path: Path, damage: Damage, number: int | None = None
+) -> Generator[tuple[VideoStream, av.VideoFrame]]:
     """All frames of the video in ``path``, from the first, with the stream that they are of.
 
     Quick and threaded until something is damaged; then once more from the start, patiently,
@@ -238,7 +276,7 @@ def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.V
     given = 0
     for threads in (True, False):
         with open_container(path) as container:
-            stream = find_video(container, path)
+            stream = find_video(container, path, number)
             frames = decode_frames(container, stream, damage, threads=threads)
             with contextlib.suppress(Restart), contextlib.closing(frames):
                 for number, frame in enumerate(frames):

@@ -53,15 +53,15 @@ _DYNAMIC_HDR = {
 }
 
 
-def probe_file(path: Path) -> VideoInfo:
-    """What is in the video file ``path``.
+def probe_file(path: Path, number: int | None = None) -> VideoInfo:
+    """What is in the video file ``path``; ``number``: of the video stream that is wanted.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or no such video stream in it.
         MediaError: it has no video that can be decoded; the message says why.
     """
     damage = Damage()
-    frames = decode_file(path, damage)
+    frames = decode_file(path, damage, number)
     try:
         stream, frame = next(frames, (None, None))
         if stream is None or frame is None:

@@ -53,9 +53,14 @@ class _Index:
 class VideoClip:
     """A file with a video stream."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: int | None = None) -> None:
+        """
+        Args:
+            path: the file.
+            stream: index in it of the video stream to work on; None: the one that plays.
+        """
         self.path = path
-        self.info = probe_file(path)
+        self.info = probe_file(path, stream)
         self.warnings: list[str] = []
         self._copier = FrameCopier()
         self._known_index: _Index | None = None
@@ -64,7 +69,7 @@ class VideoClip:
             self._warn(
                 f"{path.name} holds {self.info.video_streams} video streams; stream "
                 f"#{self.info.stream_index} ({self.info.codec}, {self.info.width}x"
-                f"{self.info.height}) is worked on, the others are copied."
+                f"{self.info.height}) is worked on, the others are copied; --stream N takes another."
             )
         orientation = read_orientation(self.info.display_matrix)
         if orientation is None:
@@ -230,7 +235,7 @@ class VideoClip:
 
     def _seek(self, index: _Index, key: int, start: int) -> Generator[av.VideoFrame]:
         with open_container(self.path) as container:
-            stream = find_video(container, self.path)
+            stream = find_video(container, self.path, self.info.stream_index)
             with contextlib.suppress(FFmpegError, OSError):
                 container.seek(index.pts[key], stream=stream, backward=True)
                 for frame in decode_frames(container, stream, Damage()):
@@ -246,7 +251,7 @@ class VideoClip:
 
     def _build_index(self, container: InputContainer) -> _Index | None:
         """None unless every packet is whole, timed, and one picture."""
-        stream = find_video(container, self.path)
+        stream = find_video(container, self.path, self.info.stream_index)
         found = []
         for packet in read_packets(container, [stream]):
             if not packet.size or packet.is_discard:

@@ -165,7 +165,7 @@ def set_settings(
     state: State, values: Mapping[str, Any], engine_fields: Mapping[str, Mapping[str, Any]]
 ) -> tuple[State, None]:
     """Values of None take the default again."""
-    for name in ("static", "start", "end"):
+    for name in ("static", "stream", "start", "end"):
         if name in values:
             raise InputError(
                 f"{name} is no setting of a project: each object is static or not, and its span is "

@@ -50,7 +50,7 @@ class Project:
                 f"{self.source} is not the clip that the project {path} was made from any more; "
                 "put it back, or make a new project."
             )
-        self.clip = open_clip(self.source)
+        self.clip = open_clip(self.source, stream=self.state.stream)
         self.info = self.clip.info
         self.survey: Survey = load_survey(path / _SURVEY)
         self._tracks = Tracks(path, self.clip, self.survey)
@@ -60,9 +60,19 @@ class Project:
 
     @classmethod
     def create(
-        cls, folder: Path | str, clip: Path | str, progress: Progress | None = None
+        cls,
+        folder: Path | str,
+        clip: Path | str,
+        progress: Progress | None = None,
+        stream: int | None = None,
     ) -> Project:
         """A new project in ``folder``; the clip is decoded once.
+
+        Args:
+            folder: where it is kept.
+            clip: a video, or a folder of images.
+            progress: told of each frame.
+            stream: index in the file of the video stream to work on; None: the one that plays.
 
         Raises:
             InputError: there is a project already, or no clip.
@@ -72,7 +82,7 @@ class Project:
         if (path / PROJECT).exists():
             raise InputError(f"{path} holds a project already; open it, or name another folder.")
         told = fingerprint(source)
-        with open_clip(source) as opened:
+        with open_clip(source, stream=stream) as opened:
             progress.start("survey", opened.info.frame_count)
             surveyed = survey(opened, progress.advance)
             progress.finish()
@@ -82,7 +92,7 @@ class Project:
         save_survey(path / _SURVEY, surveyed)
         inside = source.resolve().is_relative_to(path.resolve())
         name = source.resolve().relative_to(path.resolve()) if inside else source.resolve()
-        state = State(clip=name.as_posix(), fingerprint=told, span=(0, surveyed.count))
+        state = State(clip=name.as_posix(), fingerprint=told, span=(0, surveyed.count), stream=stream)
         Folder(path).begin(state)
         return cls(path)
 
@@ -470,7 +480,7 @@ class Project:
         settings = _settings_of(state)
         self._tracks.find_letters(state, settings, progress or Progress())
         return transfer.removal(
-            *(self._view_of(state), settings, self.source, self.survey),
+            *(self._view_of(state), settings, self.source, state.stream, self.survey),
             *(out, start, stop, overwrite, save_masks, whole),
         )
 

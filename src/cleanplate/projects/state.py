@@ -22,6 +22,8 @@ class State(Marks):
     """Path of the clip; relative when it lies in the project's folder."""
     fingerprint: str
     """What tells the clip from another."""
+    stream: int | None = None
+    """Index of the video stream of the clip that is worked on; None: the one that plays."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Those that differ from the defaults: field of a settings group -> value."""
     engine_fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

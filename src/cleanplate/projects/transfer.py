@@ -169,6 +169,7 @@ def removal(
     view: View,
     settings: Settings,
     source: Path,
+    stream: int | None,
     survey: Survey,
     out: Path | str,
     start: int | None,
@@ -199,7 +200,9 @@ def removal(
         masks=replace(
             settings.masks, grow=0, feather=settings.masks.feathered_by(min(growth.values()))
         ),
-        span=SpanSettings() if is_all or whole else SpanSettings(f"@{first}", f"@{last}"),
+        span=SpanSettings(stream)
+        if is_all or whole
+        else SpanSettings(stream, f"@{first}", f"@{last}"),
     )
     return Order(
         "inpaint",

@@ -103,8 +103,17 @@ class MaskSettings:
 class SpanSettings:
     """The part of the clip to work on; the output holds that part."""
 
+    stream: int | None = setting(
+        None,
+        "Work on this video stream of the file, by its number in info; by default the one that "
+        "plays.",
+        low=0,
+    )
     start: str | None = setting(None, "Begin at this frame (@120) or time (4.5s, 0:04.5).")
     end: str | None = setting(None, "Stop before this frame (@120) or time (4.5s, 0:04.5).")
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, slots=True)
