@@ -1,4 +1,4 @@
-"""Where engines compute, and how they are made from settings: the one place that resolves ``auto``."""
+"""Where engines compute and how settings make them: the one place that resolves ``auto``."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Open no browser."
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("app")(app_command)
 
 

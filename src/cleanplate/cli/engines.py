@@ -14,6 +14,7 @@ Settings = Annotated[bool, typer.Option("--settings", help="List the settings of
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(engines)
 
 

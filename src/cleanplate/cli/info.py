@@ -29,6 +29,7 @@ Stream = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(info)
 
 

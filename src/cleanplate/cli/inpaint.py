@@ -23,6 +23,7 @@ Masks = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(inpaint)
 
 

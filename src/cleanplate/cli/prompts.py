@@ -46,6 +46,7 @@ class PromptCommand(TyperCommand):
     """A command that keeps the order of its prompts, which option parsers lose."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
+        """Put the prompts aside, in order, and parse the rest."""
         words, others = split(args)
         ctx.meta[_META] = words
         return super().parse_args(ctx, others)

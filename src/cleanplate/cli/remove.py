@@ -23,6 +23,7 @@ SaveMasks = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=PromptCommand)(remove)
 
 

@@ -25,6 +25,7 @@ Device = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=PromptCommand)(segment)
 
 

@@ -80,22 +80,27 @@ class Bars(Progress):
         self._bars.stop()
 
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """See ``Progress``: a bar for the stage."""
         title = _TITLES.get(stage, stage)
         self._task = self._bars.add_task(title, total=total, completed=done)
         if self._bars.disable:
             self.console.print(f"{title} ...")
 
     def advance(self) -> None:
+        """See ``Progress``."""
         self._bars.advance(self._task)
 
     def finish(self) -> None:
+        """See ``Progress``."""
         done = self._bars.tasks[-1].completed if self._bars.tasks else 0
         self._bars.update(self._task, total=done or 1, completed=done or 1)
 
     def note(self, message: str) -> None:
+        """See ``Progress``; silent with ``--quiet``."""
         self.console.print(message, soft_wrap=True)
 
     def warn(self, message: str) -> None:
+        """See ``Progress``; said even with ``--quiet``."""
         if self.console.quiet:
             print(message, file=sys.stderr)
         else:

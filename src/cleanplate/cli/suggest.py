@@ -27,6 +27,7 @@ Out = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(suggest)
 
 

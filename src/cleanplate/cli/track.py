@@ -36,6 +36,7 @@ class TrackCommand(PromptCommand):
     """A command whose ``--report`` may stand without a value."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
+        """Let ``--report`` stand without a value."""
         following = [*args[1:], "-"]
         bare = [
             f"{arg}={TABLE}" if arg == "--report" and after.startswith("-") else arg
@@ -45,6 +46,7 @@ class TrackCommand(PromptCommand):
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=TrackCommand)(track)
 
 

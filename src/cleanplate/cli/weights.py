@@ -26,6 +26,7 @@ commands = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
     app.add_typer(commands, name="weights")
 
 

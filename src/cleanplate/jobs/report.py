@@ -56,9 +56,11 @@ class Report:
     """SHA-256 of the source and the output."""
 
     def write(self, path: Path) -> None:
+        """Write the report as JSON."""
         write_text(path, json.dumps(asdict(self), indent=1, default=str) + "\n")
 
     def warn(self, message: str) -> None:
+        """Keep a sentence that the user should read, once."""
         if message not in self.warnings:
             self.warnings.append(message)
 
@@ -75,28 +77,35 @@ class Timed(Progress):
         self._stage, self._began = "", 0.0
 
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """See ``Progress``."""
         self._stage, self._began = stage, time.perf_counter()
         self._inner.start(stage, total, done)
 
     def advance(self) -> None:
+        """See ``Progress``."""
         self._inner.advance()
 
     def at(self, frame: int) -> None:
+        """See ``Progress``."""
         self._inner.at(frame)
 
     def show(self, picture: Any) -> None:
+        """See ``Progress``."""
         self._inner.show(picture)
 
     def finish(self) -> None:
+        """See ``Progress``; the stage's seconds go into the report."""
         spent = time.perf_counter() - self._began
         seconds = self._report.seconds
         seconds[self._stage] = round(seconds.get(self._stage, 0.0) + spent, 3)
         self._inner.finish()
 
     def note(self, message: str) -> None:
+        """See ``Progress``; the sentence goes into the report."""
         self._report.warn(message)
         self._inner.note(message)
 
     def warn(self, message: str) -> None:
+        """Keep a sentence that the user should read, once."""
         self._report.warn(message)
         self._inner.warn(message)

@@ -77,6 +77,7 @@ class WorkFolder:
         return out.parent / beside_name(out.name, ".cleanplate")
 
     def folder(self, name: str) -> Path:
+        """A folder in it, made if need be."""
         path = self.path / name
         path.mkdir(exist_ok=True)
         return path

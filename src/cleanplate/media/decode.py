@@ -92,9 +92,7 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
     ]
 
 
-def find_video(
-    container: InputContainer, path: Path, number: int | None = None
-) -> VideoStream:
+def find_video(container: InputContainer, path: Path, number: int | None = None) -> VideoStream:
     """The stream to process: of those that play, the first marked default, else the first.
 
     Args:
@@ -171,6 +169,7 @@ class Damage:
 
     @property
     def is_any(self) -> bool:
+        """Whether anything was damaged."""
         return bool(self.refused or self.cut)
 
 

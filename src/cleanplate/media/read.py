@@ -37,9 +37,7 @@ class Clip(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_clip(
-    path: str | Path, rate: Fraction = DEFAULT_RATE, stream: int | None = None
-) -> Clip:
+def open_clip(path: str | Path, rate: Fraction = DEFAULT_RATE, stream: int | None = None) -> Clip:
     """Open a clip; it is read lazily, and every iterator over it is independent.
 
     Args:

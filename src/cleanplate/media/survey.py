@@ -38,6 +38,7 @@ class Survey:
 
     @property
     def count(self) -> int:
+        """How many frames were decoded."""
         return len(self.numerators)
 
     def time(self, index: int) -> Fraction:
@@ -99,6 +100,7 @@ def survey(clip: Clip, seen: Callable[[], None] = lambda: None) -> Survey:
 
 
 def save_survey(path: Path, found: Survey) -> None:
+    """Write a survey to ``path``, an .npz."""
     with publishing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(
             file,
@@ -110,6 +112,7 @@ def save_survey(path: Path, found: Survey) -> None:
 
 
 def load_survey(path: Path) -> Survey:
+    """The survey that ``save_survey`` wrote."""
     with np.load(path, allow_pickle=False) as archive:
         return Survey(
             archive["numerators"],

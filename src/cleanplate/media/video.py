@@ -69,7 +69,8 @@ class VideoClip:
             self._warn(
                 f"{path.name} holds {self.info.video_streams} video streams; stream "
                 f"#{self.info.stream_index} ({self.info.codec}, {self.info.width}x"
-                f"{self.info.height}) is worked on, the others are copied; --stream N takes another."
+                f"{self.info.height}) is worked on, the others are copied; "
+                "--stream N takes another."
             )
         orientation = read_orientation(self.info.display_matrix)
         if orientation is None:

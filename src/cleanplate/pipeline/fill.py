@@ -164,7 +164,7 @@ def _even(box: Box, region: FilledRegion) -> Box:
 
 
 class _Window(Generic[P]):
-    """Pictures that came and are still wanted: read once, given to each region and to the output."""
+    """Pictures that came and are still wanted: read once, for all regions and the output."""
 
     def __init__(self, pictures: Iterable[MaskedPicture[P]]) -> None:
         self._source = iter(pictures)

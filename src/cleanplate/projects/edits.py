@@ -153,6 +153,7 @@ def dismiss(state: State, row_id: str, doubts: Sequence[ListedDoubt]) -> tuple[S
 
 
 def set_span(state: State, start: int, stop: int, count: int) -> tuple[State, None]:
+    """Track and remove in the frames [start, stop) of a clip of ``count`` frames."""
     if not 0 <= start < stop <= count:
         raise InputError(
             f"There is no part from frame {start} up to {stop}; give a first frame from 0 and an "

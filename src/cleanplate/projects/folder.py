@@ -34,6 +34,7 @@ class Folder:
     # --- what was said ---
 
     def is_project(self) -> bool:
+        """Whether a project lies in the folder."""
         return (self.path / PROJECT).is_file()
 
     def read(self) -> State:

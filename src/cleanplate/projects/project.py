@@ -92,7 +92,9 @@ class Project:
         save_survey(path / _SURVEY, surveyed)
         inside = source.resolve().is_relative_to(path.resolve())
         name = source.resolve().relative_to(path.resolve()) if inside else source.resolve()
-        state = State(clip=name.as_posix(), fingerprint=told, span=(0, surveyed.count), stream=stream)
+        state = State(
+            clip=name.as_posix(), fingerprint=told, span=(0, surveyed.count), stream=stream
+        )
         Folder(path).begin(state)
         return cls(path)
 

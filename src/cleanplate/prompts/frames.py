@@ -46,8 +46,8 @@ def _together(prompt: Prompt, other: Prompt) -> Prompt:
     for name in ("box", "mask"):
         if getattr(prompt, name) is not None and getattr(other, name) is not None:
             raise InputError(
-                f"Object {prompt.object_id} has two prompts of kind {name} in one frame; put --object "
-                "N before the second if it is another object."
+                f"Object {prompt.object_id} has two prompts of kind {name} in one frame; put "
+                "--object N before the second if it is another object."
             )
     return replace(
         prompt,

@@ -36,6 +36,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
+        """As a person reads it."""
         if self.mask == LETTERS:
             return f"Object {self.object_id}: its letters, {self.share:.0%} of the box, are filled."
         return f"Object {self.object_id}: the whole box is filled, since {self.doubt}."

@@ -18,7 +18,7 @@ _FEWEST = 40  # px of edges that tell anything
 
 
 def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
-    """The first frame that shows ``suggestion``, and one past the last; as found where that is unclear.
+    """The first frame that shows ``suggestion`` and one past the last; where unclear, as found.
 
     Args:
         clip: the clip.

@@ -38,7 +38,7 @@ def growths(view: View, masks: MaskSettings, segmenter: str) -> dict[int, int]:
 
 
 def spanned(view: View, count: int) -> Masks:
-    """The masks of all ``count`` frames of the clip as they are shown, empty outside of the span."""
+    """The masks of all ``count`` frames as they are shown, empty outside of the span."""
     empty = np.zeros(view.size, np.uint8)
     first, stop = view.marks.span
 

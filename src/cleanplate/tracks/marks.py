@@ -1,4 +1,4 @@
-"""What is known of a clip's objects before any tracking: objects, and anchors that fix their masks."""
+"""What is known of a clip's objects before tracking: objects, and anchors that fix their masks."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ class Anchor:
 
     @property
     def is_empty(self) -> bool:
+        """Whether the object is not to be seen there."""
         return self.mask == NEVER
 
 

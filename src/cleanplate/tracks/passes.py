@@ -43,10 +43,12 @@ class Pass:
 
     @property
     def step(self) -> int:
+        """1 forward in time, -1 backward."""
         return 1 if self.last >= self.first else -1
 
     @property
     def count(self) -> int:
+        """How many frames there are."""
         return abs(self.last - self.first) + 1
 
     def frames(self, clip: Clip, done: int, shots: np.ndarray) -> Iterator[Frame]:
@@ -67,6 +69,7 @@ class Pieces:
         self.folder = folder
 
     def paths(self) -> list[Path]:
+        """The files, in the order of the pass."""
         return sorted(self.folder.glob("[0-9]*.npz"))
 
     def path(self, position: int) -> Path:
@@ -105,6 +108,7 @@ class Pieces:
             self._state.unlink()
 
     def save_state(self, done: int, state: dict[str, np.ndarray]) -> None:
+        """Keep the tracker's state after ``done`` frames."""
         save_state(self._state, state | {"@done": np.array(done)})
 
     @property

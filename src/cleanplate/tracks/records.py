@@ -30,6 +30,7 @@ class Record:
 
     @classmethod
     def pack(cls, index: int, tracked: TrackedMask) -> Record:
+        """The record of frame ``index``."""
         height, width = tracked.mask.shape
         box = bounding_box(tracked.mask)
         if box is None:

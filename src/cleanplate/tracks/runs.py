@@ -56,6 +56,7 @@ class Run:
 
     @property
     def step(self) -> int:
+        """1 forward in time, -1 backward."""
         return -1 if self.direction == BACKWARD else 1
 
 
@@ -109,6 +110,7 @@ class Runs:
         return tuple((path.name, path.stat().st_mtime_ns) for path in folders)
 
     def pieces(self, run: Run) -> Pieces:
+        """The files of a run."""
         return Pieces(self._folder / run.name)
 
     # --- making ---

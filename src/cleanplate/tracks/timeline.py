@@ -64,6 +64,7 @@ class ObjectTrack:
     """The runs that are to be made or lengthened."""
 
     def run(self, frame: int) -> Run | None:
+        """The run that shows the object in ``frame``; None where none does."""
         place = int(self.which[frame])
         return None if place < 0 else self.runs[place]
 

@@ -42,6 +42,7 @@ class Guard:
         self._names = _LOCAL | {name.lower() for name in (*own, *options.names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it in a sentence."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -52,10 +52,12 @@ class Options:
 
     @property
     def projects(self) -> Path:
+        """Where projects are kept."""
         return self.folder / "projects"
 
     @property
     def temporary(self) -> Path:
+        """Where uploads wait until they belong to a project."""
         return self.folder / "temporary"
 
 

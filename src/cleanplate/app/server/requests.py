@@ -14,10 +14,17 @@ _MOST_JSON = 8 << 20  # bytes: long strokes have many points
 
 
 def is_json(request: Request) -> bool:
+    """Whether the body of a request is JSON."""
     return request.headers.get("content-type", "").split(";")[0].strip() == "application/json"
 
 
 async def json_of(request: Request) -> dict[str, Any]:
+    """The JSON object that a request sends.
+
+    Raises:
+        InputError: it is something else.
+        Refusal: it is too long.
+    """
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -33,5 +40,6 @@ async def json_of(request: Request) -> dict[str, Any]:
 
 
 def length_of(request: Request) -> int | None:
+    """How many bytes the body has, as its header claims; None where it does not say."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() else None

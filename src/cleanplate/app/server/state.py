@@ -134,7 +134,7 @@ def _settings(project: Project) -> dict[str, Any]:
 
 
 def _growth(project: Project) -> dict[str, Any]:
-    """How far masks grow before they are filled, in px: of each object that has one, and of none."""
+    """How far masks grow before they are filled, in px: of each object, and where there is none."""
     masks, segmenter = project.settings.masks, project.settings.engines.segmenter
     known = growths(project.view(), masks, segmenter)
     default = 0 if known else masks.grown_by(project.info.height, False, segmenter)

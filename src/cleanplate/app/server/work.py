@@ -115,6 +115,7 @@ class Work:
 
 
 def new_job(kind: str, args: dict[str, Any]) -> Job:
+    """A job of a kind, with an id of its own, that nobody has begun."""
     return Job(secrets.token_hex(6), kind, args)
 
 

@@ -1,4 +1,4 @@
-"""Progress of a worker: told as JSON lines on stdout and in the job's file; stopped through stdin."""
+"""Progress of a worker: JSON lines on stdout and in the job's file; stopped through stdin."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Reporter(Progress):
     # --- what the work calls ---
 
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """See ``Progress``; raises CancelledError when the work is to stop."""
         self.check()
         self._recent.clear()
         self._job.update({"stage": stage, "total": total, "done": done, "rate": None, "left": None})
@@ -43,6 +44,7 @@ class Reporter(Progress):
         self._publish()
 
     def advance(self) -> None:
+        """See ``Progress``; raises CancelledError when the work is to stop."""
         job, now = self._job, time.monotonic()
         job.done += 1
         self._recent.append((now, job.done))
@@ -51,6 +53,7 @@ class Reporter(Progress):
         self.check()
 
     def at(self, frame: int) -> None:
+        """See ``Progress``."""
         self._job.frame = frame
 
     def show(self, picture: Any) -> None:
@@ -65,9 +68,11 @@ class Reporter(Progress):
         self._job.shown = picture.index
 
     def finish(self) -> None:
+        """See ``Progress``; raises CancelledError when the work is to stop."""
         self.check()
 
     def note(self, message: str) -> None:
+        """See ``Progress``; each sentence is kept once."""
         if message not in self._job.notes:
             self._job.notes = [*self._job.notes, message]
 
@@ -89,6 +94,7 @@ class Reporter(Progress):
             self._publish()
 
     def end(self, state: str, sentence: str) -> None:
+        """Say how the job ended: a state of ``jobs`` and a sentence."""
         self._over.set()
         with self._lock:
             self._job.update({"state": state, "sentence": sentence, "rate": None, "left": None})

@@ -25,6 +25,7 @@ class Measured:
 
     @classmethod
     def of_constant(cls, mask: np.ndarray, count: int) -> Measured:
+        """Where one (H, W) uint8 mask is that serves ``count`` frames."""
         return cls(
             {
                 object_id: np.tile(np.array([b.x0, b.y0, b.x1, b.y1], np.int32), (count, 1))
