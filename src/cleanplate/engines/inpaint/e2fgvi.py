@@ -44,6 +44,11 @@ class Engine(base.Learned):
         super().__init__(settings, runtime, "e2fgvi")
 
     def plan(self, width: int, height: int) -> Plan:
+        """Tile, references and memory for a region of ``width`` x ``height`` px, scaled to 432x240.
+
+        Raises:
+            InputError: the memory that is allowed is too little.
+        """
         rows, columns = self._network.size
         found = self._planned(columns, rows, tiled=False)
         return found.over(width, height)

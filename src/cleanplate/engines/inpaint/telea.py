@@ -22,6 +22,8 @@ _GREY = 128  # of a picture of which nothing is known
 
 @dataclass(frozen=True)
 class Settings:
+    """How far around a pixel colours are taken from."""
+
     radius: float = setting(
         5.0, "How far around a pixel it looks for colours.", low=1, high=50, unit="px"
     )
@@ -53,17 +55,25 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """0: each frame is filled from itself alone."""
         return 0
 
     @property
     def lookback(self) -> int | None:
+        """0: each frame is filled from itself alone."""
         return 0
 
     @property
     def window(self) -> int | None:
+        """1: the frame itself."""
         return 1
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         for masked in same_sizes(frames):
             hole = masked.mask != 0
             if not hole.any():

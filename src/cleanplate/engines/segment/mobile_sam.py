@@ -30,4 +30,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``mobile_sam``, the only one."""
         return "mobile_sam"

@@ -41,4 +41,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``sam_`` and the size of the encoder that is set."""
         return f"sam_{self.settings.model}"

@@ -43,4 +43,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``sam_hq_`` and the size of the encoder that is set."""
         return f"sam_hq_{self.settings.model}"

@@ -58,11 +58,17 @@ class Engine:
         quicken(self._network)
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         quarries = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
         return SiamMaskTracking(self._begin, mask.shape, frame.shot, quarries)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
+        """Go on from what ``Tracking.state`` returned."""
         from cleanplate.engines.track.shared.siammask.quarry import Quarry
 
         quarries = {

@@ -239,8 +239,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """One block of the temporal focal transformer.
 
-    Each window of tokens attends to its surroundings in all frames, and to one pooled token for each
-    window of a wider neighbourhood; then comes the feed-forward part, which mixes overlapping patches.
+    Each window of tokens attends to its surroundings in all frames, and to one pooled token for
+    each window of a wider neighbourhood; then comes the feed-forward part, which mixes overlapping
+    patches.
     """
 
     def __init__(self) -> None:

@@ -69,6 +69,7 @@ class Carrier:
         self._finished = 0
 
     def add(self, masked: MaskedFrame) -> None:
+        """Take in the shot's next frame; all frames of a shot have one size."""
         picture, hole = masked.frame.image, masked.mask != 0
         number, origin = self._added, np.array(masked.origin, np.float32)
         full = make_plate(number, picture, hole, origin)

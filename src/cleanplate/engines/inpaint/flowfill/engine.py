@@ -43,6 +43,8 @@ _PLANS = {
 
 @dataclass(frozen=True)
 class Settings:
+    """How far the engine looks for background, and how much work goes into each frame."""
+
     quality: str = setting(
         "standard",
         "How much work goes into a frame.",
@@ -114,6 +116,8 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The window, the frames filled together with this one, and those that steady it; 0 if
+        causal."""
         if self.settings.causal:
             return 0
         return self.settings.window + self._block + SWEEPS - 1
@@ -126,10 +130,16 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """Frames that background may come from on both sides, and the frames filled together."""
         ahead = 0 if self.settings.causal else self.settings.window
         return frames_behind(self.settings.window) + ahead + self._block
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``. Shots are filled one after the other, on two threads.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         with ThreadPoolExecutor(_THREADS) as pool:
             for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
                 yield from self._fill_shot(shot, pool)

@@ -63,6 +63,7 @@ class Way(NamedTuple):
 
     @property
     def back(self) -> Way:
+        """The way that leads in the opposite direction of time."""
         return Way(-self.step, self.manner)
 
 

@@ -30,6 +30,8 @@ _FILLERS: dict[str, Any] = {"flowfill": flowfill, "telea": telea}
 
 @dataclass(frozen=True)
 class Settings:
+    """How the overlay is learnt, and what fills the pixels that it hides."""
+
     fill: str = setting(
         "flowfill",
         "Engine that fills what cannot be undone.",
@@ -72,6 +74,8 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The frames that the overlay is learnt from, or the filling engine's lookahead if that is
+        more."""
         return max(self.settings.study - 1, self._filler.lookahead)
 
     @property
@@ -81,6 +85,8 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """The frames that the overlay is learnt from, or the filling engine's window if that is
+        more."""
         return max(self.settings.study, self._filler.window) + 1
 
     def learn(self, frames: Iterable[MaskedFrame]) -> Matte | None:
@@ -117,6 +123,11 @@ class Engine:
         return other
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``. Places that ``knowing`` was shown need no study of their own.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         stream = same_sizes(frames)
         held = deque(islice(stream, 1))
         if not held:

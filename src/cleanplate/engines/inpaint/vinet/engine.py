@@ -32,6 +32,8 @@ _BYTES = {"512": (2200, 350 << 20), "256": (8000, 350 << 20)}
 
 @dataclass(frozen=True)
 class Settings:
+    """Which weights, at which size, and how far into the future the network sees."""
+
     topology: str = setting(
         "512", "Which published weights: 512, or 256 for small pictures.", choices=("512", "256")
     )
@@ -114,6 +116,7 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The setting of that name, or the frames of the pre-roll if they are more."""
         return max(self._order.lookahead, self._order.pre_roll - 1)
 
     @property
@@ -123,9 +126,17 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """Six frames before, the frame and those ahead; or the frames of the pre-roll if they are
+        more."""
         return max(REACH + 1 + self._order.lookahead, self._order.pre_roll)
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            InputError: the memory that is allowed is too little for pictures of this size.
+            MaskError: masks or images of differing sizes.
+        """
         for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
             yield from self._fill_shot(shot)
 

@@ -36,6 +36,7 @@ class Superpixels:
 
     @property
     def count(self) -> int:
+        """How many patches there are."""
         return len(self.areas)
 
 

@@ -96,6 +96,7 @@ class Bending:
         self.missing = _HIDDEN_FOR
 
     def report(self) -> ObjectState:
+        """Its confidence and whether it is visible, hidden or lost, in the frame last seen."""
         if self.missing:
             hidden = self.missing <= _HIDDEN_FOR
             return ObjectState(
@@ -118,6 +119,7 @@ class Bending:
         self.place = Box(*(box.x0 + view.x0, box.y0 + view.y0, box.x1 + view.x0, box.y1 + view.y0))
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         place = self.place
         numbers = [place.x0, place.y0, place.x1, place.y1, self.largest, self.missing]
         return self.palette.state() | {
@@ -128,6 +130,7 @@ class Bending:
 
     @classmethod
     def restore(cls, object_id: int, state: dict[str, np.ndarray]) -> Bending:
+        """The object whose ``state`` this was."""
         x0, y0, x1, y1, largest, missing = (int(n) for n in state["numbers"])
         confidence, told_apart = (float(n) for n in state["confidence"])
         place, palette = Box(x0, y0, x1, y1), Palette.restore(state)

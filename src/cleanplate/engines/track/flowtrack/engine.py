@@ -36,6 +36,11 @@ class FlowtrackTracking:
         self._image, self._shot, self._objects = image, shot, objects
 
     def step(self, frame: Frame) -> TrackedMask:
+        """Follow every object into ``frame``, the next one; after a cut all of them are lost.
+
+        Raises:
+            InputError: the frame is not of the size of those before it.
+        """
         height, width = frame.image.shape[:2]
         if frame.image.shape != self._image.shape:
             had_height, had_width = self._image.shape[:2]
@@ -50,6 +55,11 @@ class FlowtrackTracking:
         return TrackedMask(self._shared_out(), tuple(one.report() for one in self._objects))
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Begin the objects of ``mask``, (H, W) uint8, anew from ``frame``; the others go on.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         self._image, self._shot = frame.image, frame.shot
         replaced = set(objects_in(mask))
@@ -70,6 +80,7 @@ class FlowtrackTracking:
         return owner
 
     def state(self) -> dict[str, np.ndarray]:
+        """The last picture and what is known of each object."""
         kept = {"image": self._image, "shot": np.array(self._shot)}
         kept["objects"] = np.array([one.object_id for one in self._objects], np.int64)
         for one in self._objects:
@@ -100,10 +111,16 @@ class Engine:
         self.settings, self.runtime = settings, runtime
 
     def start(self, frame: Frame, mask: np.ndarray) -> FlowtrackTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         return FlowtrackTracking(frame.image, frame.shot, begun(frame.image, mask))
 
     def resume(self, state: dict[str, np.ndarray]) -> FlowtrackTracking:
+        """Go on from what ``Tracking.state`` returned."""
         objects = []
         for object_id in map(int, state["objects"]):
             prefix = f"{object_id}."

@@ -94,10 +94,12 @@ class Palette:
         return local
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         return {"colours": self.colours, "odds": self.odds}
 
     @classmethod
     def restore(cls, state: dict[str, np.ndarray]) -> Self:
+        """The palette whose ``state`` this was."""
         return cls(state["colours"], state["odds"])
 
 

@@ -38,6 +38,7 @@ class Guess:
 
     @property
     def score(self) -> float:
+        """How well the pose fits, about 0..1; see ``Likeness.score``."""
         return self.likeness.score
 
 

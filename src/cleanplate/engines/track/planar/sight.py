@@ -52,6 +52,7 @@ class Sight:
 
     @property
     def sees(self) -> bool:
+        """Whether the object was visible, wholly or partly, in the frame last judged."""
         return self.visibility in (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
 
     def forget(self) -> None:
@@ -106,6 +107,7 @@ class Sight:
         return held
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         candidate = np.zeros((0, 3)) if self.candidate is None else self.candidate
         return {
             "visibility": np.array(list(Visibility).index(self.visibility)),
@@ -117,6 +119,7 @@ class Sight:
 
     @classmethod
     def restore(cls, state: dict[str, np.ndarray]) -> Sight:
+        """The one whose ``state`` this was."""
         confidence, visible, missing, poor, doubts = (float(n) for n in state["numbers"])
         candidate = state["candidate"] if len(state["candidate"]) else None
         visibility = list(Visibility)[int(state["visibility"])]

@@ -62,6 +62,7 @@ class Template:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) in px at stride 1."""
         return self.images[0].shape[1], self.images[0].shape[0]
 
 

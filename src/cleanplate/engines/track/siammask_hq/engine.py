@@ -66,12 +66,18 @@ class Engine:
         self._outliner = Outliner(segmenter, settings)
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         begin = partial(self._begin, {})
         quarries = {n: begin(frame.image, mask, n) for n in objects_in(mask)}
         return SiamMaskTracking(begin, mask.shape, frame.shot, quarries)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
+        """Go on from what ``Tracking.state`` returned."""
         crowd: Crowd = {}
         quarries = {n: self._restored(crowd, own, n) for n, own in states_of(state)}
         height, width = state["size"].tolist()

@@ -67,6 +67,7 @@ class HqFollower:
 
     @property
     def place(self) -> Place:
+        """The upright box that was accepted last."""
         return self._follower.place
 
     def learn(self, mask: np.ndarray) -> None:
@@ -98,6 +99,7 @@ class HqFollower:
         self._crowd[self._number] = Known(area, deepest(sighting.mask))
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, SiamMask's state included."""
         known = self._crowd.get(self._number)
         values = [] if known is None else [known.area, *known.inside]
         return self._follower.state() | {"known": np.array(values, np.float64)}

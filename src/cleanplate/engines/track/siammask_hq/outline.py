@@ -40,20 +40,26 @@ class Span(NamedTuple):
 
     @property
     def longer(self) -> float:
+        """Its longer side in px."""
         return max(self.x1 - self.x0, self.y1 - self.y0)
 
     @property
     def area(self) -> float:
+        """Its area in square px; 0 for a span whose ends have crossed."""
         return max(self.x1 - self.x0, 0) * max(self.y1 - self.y0, 0)
 
     def common(self, other: Span) -> Span:
+        """What it shares with ``other``; the ends cross where that is nothing."""
         low, high = map(max, self[:2], other[:2]), map(min, self[2:], other[2:])
         return Span(*low, *high)
 
     def grown(self, across: float, down: float) -> Span:
+        """Itself with ``across`` px more at the left and right, and ``down`` px at the top and
+        bottom."""
         return Span(self.x0 - across, self.y0 - down, self.x1 + across, self.y1 + down)
 
     def holds(self, x: float, y: float) -> bool:
+        """Whether the place (x, y) lies in it."""
         return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
 
 
@@ -72,10 +78,12 @@ class Outline:
 
     @property
     def area(self) -> float:
+        """Pixels of the mask."""
         return float(np.count_nonzero(self.mask))
 
 
 def span_of(place: Place) -> Span:
+    """The box of ``place``, whose sides may lie between pixels."""
     return Span(*place.corners[[0, 2]].ravel().tolist())
 
 

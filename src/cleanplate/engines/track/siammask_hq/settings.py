@@ -10,6 +10,9 @@ from cleanplate.settings import check, setting
 
 @dataclass(frozen=True, slots=True)
 class SiamMaskHqSettings:
+    """Which weights, how boxes are made to fit, and from which confidence on an outline is
+    believed."""
+
     variant: str = setting(
         "davis",
         "Which published SiamMask finds the box, with its tuning.",

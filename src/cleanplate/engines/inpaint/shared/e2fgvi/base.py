@@ -25,6 +25,8 @@ _ITEM = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True)
 class Settings:
+    """How much of the shot the network sees, and which weights it uses."""
+
     reach: int | None = setting(
         50,
         "How far, each way, every tenth frame is a reference. A shot no longer than this is filled "
@@ -84,6 +86,7 @@ class Learned:
 
     @property
     def lookback(self) -> int | None:
+        """The same as ``lookahead``: windows are symmetric."""
         return self.lookahead
 
     @property
@@ -105,6 +108,12 @@ class Learned:
         return plan(width, height, self.settings.reach, item, self._runtime.memory, tiled)
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            InputError: the memory that is allowed is too little for a region of this size.
+            MaskError: masks or images of differing sizes.
+        """
         for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
             yield from self._fill_shot(shot)
 

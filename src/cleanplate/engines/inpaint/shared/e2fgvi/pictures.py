@@ -38,6 +38,8 @@ class AsItIs:
         self._dilation = dilation
 
     def take(self, image: np.ndarray, hole: np.ndarray) -> Picture:
+        """What the network sees of ``image`` (H, W, 3) with its ``hole`` (H, W) bool: the hole
+        widened."""
         return Picture(image, widened(hole, self._dilation))
 
     def paste(self, image: np.ndarray, hole: np.ndarray, seen: Picture, fill: np.ndarray) -> None:

@@ -125,6 +125,7 @@ class Follower:
 
     @classmethod
     def restore(cls, network: SiamMask, tuning: Tuning, state: dict[str, np.ndarray]) -> Follower:
+        """The follower whose ``state`` this was."""
         like = next(network.parameters())
         kernels = (torch.from_numpy(state[name]) for name in Exemplar._fields)
         exemplar = Exemplar(*(kernel.to(like.device, like.dtype) for kernel in kernels))

@@ -113,10 +113,13 @@ def crop(
 
 
 def exemplar_side(place: Place) -> int:
+    """Side in px of the square that the object at ``place`` is learnt from: it, with its
+    context."""
     return max(round(place.extent), 1)
 
 
 def search_side(place: Place) -> int:
+    """Side in px of the square around ``place`` in which the object is looked for."""
     scale = EXEMPLAR / place.extent
     return max(round(place.extent + 2 * ((SEARCH - EXEMPLAR) / 2) / scale), 1)
 

@@ -29,18 +29,26 @@ class Looker(Protocol):
     """Looks for one object; see ``Follower``."""
 
     @property
-    def place(self) -> Place: ...
+    def place(self) -> Place:
+        """The upright box that was accepted last."""
+        ...
 
     def look(
         self,
         image: np.ndarray,
         outline: bool = True,
         around: tuple[float, float] | None = None,
-    ) -> Sighting: ...
+    ) -> Sighting:
+        """Where the object seems to be in ``image``; nothing is changed. See ``Follower.look``."""
+        ...
 
-    def accept(self, sighting: Sighting) -> None: ...
+    def accept(self, sighting: Sighting) -> None:
+        """Take ``sighting`` as the object's new place."""
+        ...
 
-    def state(self) -> dict[str, np.ndarray]: ...
+    def state(self) -> dict[str, np.ndarray]:
+        """All that is needed to restore it."""
+        ...
 
 
 class Quarry:
@@ -86,6 +94,7 @@ class Quarry:
         return ObjectState(number, self._confidence, self._visibility(seen))
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, its follower's state included."""
         return self._follower.state() | {"lost": np.array([self._missed, self._looked])}
 
     @classmethod

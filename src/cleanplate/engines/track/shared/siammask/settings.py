@@ -10,6 +10,8 @@ from cleanplate.settings import check, setting
 
 @dataclass(frozen=True, slots=True)
 class SiamMaskSettings:
+    """Which weights, what is marked as the object, and from which confidence on it is believed."""
+
     variant: str = setting(
         "davis",
         "Which published weights, with their tuning: davis for outlines, vot and vot_ld for boxes.",

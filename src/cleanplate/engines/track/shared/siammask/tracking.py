@@ -29,6 +29,11 @@ class SiamMaskTracking:
         self._begin, self._size, self._shot, self._quarries = begin, size, shot, quarries
 
     def step(self, frame: Frame) -> TrackedMask:
+        """Follow each object into ``frame``, the next one; where two meet, the surer one has the pixel.
+
+        Raises:
+            InputError: the frame is not of the size of those before it.
+        """
         height, width = frame.image.shape[:2]
         if (height, width) != self._size:
             raise InputError(
@@ -48,12 +53,18 @@ class SiamMaskTracking:
         return TrackedMask(mask, states)
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Learn the objects of ``mask``, (H, W) uint8, anew from ``frame``; the others go on.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         self._shot = frame.shot
         newer = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
         self._quarries = dict(sorted((self._quarries | newer).items()))
 
     def state(self) -> dict[str, np.ndarray]:
+        """What is known of each object; see ``states_of``."""
         kept = {"size": np.array(self._size), "shot": np.array(self._shot)}
         kept["objects"] = np.array(list(self._quarries), np.int64)
         for number, quarry in self._quarries.items():
