@@ -50,10 +50,10 @@ class Engine(base.Learned):
             InputError: the memory that is allowed is too little.
         """
         rows, columns = self._network.size
-        found = self._planned(columns, rows, tiled=False)
-        return found.over(width, height)
+        plan = self._planned(columns, rows, tiled=False)
+        return plan.over(width, height)
 
-    def _sight(self, width: int, height: int) -> Fitted:
+    def _view(self, width: int, height: int) -> Fitted:
         from cleanplate.engines.inpaint.shared.e2fgvi.pictures import Fitted
 
         return Fitted(width, height, self._network.size, self.settings.dilation)

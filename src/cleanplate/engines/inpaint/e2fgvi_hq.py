@@ -51,7 +51,7 @@ class Engine(base.Learned):
         """
         return self._planned(width, height, tiled=True)
 
-    def _sight(self, width: int, height: int) -> AsItIs:
+    def _view(self, width: int, height: int) -> AsItIs:
         from cleanplate.engines.inpaint.shared.e2fgvi.pictures import AsItIs
 
         return AsItIs(self.settings.dilation)

@@ -17,8 +17,8 @@ from cleanplate.protocols import About, Choice, Runtime
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleanplate.engines.track.shared.siammask.follower import Follower
-    from cleanplate.engines.track.shared.siammask.quarry import Quarry
+    from cleanplate.engines.track.shared.siammask.detector import Detector
+    from cleanplate.engines.track.shared.siammask.target import Target
     from cleanplate.types import Frame
 
 
@@ -64,35 +64,37 @@ class Engine:
             MaskError: the mask is not of the frame's size.
         """
         check_mask(mask, frame.image)
-        quarries = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
-        return SiamMaskTracking(self._begin, mask.shape, frame.shot, quarries)
+        targets = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
+        return SiamMaskTracking(self._begin, mask.shape, frame.shot, targets)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
         """Go on from what ``Tracking.state`` returned."""
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
+        from cleanplate.engines.track.shared.siammask.target import Target
 
-        quarries = {
-            number: Quarry.restore(self.settings, self.restored_follower(own), own)
-            for number, own in states_of(state)
+        targets = {
+            number: Target.restore(
+                self.settings, self.restored_detector(target_state), target_state
+            )
+            for number, target_state in states_of(state)
         }
         height, width = state["size"].tolist()
-        return SiamMaskTracking(self._begin, (height, width), int(state["shot"]), quarries)
+        return SiamMaskTracking(self._begin, (height, width), int(state["shot"]), targets)
 
-    def follower(self, image: np.ndarray, mask: np.ndarray) -> Follower:
+    def detector(self, image: np.ndarray, mask: np.ndarray) -> Detector:
         """One that has learnt what is under ``mask`` (H, W) bool."""
-        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.detector import Detector
         from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
-        return Follower.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
+        return Detector.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
 
-    def restored_follower(self, state: dict[str, np.ndarray]) -> Follower:
+    def restored_detector(self, state: dict[str, np.ndarray]) -> Detector:
         """The one whose ``state`` this was."""
-        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.detector import Detector
         from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
-        return Follower.restore(self._network, TUNINGS[self.settings.variant], state)
+        return Detector.restore(self._network, TUNINGS[self.settings.variant], state)
 
-    def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Quarry:
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
+    def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Target:
+        from cleanplate.engines.track.shared.siammask.target import Target
 
-        return Quarry(self.settings, self.follower(image, mask == number))
+        return Target(self.settings, self.detector(image, mask == number))

@@ -19,20 +19,20 @@ import numpy as np
 
 from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
-from cleanplate.engines.inpaint.flowfill.plates import Manner
+from cleanplate.engines.inpaint.flowfill.plates import MotionModel
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
 _THREADS = 2
-_SIMPLE = (Manner.FREE, Manner.STIFF)
+_SIMPLE = (MotionModel.FREE, MotionModel.STIFF)
 _PLANS = {
     "fast": Plan(
         strides=(1, 10),
         rough_side=216,
         flow_side=448,
-        manners=_SIMPLE,
+        models=_SIMPLE,
         precision="fine",
         directed=False,
     ),
@@ -147,23 +147,23 @@ class Engine:
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
         carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
-        held: deque[MaskedFrame] = deque()
+        waiting: deque[MaskedFrame] = deque()
         for masked in shot:
-            held.append(masked)
+            waiting.append(masked)
             carrier.add(masked)
             # Blocks end at the same frames wherever the stream begins: a job that is resumed in
             # the middle of a shot gives the same fill.
             if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
-                yield from self._released(held, carrier.finish(ahead, steady))
-        yield from self._released(held, carrier.finish(0, 0))
+                yield from self._released(waiting, carrier.finish(ahead, steady))
+        yield from self._released(waiting, carrier.finish(0, 0))
 
     def _released(
-        self, held: deque[MaskedFrame], pictures: Iterable[np.ndarray]
+        self, waiting: deque[MaskedFrame], pictures: Iterable[np.ndarray]
     ) -> Iterator[Frame]:
-        """The oldest of the ``held`` frames, with these ``pictures``."""
+        """The oldest of the ``waiting`` frames, with these ``pictures``."""
         for picture in pictures:
-            frame, mask = held[0].frame, held.popleft().mask
+            frame, mask = waiting[0].frame, waiting.popleft().mask
             if picture is frame.image:
                 yield frame
                 continue

@@ -50,17 +50,17 @@ def everything(engine: DecodesMany, image: np.ndarray, settings: EverythingSetti
     height, width = image.shape[:2]
     crops, layers = crop_boxes((height, width), settings.crop_layers, settings.crop_overlap)
     grids = point_grids(settings.points_per_side, settings.crop_layers, settings.crop_points_shrink)
-    found: list[Found] = []
+    instances: list[Found] = []
     for crop, layer in zip(crops, layers, strict=True):
-        found += _in_crop(engine, image, crop, grids[layer], settings)
+        instances += _in_crop(engine, image, crop, grids[layer], settings)
     if len(crops) > 1:
         # What was seen closer is better seen.
-        scores = [1 / _area(one.crop) for one in found]
-        found = _kept(found, scores, settings.crop_overlap_limit)
+        scores = [1 / _area(instance.crop) for instance in instances]
+        instances = _kept(instances, scores, settings.crop_overlap_limit)
     if settings.least_region > 0:
         limit = max(settings.overlap, settings.crop_overlap_limit)
-        found = _tidied(found, settings.least_region, limit)
-    return found
+        instances = _tidied(instances, settings.least_region, limit)
+    return instances
 
 
 def _in_crop(
@@ -74,7 +74,7 @@ def _in_crop(
     part = np.ascontiguousarray(image[y0:y1, x0:x1])
     encoded = engine.encode(part)
     points = grid * (x1 - x0, y1 - y0)
-    found: list[Found] = []
+    instances: list[Found] = []
     for first in range(0, len(points), settings.points_at_once):
         batch = points[first : first + settings.points_at_once]
         decoded = engine.decode_many(
@@ -82,10 +82,10 @@ def _in_crop(
         )
         for point, masks, quality in zip(batch, decoded.logits, decoded.quality, strict=True):
             for logits, expected in zip(masks, quality.tolist(), strict=True):
-                one = _judged(logits, expected, point, crop, image.shape[:2], settings)
-                if one is not None:
-                    found.append(one)
-    return _kept(found, [one.quality for one in found], settings.overlap)
+                instance = _judged(logits, expected, point, crop, image.shape[:2], settings)
+                if instance is not None:
+                    instances.append(instance)
+    return _kept(instances, [instance.quality for instance in instances], settings.overlap)
 
 
 def _judged(
@@ -113,21 +113,21 @@ def _judged(
     return Found(runs, size, (left, top, right, bottom), quality, float(stable), place, crop)
 
 
-def _kept(found: list[Found], scores: list[float], limit: float) -> list[Found]:
-    boxes = np.array([one.box for one in found], np.float32).reshape(-1, 4)
-    return [found[index] for index in suppressed(boxes, np.array(scores), limit)]
+def _kept(instances: list[Found], scores: list[float], limit: float) -> list[Found]:
+    boxes = np.array([instance.box for instance in instances], np.float32).reshape(-1, 4)
+    return [instances[index] for index in suppressed(boxes, np.array(scores), limit)]
 
 
-def _tidied(found: list[Found], least: int, limit: float) -> list[Found]:
+def _tidied(instances: list[Found], least: int, limit: float) -> list[Found]:
     """Holes filled and islands removed; of what then coincides the unchanged is kept."""
     tidied, scores = [], []
-    for one in found:
-        mask, filled = without_small(one.mask, least, "holes")
+    for instance in instances:
+        mask, filled = without_small(instance.mask, least, "holes")
         mask, cleared = without_small(mask, least, "islands")
         if filled or cleared:
             left, top, right, bottom = box_of(mask).astype(float).tolist()
-            one = replace(one, runs=run_lengths(mask), box=(left, top, right, bottom))
-        tidied.append(one)
+            instance = replace(instance, runs=run_lengths(mask), box=(left, top, right, bottom))
+        tidied.append(instance)
         scores.append(0.0 if filled or cleared else 1.0)
     return _kept(tidied, scores, limit)
 

@@ -10,7 +10,7 @@ import numpy as np
 from cleanplate import checkpoints
 from cleanplate.arrays.runs import ranked
 from cleanplate.engines.precision import computing
-from cleanplate.engines.track.deaot.memory import Remembered
+from cleanplate.engines.track.deaot.memory import GroupMemory
 from cleanplate.engines.track.deaot.new_objects import new_objects
 from cleanplate.engines.track.deaot.video import Group, Limits, Video
 from cleanplate.engines.track.shared.masks import check_mask, objects_in, replace_objects
@@ -96,7 +96,7 @@ class DeAotTracking:
         if frame.index > self._index:
             states += self._joined(frame)
         self._index = frame.index
-        ordered = tuple(sorted(states, key=lambda one: one.object_id))
+        ordered = tuple(sorted(states, key=lambda state: state.object_id))
         return TrackedMask(self._as_ids(self._labels), ordered)
 
     def _followed(self, image: np.ndarray, cut: bool) -> list[ObjectState]:
@@ -110,7 +110,7 @@ class DeAotTracking:
             shares, labels = self._video.probabilities().max(dim=0)
             labels, shares = labels.cpu().numpy().astype(np.uint8), shares.cpu().numpy()
             states = self._judged(labels, shares)
-            absent = [slot for slot, one in enumerate(states, 1) if not _is_seen(one)]
+            absent = [slot for slot, state in enumerate(states, 1) if not _is_seen(state)]
             labels[np.isin(labels, absent)] = 0
             self._video.pass_on(labels, keep=len(absent) < len(states))
         self._labels = labels
@@ -118,13 +118,13 @@ class DeAotTracking:
 
     def _joined(self, frame: Frame) -> list[ObjectState]:
         """What is new in ``frame``, which is remembered for good when there is any."""
-        known = self._as_ids(self._labels)
+        tracked = self._as_ids(self._labels)
         # A user who adds objects later counts up from 1.
-        fresh = self._engine.unknown(frame, known, max([FOUND_FROM - 1, *self.ids]))
-        given = objects_in(fresh)
-        if given:
-            self.confirm(frame, known + fresh, given)
-        return [ObjectState(one, SURE, Visibility.VISIBLE) for one in given]
+        new_mask = self._engine.unknown(frame, tracked, max([FOUND_FROM - 1, *self.ids]))
+        new_ids = objects_in(new_mask)
+        if new_ids:
+            self.confirm(frame, tracked + new_mask, new_ids)
+        return [ObjectState(object_id, SURE, Visibility.VISIBLE) for object_id in new_ids]
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Fix or add objects in the frame last seen, which is then remembered for good."""
@@ -132,19 +132,20 @@ class DeAotTracking:
         self._check_size(frame.image)
         self.confirm(frame, replace_objects(self._as_ids(self._labels), mask), objects_in(mask))
 
-    def confirm(self, frame: Frame, mask: np.ndarray, given: list[int]) -> None:
-        """Take ``mask`` (ids) as the truth of ``frame``; the objects ``given`` are surely there."""
+    def confirm(self, frame: Frame, mask: np.ndarray, present: list[int]) -> None:
+        """Take ``mask`` (ids) as the truth of ``frame``; the objects ``present`` are surely
+        there."""
         self._index, self._shot = frame.index, frame.shot
-        for new in [one for one in given if one not in self.ids]:
-            self.ids.append(new)
+        for new_id in [object_id for object_id in present if object_id not in self.ids]:
+            self.ids.append(new_id)
             self._usual.append(0.0)
             self._hidden.append(0)
         slots = np.zeros(256, np.uint8)
         slots[self.ids] = np.arange(1, len(self.ids) + 1)
         self._labels = slots[mask]
         areas = np.bincount(self._labels.ravel(), minlength=len(self.ids) + 1)
-        for one in given:
-            slot = self.ids.index(one)
+        for object_id in present:
+            slot = self.ids.index(object_id)
             self._usual[slot], self._hidden[slot] = float(areas[slot + 1]), 0
         if self.ids:
             with computing(self._engine.runtime):
@@ -192,7 +193,7 @@ class DeAotTracking:
                 layers.append(self._engine.remembered(state[f"{name}/key"], state[f"{name}/value"]))
             frames.append(layers)
         limits = self._video.limits
-        memory = Remembered(limits.ring, limits.confirmed, frames[:confirmed])
+        memory = GroupMemory(limits.ring, limits.confirmed, frames[:confirmed])
         memory.sampled = frames[confirmed : confirmed + sampled]
         memory.short = frames[-1] if short else None
         memory.since = since
@@ -294,19 +295,19 @@ class Engine:
     def _video(self) -> Video:
         return Video(self._network, self._limits, self.runtime.device)
 
-    def unknown(self, frame: Frame, known: np.ndarray, highest: int) -> np.ndarray:
-        """(H, W) uint8: things of ``frame`` that ``known`` lacks, under ids above ``highest``.
+    def unknown(self, frame: Frame, tracked: np.ndarray, highest: int) -> np.ndarray:
+        """(H, W) uint8: things of ``frame`` that ``tracked`` lacks, under ids above ``highest``.
 
         Empty where it is not the frame's turn to be searched.
         """
         settings = self.settings
         if not settings.find_new or frame.index % settings.find_new:
-            return np.zeros_like(known)
-        proposals = ranked(self._segmenter.everything(frame.image), known.shape)
-        return new_objects(known, proposals, highest, settings.new_share, settings.new_area)
+            return np.zeros_like(tracked)
+        proposals = ranked(self._segmenter.everything(frame.image), tracked.shape)
+        return new_objects(tracked, proposals, highest, settings.new_share, settings.new_area)
 
     def remembered(self, key: np.ndarray, value: np.ndarray) -> Any:
         """What one layer remembers of a frame, from plain arrays."""
         return self._layers.KeyValue(
-            *(self._torch.from_numpy(one).to(self.runtime.device) for one in (key, value))
+            *(self._torch.from_numpy(array).to(self.runtime.device) for array in (key, value))
         )

@@ -49,10 +49,10 @@ class FlowtrackTracking:
                 f"{had_width}x{had_height}; give frames of one size."
             )
         cut = frame.shot != self._shot
-        for one in self._objects:
-            one.step(self._image, frame.image, cut)
+        for tracked in self._objects:
+            tracked.step(self._image, frame.image, cut)
         self._image, self._shot = frame.image, frame.shot
-        return TrackedMask(self._shared_out(), tuple(one.report() for one in self._objects))
+        return TrackedMask(self._shared_out(), tuple(tracked.report() for tracked in self._objects))
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Begin the objects of ``mask``, (H, W) uint8, anew from ``frame``; the others go on.
@@ -63,29 +63,33 @@ class FlowtrackTracking:
         check_mask(mask, frame.image)
         self._image, self._shot = frame.image, frame.shot
         replaced = set(objects_in(mask))
-        kept = [one for one in self._objects if one.object_id not in replaced]
-        self._objects = sorted(kept + begun(frame.image, mask), key=lambda one: one.object_id)
+        kept = [tracked for tracked in self._objects if tracked.object_id not in replaced]
+        self._objects = sorted(
+            kept + begun(frame.image, mask), key=lambda tracked: tracked.object_id
+        )
 
     def _shared_out(self) -> np.ndarray:
         """The mask: each pixel is the object's that claims it most; others give it up."""
         owner = np.zeros(self._image.shape[:2], np.uint8)
         claim = np.full(owner.shape, 127, np.uint8)
-        for one in self._objects:
-            here, best = owner[one.place.slices], claim[one.place.slices]
-            better = one.soft > best
-            here[better], best[better] = one.object_id, one.soft[better]
-        for one in self._objects:
-            lost = (one.soft > 127) & (owner[one.place.slices] != one.object_id)
-            one.soft[lost] = _TAKEN
+        for tracked in self._objects:
+            owners, best = owner[tracked.place.slices], claim[tracked.place.slices]
+            better = tracked.soft > best
+            owners[better], best[better] = tracked.object_id, tracked.soft[better]
+        for tracked in self._objects:
+            lost = (tracked.soft > 127) & (owner[tracked.place.slices] != tracked.object_id)
+            tracked.soft[lost] = _TAKEN
         return owner
 
     def state(self) -> dict[str, np.ndarray]:
         """The last picture and what is known of each object."""
-        kept = {"image": self._image, "shot": np.array(self._shot)}
-        kept["objects"] = np.array([one.object_id for one in self._objects], np.int64)
-        for one in self._objects:
-            kept |= {f"{one.object_id}.{name}": value for name, value in one.state().items()}
-        return {name: np.array(value) for name, value in kept.items()}
+        arrays = {"image": self._image, "shot": np.array(self._shot)}
+        arrays["objects"] = np.array([tracked.object_id for tracked in self._objects], np.int64)
+        for tracked in self._objects:
+            arrays |= {
+                f"{tracked.object_id}.{name}": value for name, value in tracked.state().items()
+            }
+        return {name: np.array(value) for name, value in arrays.items()}
 
 
 class Engine:
@@ -124,12 +128,12 @@ class Engine:
         objects = []
         for object_id in map(int, state["objects"]):
             prefix = f"{object_id}."
-            own = {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
+            values = {
+                name.removeprefix(prefix): array
+                for name, array in state.items()
                 if name.startswith(prefix)
             }
-            objects.append(Bending.restore(object_id, own))
+            objects.append(Bending.restore(object_id, values))
         return FlowtrackTracking(state["image"], int(state["shot"]), objects)
 
 

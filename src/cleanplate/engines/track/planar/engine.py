@@ -78,12 +78,12 @@ class PlanarTracking:
 
     def state(self) -> dict[str, np.ndarray]:
         """The last picture, in grey, and what is known of each plane."""
-        kept = {"grey": self._picture.grey, "shot": np.array(self._shot)}
-        kept["objects"] = np.array([plane.object_id for plane in self._planes], np.int64)
+        arrays = {"grey": self._picture.grey, "shot": np.array(self._shot)}
+        arrays["objects"] = np.array([plane.object_id for plane in self._planes], np.int64)
         for plane in self._planes:
             for name, value in plane.state().items():
-                kept[f"{plane.object_id}.{name}"] = value
-        return kept
+                arrays[f"{plane.object_id}.{name}"] = value
+        return arrays
 
     def _draw(self) -> np.ndarray:
         width, height = self._picture.size

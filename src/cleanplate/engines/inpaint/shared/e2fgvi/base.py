@@ -54,12 +54,12 @@ class _Tile:
 
     box: Box
     weights: np.ndarray
-    sight: AsItIs | Fitted
+    view: AsItIs | Fitted
     shot: Shot
 
 
 class Learned:
-    """An engine; ``_sight`` and ``_plan`` are what differs."""
+    """An engine; ``_view`` and ``_plan`` are what differs."""
 
     def __init__(self, settings: Settings, runtime: Runtime, name: str) -> None:
         import torch
@@ -100,7 +100,7 @@ class Learned:
         """How a region of this size is worked through within the memory that is allowed."""
         raise NotImplementedError
 
-    def _sight(self, width: int, height: int) -> Any:
+    def _view(self, width: int, height: int) -> Any:
         raise NotImplementedError
 
     def _planned(self, width: int, height: int, tiled: bool) -> Plan:
@@ -118,19 +118,19 @@ class Learned:
             yield from self._fill_shot(shot)
 
     def _fill_shot(self, shot: Iterator[MaskedFrame]) -> Iterator[Frame]:
-        held: deque[MaskedFrame] = deque()
+        waiting: deque[MaskedFrame] = deque()
         tiles: list[_Tile] = []
         for masked in shot:
             tiles = tiles or self._tiles(*masked.mask.shape[::-1])
-            held.append(masked)
+            waiting.append(masked)
             for tile in tiles:
                 inside = tile.box.slices
                 hole = masked.mask[inside] != 0
-                picture = tile.sight.take(masked.frame.image[inside], hole)
+                picture = tile.view.take(masked.frame.image[inside], hole)
                 tile.shot.add(masked.frame.index, picture)
             del masked
-            yield from _released(held, tiles, ended=False)
-        yield from _released(held, tiles, ended=True)
+            yield from _released(waiting, tiles, ended=False)
+        yield from _released(waiting, tiles, ended=True)
 
     def _tiles(self, width: int, height: int) -> list[_Tile]:
         from cleanplate.engines.inpaint.shared.e2fgvi.shot import Shot
@@ -140,17 +140,17 @@ class Learned:
             _Tile(
                 box,
                 weights(box, width, height),
-                self._sight(box.width, box.height),
+                self._view(box.width, box.height),
                 Shot(self._network, self._runtime.device, chosen.reach),
             )
             for box in chosen.tiles
         ]
 
 
-def _released(held: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iterator[Frame]:
-    """The oldest of the ``held`` frames, as far as no tile's later window changes them."""
+def _released(waiting: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iterator[Frame]:
+    """The oldest of the ``waiting`` frames, as far as no tile's later window changes them."""
     for parts in zip(*(tile.shot.finished(ended) for tile in tiles), strict=True):
-        masked = held.popleft()
+        masked = waiting.popleft()
         hole = masked.mask != 0
         if not hole.any():
             yield masked.frame
@@ -159,7 +159,7 @@ def _released(held: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iter
         for tile, (seen, fill) in zip(tiles, parts, strict=True):
             if fill is not None:
                 image, inside = masked.frame.image[tile.box.slices].copy(), hole[tile.box.slices]
-                tile.sight.paste(image, inside, seen, fill)
+                tile.view.paste(image, inside, seen, fill)
                 pasted.append((tile, image))
         image = _mixed(pasted, hole.shape)
         image[~hole] = masked.frame.image[~hole]
