@@ -26,11 +26,13 @@ def mask_of(runs: Sequence[int], height: int, width: int) -> np.ndarray:
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def ranked(found: Sequence[Found], size: tuple[int, ...]) -> np.ndarray:
+def ranked(instances: Sequence[Found], size: tuple[int, ...]) -> np.ndarray:
     """(H, W) uint8: each thing's number from 1, largest first, small ones on top; 255 at most."""
     mask = np.zeros(size, np.uint8)
-    for number, one in enumerate(sorted(found, key=lambda one: -one.area)[:255], start=1):
-        mask[one.mask] = number
+    for number, instance in enumerate(
+        sorted(instances, key=lambda instance: -instance.area)[:255], start=1
+    ):
+        mask[instance.mask] = number
     return mask
 
 
