@@ -27,18 +27,18 @@ TASKS: tuple[Task, ...] = ("segment", "track", "inpaint")
 
 @cache
 def _modules() -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
+    modules: dict[tuple[str, str], str] = {}
     for task in TASKS:
         package = importlib.import_module(f"cleanplate.engines.{task}")
         for module in pkgutil.iter_modules(package.__path__):
             if module.name != SHARED:
                 inner = ".engine" if module.ispkg else ""
-                found[task, module.name] = f"{package.__name__}.{module.name}{inner}"
+                modules[task, module.name] = f"{package.__name__}.{module.name}{inner}"
     for entry in importlib.metadata.entry_points(group="cleanplate.engines"):
         task, _, name = entry.name.partition(".")
         if task in TASKS and name:
-            found.setdefault((task, name), entry.value)
-    return found
+            modules.setdefault((task, name), entry.value)
+    return modules
 
 
 def names(task: Task) -> list[str]:

@@ -1,4 +1,5 @@
-"""What can be told the encoder. Apart from ``codecs``, so that the commands start without av."""
+"""The encoder's settings. They lie apart from ``media.codecs`` so that commands start without
+av."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a job can be told. The command line, the app and the report are made from these fields."""
+"""What a job can be told: one frozen dataclass for each group of settings.
+
+The command line, the app and the report are made from these fields.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,7 @@ class EngineSettings:
 
     @property
     def tracker_name(self) -> str:
+        """The tracker in ``tracker``; for ``auto`` fixed with ``static``, else planar."""
         if self.tracker != AUTO:
             return self.tracker
         return "fixed" if self.static else "planar"
@@ -150,15 +154,17 @@ def settings_from(
     Raises:
         InputError: a name that no group has, or a value out of its range.
     """
-    left = dict(values)
+    remaining = dict(values)
     groups: dict[str, Any] = {}
     for group in fields(Settings):
         if is_dataclass(group.default_factory):
-            names = {f.name for f in fields(group.default_factory)} & left.keys()
-            chosen = {name: left.pop(name) for name in names}
+            names = {f.name for f in fields(group.default_factory)} & remaining.keys()
+            chosen = {name: remaining.pop(name) for name in names}
             groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
-    if left:
-        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
+    if remaining:
+        raise InputError(
+            f"There is no setting {', '.join(sorted(remaining))}; see docs/cli.md for all."
+        )
     texts = {
         name: {key: str(value) for key, value in chosen.items()}
         for name, chosen in (engine_settings or {}).items()
