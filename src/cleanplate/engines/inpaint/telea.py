@@ -25,7 +25,7 @@ class Settings:
     """How far around a pixel colours are taken from."""
 
     radius: float = setting(
-        5.0, "How far around a pixel it looks for colours.", low=1, high=50, unit="px"
+        5.0, "How far around a pixel colours are taken from.", low=1, high=50, unit="px"
     )
 
     def __post_init__(self) -> None:
@@ -38,12 +38,12 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "telea",
-        "Each frame alone from its hole's rim: quick, blurry, the baseline.",
+        "Fills each frame by itself from the rim of the hole: fast and blurry, the baseline.",
         order=30,
         choices=(
             Choice(
                 "Draft",
-                "Each frame by itself from the rim of the hole: quick and blurry.",
+                "Each frame by itself from the rim of the hole: fast and blurry.",
             ),
         ),
         seconds_per_megapixel={"cpu": 0.24},

@@ -40,7 +40,7 @@ class LettersSettings:
 
     margin: int | None = setting(
         None,
-        "Grow the letters; by default by 4 % of their height and 1 for chroma, at least 3.",
+        "How far the letters grow; by default 4 % of their height and 1 for chroma, at least 3.",
         low=0,
         high=100,
         unit="px",
@@ -56,7 +56,7 @@ class Engine:
     about = About(
         "segment",
         "letters",
-        "The letters or marks in a box, for prints whose cloth, wall or plate is to stay.",
+        "Outlines the letters or marks in a box, for prints on a surface that is to stay.",
         order=20,
         choices=(
             Choice(

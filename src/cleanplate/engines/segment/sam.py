@@ -33,7 +33,7 @@ class Engine(SamEngine):
         choices=(
             Choice(
                 "Learned",
-                "Knows things when it sees them; up to three outlines to choose from.",
+                "A network that knows what objects look like; up to three outlines to choose from.",
             ),
         ),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FixedSettings:
-    """There is nothing to set."""
+    """This engine has no settings."""
 
 
 class FixedTracking:
@@ -57,7 +57,7 @@ class Engine:
     about = About(
         "track",
         "fixed",
-        "A burned-in overlay stays where it is, in every frame.",
+        "For burned-in overlays: the mask stays where it is in every frame.",
         still=True,
     )
     Settings = FixedSettings

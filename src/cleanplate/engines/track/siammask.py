@@ -1,4 +1,4 @@
-"""Follows anything from its box: quick, with a coarse outline, and nothing learnt after the start.
+"""Tracks anything from its box: fast, with a coarse outline, learning nothing after the start.
 
 Wang et al., "Fast Online Object Tracking and Segmentation", CVPR 2019. Each object is followed by
 itself, as published; where the published tracker would go on from whatever resembles the object
@@ -28,7 +28,7 @@ class Engine:
     about: ClassVar[About] = About(
         "track",
         "siammask",
-        "Follows anything from its box, quickly, with a coarse outline; searches it when lost.",
+        "Tracks anything from its box, fast, with a coarse outline; searches for it when lost.",
         licence="MIT",
         needs=("torch",),
         extra="networks",
@@ -36,8 +36,8 @@ class Engine:
         order=50,
         choices=(
             Choice(
-                "Anything, quickly",
-                "One thing at a time with a coarse outline.",
+                "Anything, fast",
+                "Each object by itself, with a coarse outline.",
             ),
         ),
     )

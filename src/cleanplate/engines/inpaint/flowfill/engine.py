@@ -47,22 +47,22 @@ class Settings:
 
     quality: str = setting(
         "standard",
-        "How much work goes into a frame.",
+        "How much work goes into each frame.",
         choices=("fast", "standard", "best"),
     )
     window: int = setting(
         30,
-        "Frames each way in which to look for background.",
+        "How many frames each way are searched for background.",
         low=1,
         high=200,
         unit="frames",
     )
-    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
+    causal: bool = setting(False, "Use past frames only, so that no frame waits for later ones.")
 
     texture: bool = setting(
         False, "Invent texture, copied from the surroundings, for what no frame shows."
     )
-    grain: bool = setting(False, "Give the fill the grain of the picture around it.")
+    grain: bool = setting(False, "Add the grain of the surrounding picture to the fill.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -74,7 +74,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "flowfill",
-        "Real background carried along the motion from frames that show it.",
+        "Brings real background, along the motion, from the frames that show it.",
         order=10,
         choices=(
             Choice(
@@ -89,8 +89,8 @@ class Engine:
                 fields={"quality": "best", "texture": None},
             ),
             Choice(
-                "Real background, quickly",
-                "The same with less work for each frame, to see how it will look.",
+                "Real background, fast",
+                "The same with less work for each frame, for a first look.",
                 fields={"quality": "fast", "texture": None},
             ),
             Choice(

@@ -39,7 +39,7 @@ class Settings:
     )
     study: int = setting(
         100,
-        "First frames of a stream that the overlay is learnt from, unless it is known already.",
+        "How many first frames the overlay is learnt from, unless it is known.",
         low=1,
         high=1000,
         unit="frames",
@@ -55,12 +55,12 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "unblend",
-        "Undoes half-transparent watermarks; the picture behind them stays.",
+        "Undoes semi-transparent watermarks and keeps the picture behind them.",
         order=20,
         choices=(
             Choice(
                 "See-through watermark",
-                "Undoes a half-transparent mark that does not move; the picture behind it stays.",
+                "Undoes a semi-transparent, unmoving mark and keeps the picture behind it.",
             ),
         ),
     )

@@ -35,7 +35,7 @@ class Settings:
     """Which weights, at which size, and how far into the future the network sees."""
 
     topology: str = setting(
-        "512", "Which published weights: 512, or 256 for small pictures.", choices=("512", "256")
+        "512", "Which published weights: 512, or 256 for small frames.", choices=("512", "256")
     )
     size: int = setting(
         512,
@@ -46,23 +46,25 @@ class Settings:
     )
     lookahead: int = setting(
         REACH,
-        "Frames of the future that a frame may see; fewer than 6 leaves out the pre-roll.",
+        "Future frames that a frame may use; with fewer than 6 there is no pre-roll.",
         low=0,
         high=REACH,
         unit="frames",
     )
     pre_roll: int = setting(
         30,
-        "Frames of each shot's beginning that are run backwards first, to warm up.",
+        "Frames at the start of each shot that are first run backwards as a warm-up.",
         low=0,
         high=120,
         unit="frames",
     )
-    grow: bool = setting(True, "Widen holes by some pixels for the network's eyes.")
+    grow: bool = setting(True, "Widen the network's holes by a few pixels.")
     remember: bool = setting(
         False, "Carry the long-term memory from frame to frame; the published demo does not."
     )
-    weights: str = setting("", "A weights file; empty takes the one of cleanplate weights.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -80,7 +82,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "vinet",
-        "A recurrent network that paints each frame from its neighbours and its own last frame.",
+        "A recurrent network that paints each frame from its neighbours and its previous output.",
         licence="none stated for the weights: all rights reserved",
         commercial=False,
         needs=("torch",),
@@ -90,7 +92,7 @@ class Engine:
         choices=(
             Choice(
                 "Learned, frame by frame",
-                "A network paints each frame from its neighbours and its own last one.",
+                "A network paints each frame from its neighbours and its previous output.",
             ),
         ),
         seconds_per_megapixel={"cpu": 11.9},

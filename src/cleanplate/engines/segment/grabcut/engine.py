@@ -29,13 +29,13 @@ SLIGHT = 0.03  # of the square root of the area: how far a given mask is mended
 
 @dataclass(frozen=True, slots=True)
 class GrabcutSettings:
-    """How finely the picture is looked at."""
+    """How finely the picture is divided."""
 
     size: int = setting(
-        400, "Long side in which outlines are sought.", low=64, high=1600, unit="px"
+        400, "Long side at which outlines are searched for.", low=64, high=1600, unit="px"
     )
-    patches: int = setting(1200, "Patches the picture is cut into.", low=100, high=3000)
-    exact_mask: bool = setting(False, "Take a mask as it is given, not drawn to edges.")
+    patches: int = setting(1200, "How many patches the picture is cut into.", low=100, high=3000)
+    exact_mask: bool = setting(False, "Take a given mask as it is, without moving it to the edges.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -47,12 +47,12 @@ class Engine:
     about = About(
         "segment",
         "grabcut",
-        "Outlines what a click, a box or a stroke points at, by its colours.",
+        "Outlines what a click, a box or a stroke points at, by colours and edges.",
         order=10,
         choices=(
             Choice(
                 "By colour and edges",
-                "At once, for things that stand out. A box alone is taken as drawn.",
+                "Instant, for things that stand out. A box alone is taken as drawn.",
             ),
         ),
     )

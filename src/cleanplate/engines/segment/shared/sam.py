@@ -26,7 +26,7 @@ from cleanplate.types import Box, Candidates, Prompt
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cleanplate.arrays.runs import Found
+    from cleanplate.arrays.instances import Instance
     from cleanplate.networks.sam.sam import Encoded as Embedding
     from cleanplate.networks.sam.sam import Sam
 
@@ -41,15 +41,20 @@ CACHED = 4  # embeddings kept, 4 MB each and up to 8 MB more for HQ-SAM
 class SamSettings(EverythingSettings):
     """Settings that all engines of the family have."""
 
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     candidates: str = setting(
         AUTO,
-        "Masks to choose from: auto gives three for a lone click and one for anything else; one; "
-        "three.",
+        "How many masks to choose from; auto gives three for a single click and one for anything "
+        "else.",
         choices=(AUTO, ONE, THREE),
     )
     refine: int = setting(
-        0, "Decode again so many times with the mask found as a further prompt.", low=0, high=3
+        0,
+        "How many more times to decode, each time with the last mask as a further prompt.",
+        low=0,
+        high=3,
     )
 
     def __post_init__(self) -> None:
@@ -146,7 +151,7 @@ class SamEngine:
             decoded = self.decode_many(encoded, *prompts, decoded.low[0, best], several=several)
         return _candidates(decoded, box)
 
-    def everything(self, image: np.ndarray) -> list[Found]:
+    def everything(self, image: np.ndarray) -> list[Instance]:
         """All things in ``image`` ((H, W, 3) uint8 RGB), in the published order."""
         check_image(image)
         return everything(self, image, self.settings)

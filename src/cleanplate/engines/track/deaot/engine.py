@@ -1,4 +1,4 @@
-"""DeAOT and AOT: many objects carried along by what they look like, however long the clip."""
+"""DeAOT and AOT: many objects tracked by their appearance, in clips of any length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cleanplate import checkpoints
-from cleanplate.arrays.runs import ranked
+from cleanplate.arrays.instances import ranked
 from cleanplate.engines.precision import computing
 from cleanplate.engines.track.deaot.memory import GroupMemory
 from cleanplate.engines.track.deaot.new_objects import new_objects
@@ -37,35 +37,44 @@ class DeAotSettings:
     """Which network, and how much it remembers."""
 
     model: str = setting(
-        DEFAULT, "Size: r50_deaotl, deaot_t (quick) to swinb_deaotl (best), or aot.", choices=MODELS
+        DEFAULT,
+        "Which network, from deaot_t (fastest) to swinb_deaotl (best), or one of the older aot.",
+        choices=MODELS,
     )
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
-    gap: int = setting(5, "Every so many frames one is remembered for long.", low=1, unit="frames")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
+    gap: int = setting(
+        5, "Every this many frames, one is added to the long-term memory.", low=1, unit="frames"
+    )
     memory_frames: int = setting(
-        8, "Most such frames; the newest stay.", low=0, high=200, unit="frames"
+        8, "How many such frames are kept; the oldest are dropped.", low=0, high=200, unit="frames"
     )
     confirmed_frames: int = setting(
-        16, "Most prompted frames remembered; the first and the newest stay.", low=2, high=200
+        16, "How many prompted frames are kept; the first and the newest stay.", low=2, high=200
     )
     longest: int = setting(
-        1040, "Longer side at which pictures are seen at most.", low=64, high=8192, unit="px"
+        1040, "Frames with a longer side than this are scaled down.", low=64, high=8192, unit="px"
     )
     patience: int = setting(
-        48, "An object hidden for so many frames is lost.", low=1, unit="frames"
+        48, "An object that stays hidden for this many frames counts as lost.", low=1, unit="frames"
     )
     find_new: int = setting(
         0,
-        "Every so many frames sam_hq looks for things that are not tracked, and they are from then "
-        "on; 0: never.",
+        "Every this many frames, sam_hq looks for objects that are not tracked yet, and they are "
+        "tracked from then on; 0 for never.",
         low=0,
         unit="frames",
     )
     new_share: float = setting(
-        0.8, "How much of a new thing lies outside tracked ones, at least.", low=0, high=1
+        0.8,
+        "The least share of a new object that must lie outside the tracked ones.",
+        low=0,
+        high=1,
     )
-    new_area: int = setting(200, "Size of a new thing, at least.", low=1, unit="px")
+    new_area: int = setting(200, "The smallest area of a new object.", low=1, unit="px")
     new_weights: str = setting(
-        "", "Path of the checkpoint of sam_hq vit_tiny; empty: the one that cleanplate keeps."
+        "", "Path of weights for sam_hq vit_tiny; empty for those that cleanplate weights keeps."
     )
 
     def __post_init__(self) -> None:
@@ -242,7 +251,7 @@ class Engine:
     about: ClassVar = About(
         "track",
         "deaot",
-        "Follows many things of any shape, also such that bend, by what they look like.",
+        "Tracks many objects of any shape, including ones that bend, by their appearance.",
         licence="BSD-3-Clause",
         needs=("torch",),
         extra="networks",
@@ -251,7 +260,7 @@ class Engine:
         choices=(
             Choice(
                 "Anything, many at once",
-                "People, animals, things that bend, and crowds of them.",
+                "People, animals and anything that bends, even in crowds.",
             ),
         ),
     )

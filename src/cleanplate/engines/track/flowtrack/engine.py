@@ -26,7 +26,7 @@ _TAKEN = 25  # of 255: what is left of a pixel's claim to an object when another
 
 @dataclass(frozen=True, slots=True)
 class FlowtrackSettings:
-    """There is nothing to set."""
+    """This engine has no settings."""
 
 
 class FlowtrackTracking:
@@ -98,14 +98,14 @@ class Engine:
     about = About(
         "track",
         "flowtrack",
-        "People, animals, cloth: followed by motion and colour for a second or two around each "
+        "Tracks people, animals and cloth by motion and colour, for a second or two around each "
         "prompt.",
         order=20,
         choices=(
             Choice(
-                "What bends, for a moment",
+                "Anything that bends, briefly",
                 "People and animals, by motion and colour, for a second or two around "
-                "each mark: mark them again when asked.",
+                "each mark; mark them again when asked.",
             ),
         ),
     )

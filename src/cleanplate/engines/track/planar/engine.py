@@ -1,4 +1,4 @@
-"""Follows flat, textured things: logos, signs, captions on a surface, screens, number plates.
+"""Tracks flat, textured things: logos, signs, captions on a surface, screens, number plates.
 
 Each object is one homography from its first frame, carried by points from frame to frame and
 anchored to stored views of the object itself, so that nothing drifts.
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlanarSettings:
-    """How planes are followed."""
+    """Whether occluders are left out of the mask."""
 
     keep_occluders: bool = setting(
-        False, "Leave out of the mask the parts that something in front of the object hides."
+        False, "Leave out of the mask whatever passes in front of the object."
     )
 
     def __post_init__(self) -> None:
@@ -105,13 +105,13 @@ class Engine:
     about = About(
         "track",
         "planar",
-        "Follows flat, textured things that move, scale, rotate and tilt: logos, signs, plates.",
+        "Tracks flat, textured things that move, scale, rotate and tilt: logos, signs, plates.",
         order=10,
         choices=(
             Choice(
                 "Flat things",
-                "Logos, signs, captions, plates, screens: they may move, turn, tilt "
-                "and come nearer.",
+                "Logos, signs, captions, number plates and screens that move, turn, tilt or "
+                "come nearer.",
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Follows anything from its box, and outlines it finely: SiamMask's box prompts HQ-SAM.
+"""Tracks anything from its box, with a fine outline: SiamMask's box prompts HQ-SAM.
 
 Wang et al., "Fast Online Object Tracking and Segmentation", CVPR 2019; Ke et al., "Segment Anything
 in High Quality", NeurIPS 2023. Each network is checked by the other; see ``detector``.
@@ -29,7 +29,7 @@ class Engine:
     about: ClassVar[About] = About(
         "track",
         "siammask_hq",
-        "Follows anything from its box and outlines it finely; searches it when lost.",
+        "Tracks anything from its box, with a fine outline; searches for it when lost.",
         licence="MIT and Apache-2.0",
         needs=("torch", "PIL"),
         extra="networks",
@@ -39,7 +39,7 @@ class Engine:
         choices=(
             Choice(
                 "Anything, finely outlined",
-                "One thing at a time with a fine outline; looks for it when it is lost.",
+                "Each object by itself, with a fine outline; searches for it when it is lost.",
             ),
         ),
     )

@@ -29,20 +29,22 @@ class Settings:
 
     reach: int | None = setting(
         50,
-        "How far, each way, every tenth frame is a reference. A shot no longer than this is filled "
-        "exactly as published; none: any shot is, and memory grows with it.",
+        "How far each way every tenth frame serves as a reference. Shots no longer than this are "
+        "filled exactly as published; with none all are, and memory grows with the shot.",
         low=0,
         high=1000,
         unit="frames",
     )
     dilation: int = setting(
         4,
-        "How much wider than the mask the hole is that the network sees.",
+        "How much wider than the mask the network's hole is.",
         low=0,
         high=50,
         unit="px",
     )
-    weights: str = setting("", "A weights file; empty takes the one of cleanplate weights.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)
