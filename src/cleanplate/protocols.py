@@ -65,6 +65,8 @@ class About:
     """Names of checkpoints, one of which it needs."""
     also: tuple[str, ...] = ()
     """Names of other checkpoints, one of which it needs as well."""
+    fault: str = ""
+    """Why it cannot be loaded, as a sentence; only the registry sets it, for broken packages."""
     still: bool = False
     """Trackers: whether every mask stays where it was drawn, for things that never move."""
     order: int = 1000
