@@ -21,7 +21,7 @@ import torch
 from timing import timed
 from torch import Tensor
 
-from cleanplate.engines.track.shared.siammask.follower import Follower
+from cleanplate.engines.track.shared.siammask.detector import Detector
 from cleanplate.engines.track.shared.siammask.geometry import TUNINGS, Place
 from cleanplate.networks.layers.winograd import quicken
 from cleanplate.networks.siammask import SEARCH, Exemplar, SiamMask
@@ -50,12 +50,12 @@ def compare(arguments: argparse.Namespace, precision: str) -> str:
     width, height = (int(side) for side in arguments.size.split("x"))
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     place = Place(width / 2, height / 2, width / 6, height / 3)
-    follower = Follower.start(build(arguments, precision, True), TUNINGS["vot"], image, place)
+    detector = Detector.start(build(arguments, precision, True), TUNINGS["vot"], image, place)
     network = build(arguments, precision, False)
     picture = torch.rand(1, 3, SEARCH, SEARCH).mul(255)
     picture = picture.to(arguments.device, getattr(torch, precision))
     exemplar = network.exemplar(picture[..., :127, :127])
-    calls = (lambda: follower.look(image)), (lambda: plain(network, exemplar, picture))
+    calls = (lambda: detector.detect(image)), (lambda: plain(network, exemplar, picture))
     for call in calls:
         call()
     times = np.array(

@@ -17,7 +17,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
 
-from cleanplate.arrays.runs import Found, ranked
+from cleanplate.arrays.instances import Instance, ranked
 from cleanplate.errors import InputError
 from cleanplate.files.publish import check_target, write_text
 from cleanplate.jobs import job
@@ -166,7 +166,7 @@ def segment_all(
     segmenter: str = EVERYTHING,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
     **settings: Unpack[ComputeSettings],
-) -> list[Found]:
+) -> list[Instance]:
     """Outline all things in one frame.
 
     Args:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleanplate.arrays.runs import Found
+    from cleanplate.arrays.instances import Instance
     from cleanplate.types import Candidates, Frame, MaskedFrame, Prompt, TrackedMask
 
 Task = Literal["segment", "track", "inpaint"]
@@ -35,19 +35,19 @@ Task = Literal["segment", "track", "inpaint"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One line in plain words by which a person picks an engine, or an engine and some settings."""
+    """One line in plain words that offers an engine, perhaps with some settings, to a person."""
 
     title: str
     """Two or three words."""
     says: str
-    """What it is good at, and what not, in a sentence or two."""
+    """What it is good at, and what it is not, in a sentence or two."""
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The engine's own settings that it sets, by name; None sets the default."""
+    """Values for settings of the engine, by name; None means the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a person reads of an engine before choosing it."""
+    """What an engine says of itself, before it is chosen and without loading it."""
 
     task: Task
     name: str
@@ -58,29 +58,32 @@ class About:
     commercial: bool = True
     """Whether the licence of the weights allows commercial use."""
     needs: tuple[str, ...] = ()
-    """Modules to import beyond the core install, for example ``torch``."""
+    """Modules that it imports beyond the core install, such as ``torch``."""
     extra: str = ""
-    """The extra of the package that brings them, for example ``networks``."""
+    """The extra of the package that installs them, such as ``networks``."""
     checkpoints: tuple[str, ...] = ()
-    """Names of the checkpoints, one of which it needs."""
+    """Names of checkpoints, one of which it needs."""
     also: tuple[str, ...] = ()
-    """Names of further checkpoints, one of which it needs besides."""
+    """Names of other checkpoints, one of which it needs as well."""
+    fault: str = ""
+    """Why it cannot be loaded, as a sentence; only the registry sets it, for broken packages."""
     still: bool = False
-    """Trackers: whether every mask stays where it was put, because what it covers never moves."""
+    """Trackers: whether every mask stays where it was drawn, for things that never move."""
     order: int = 1000
-    """Place among the engines of its task where a person chooses; low ones come first."""
+    """Position in the list that a person chooses from; the lowest comes first."""
     choices: tuple[Choice, ...] = ()
-    """What a person picks it by; with none it is shown by its name and its summary."""
+    """How it is offered to a person; with none, by its name and summary."""
     seconds_per_megapixel: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Inpainters: seconds for a megapixel of region in one frame, by device (``cpu``), with the
-    default settings; believed until a job on this machine was timed."""
+    """Inpainters: seconds for one megapixel of region in one frame with the default settings, by
+    device (``cpu``); used until a job has been timed on this machine."""
     time_shares: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict[str, Mapping[str, float]]
     )
-    """Inpainters: by setting and by value as text, how long that takes as a part of the default."""
+    """Inpainters: for a setting and its value as text, the time it takes relative to the
+    default."""
 
     def time_share(self, fields: Mapping[str, Any]) -> float:
-        """How long the engine takes with these settings, as a part of its default time."""
+        """The time that the engine takes with these settings, relative to its default."""
         part = 1.0
         for name, value in fields.items():
             part *= self.time_shares.get(name, {}).get(str(value), 1.0)
@@ -96,9 +99,9 @@ class Runtime:
     precision: str = "float32"
     """``float32``, ``bfloat16`` or ``float16``: what networks compute in."""
     seed: int = 0
-    """Where random numbers begin; the same seed gives the same output."""
+    """Seed for everything random; the same seed gives the same output."""
     memory: int | None = None
-    """Bytes that an engine may take; None: it takes what its procedure needs."""
+    """The most bytes that an engine may use; None for as many as its method needs."""
 
 
 class Engine(Protocol):
@@ -123,20 +126,25 @@ class Segmenter(Protocol):
     """Outlines what a user points at in one picture."""
 
     def encode(self, image: np.ndarray) -> Any:
-        """Look at ``image`` ((H, W, 3) uint8 RGB) once. The slow part; keep the result."""
+        """Prepare ``image`` ((H, W, 3) uint8 RGB). This is the slow part: keep the result."""
         ...
 
     def decode(self, encoded: Any, prompt: Prompt) -> Candidates:
-        """Outline what ``prompt`` points at; as often as wanted for one ``encoded``."""
+        """Outline what ``prompt`` points at; call it as often as you like with one ``encoded``.
+
+        Raises:
+            InputError: the prompt is empty, lies outside the picture, or is of a kind that the
+                engine cannot use.
+        """
         ...
 
 
 @runtime_checkable
 class SegmentsEverything(Protocol):
-    """A segmenter that can list all things in a picture, without being pointed at any."""
+    """A segmenter that outlines every object in a picture without being pointed at any."""
 
-    def everything(self, image: np.ndarray) -> Sequence[Found]:
-        """All things in ``image`` ((H, W, 3) uint8 RGB); they may lie in one another."""
+    def everything(self, image: np.ndarray) -> Sequence[Instance]:
+        """Every object in ``image`` ((H, W, 3) uint8 RGB); one may lie inside another."""
         ...
 
 
@@ -145,7 +153,7 @@ class Tracking(Protocol):
     """One clip being tracked, in one direction of time."""
 
     def step(self, frame: Frame) -> TrackedMask:
-        """Follow into ``frame``, the next one in this direction."""
+        """Find the objects in ``frame``, the next one in this direction of time."""
         ...
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
@@ -156,7 +164,7 @@ class Tracking(Protocol):
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that ``Tracker.resume`` needs to go on after the frame last seen."""
+        """All that ``Tracker.resume`` needs to continue after the frame last seen, as arrays."""
         ...
 
 
@@ -169,7 +177,7 @@ class Tracker(Protocol):
         ...
 
     def resume(self, state: dict[str, np.ndarray]) -> Tracking:
-        """Go on from what ``Tracking.state`` returned, in another process maybe."""
+        """Continue from what ``Tracking.state`` returned, perhaps in another process."""
         ...
 
 
@@ -184,12 +192,12 @@ class Inpainter(Protocol):
 
     @property
     def lookback(self) -> int | None:
-        """Earlier frames that a filled frame may depend on; None is all of the shot's."""
+        """Earlier frames that a filled frame may depend on; None is all of the shot."""
         ...
 
     @property
     def window(self) -> int | None:
-        """Most frames that ``inpaint`` keeps alive at once; None is the whole shot."""
+        """The most frames that ``inpaint`` holds at once; None is the whole shot."""
         ...
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
@@ -205,7 +213,7 @@ class Inpainter(Protocol):
 
 @runtime_checkable
 class LearnsOverlay(Protocol):
-    """An inpainter that can learn an overlay from frames of the clip before it fills the first."""
+    """An inpainter that can learn an overlay from the clip before it fills the first frame."""
 
     def knowing(self, *samples: Iterable[MaskedFrame]) -> Inpainter:
         """An engine like this that has learnt from ``samples``, one for each place of the picture.
@@ -218,10 +226,10 @@ class LearnsOverlay(Protocol):
 
 @runtime_checkable
 class PlansRegions(Protocol):
-    """An inpainter that divides a region where memory is scarce, and can say how beforehand."""
+    """An inpainter that divides a region when memory is short, and can say beforehand how."""
 
     def plan(self, width: int, height: int) -> object:
-        """What is done with a region of ``width`` x ``height`` px; ``str()`` says it in words.
+        """How a region of ``width`` x ``height`` px is divided; ``str()`` says it in words.
 
         Raises:
             InputError: the region cannot be filled within ``Runtime.memory``.

@@ -4,18 +4,20 @@ An engine is a module, ``engines/<task>/<name>.py``, or, where it has helpers of
 ``engines/<task>/<name>/engine.py``.
 
 Other packages add engines through the entry point group ``cleanplate.engines``: an entry
-``task.name = "package.module"`` names a module that defines ``Engine``.
+``task.name = "package.module"`` names a module that defines ``Engine``. One that cannot be loaded
+is listed all the same, by a stand-in whose ``about.fault`` says why.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, cast, overload
+from typing import Any, ClassVar, Literal, cast, overload
 
 from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.protocols import About, Engine, Inpainter, Runtime, Segmenter, Task, Tracker
@@ -27,18 +29,18 @@ TASKS: tuple[Task, ...] = ("segment", "track", "inpaint")
 
 @cache
 def _modules() -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
+    modules: dict[tuple[str, str], str] = {}
     for task in TASKS:
         package = importlib.import_module(f"cleanplate.engines.{task}")
         for module in pkgutil.iter_modules(package.__path__):
             if module.name != SHARED:
                 inner = ".engine" if module.ispkg else ""
-                found[task, module.name] = f"{package.__name__}.{module.name}{inner}"
+                modules[task, module.name] = f"{package.__name__}.{module.name}{inner}"
     for entry in importlib.metadata.entry_points(group="cleanplate.engines"):
         task, _, name = entry.name.partition(".")
         if task in TASKS and name:
-            found.setdefault((task, name), entry.value)
-    return found
+            modules.setdefault((task, name), entry.value)
+    return modules
 
 
 def names(task: Task) -> list[str]:
@@ -57,7 +59,46 @@ def find(task: Task, name: str) -> type[Engine]:
         raise InputError(
             f"There is no {task} engine {name!r}; there are: {', '.join(names(task))}."
         )
-    return importlib.import_module(module).Engine
+    if module.startswith("cleanplate."):
+        return importlib.import_module(module).Engine
+    return _from_another_package(task, name, module)
+
+
+def _from_another_package(task: Task, name: str, module: str) -> type[Engine]:
+    """The engine that ``module`` defines, or a stand-in that says why there is none."""
+    try:
+        engine = importlib.import_module(module).Engine
+        about = engine.about
+        dataclasses.fields(engine.Settings)
+    except Exception as error:  # noqa: BLE001  another package may fail in any way
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        if isinstance(about, About) and (about.task, about.name) == (task, name):
+            return engine
+        reason = f"its about does not name it {task}.{name}"
+    return _stand_in(
+        task,
+        name,
+        f"The {task} engine {name} cannot be loaded from {module} ({reason}); mend or remove the "
+        "package that brings it.",
+    )
+
+
+def _stand_in(task: Task, name: str, fault: str) -> type[Engine]:
+    """An engine without settings that can be listed; making one raises InputError."""
+
+    @dataclasses.dataclass(frozen=True)
+    class NoSettings:
+        pass
+
+    class Unloadable:
+        about: ClassVar[About] = About(task, name, fault, fault=fault)
+        Settings: ClassVar[type[Any]] = NoSettings
+
+        def __init__(self, settings: Any, runtime: Runtime) -> None:
+            raise InputError(fault)
+
+    return Unloadable
 
 
 def missing(about: About) -> list[str]:
@@ -105,10 +146,12 @@ def create(
         runtime: where to compute; the CPU in float32 when None.
 
     Raises:
-        InputError: no such engine, or a setting that does not fit.
+        InputError: no such engine, one that cannot be loaded, or a setting that does not fit.
         MissingDependencyError: the engine needs what is not installed.
     """
     engine = find(task, name)
+    if engine.about.fault:
+        raise InputError(engine.about.fault)
     lacking = missing(engine.about)
     if lacking:
         raise MissingDependencyError(

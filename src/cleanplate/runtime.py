@@ -36,27 +36,27 @@ def check_device(settings: EngineSettings) -> None:
         _device(settings.device)
 
 
-def _device(wanted: str) -> str:
-    kind = wanted.split(":")[0]
+def _device(device: str) -> str:
+    kind = device.split(":")[0]
     if kind not in (AUTO, "cpu", "cuda", "mps"):
-        raise InputError(f"{wanted!r} is no device; choose auto, cpu, cuda or mps.")
+        raise InputError(f"{device!r} is no device; choose auto, cpu, cuda or mps.")
     if kind == "cpu":
-        return wanted
+        return device
     if importlib.util.find_spec("torch") is None:
         if kind == AUTO:
             return "cpu"
         raise InputError(
-            f"Device {wanted} needs torch, which is not installed; use --device cpu, or install it "
+            f"Device {device} needs torch, which is not installed; use --device cpu, or install it "
             "with: pip install 'cleanplate[networks]'."
         )
     torch: Any = importlib.import_module("torch")
 
-    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if kind == AUTO:
-        return next((name for name, available in here.items() if available()), "cpu")
-    if not here[kind]():
+        return next((name for name, is_available in available.items() if is_available()), "cpu")
+    if not available[kind]():
         raise InputError(f"There is no {kind} device here; use --device auto or --device cpu.")
-    return wanted
+    return device
 
 
 MakeEngine = Callable[[Task, str, Settings], tuple[Any, Runtime]]

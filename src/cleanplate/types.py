@@ -73,10 +73,12 @@ class Box:
 
     @property
     def width(self) -> int:
+        """In px."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> int:
+        """In px."""
         return self.y1 - self.y0
 
     @property
@@ -121,6 +123,7 @@ class Prompt:
 
     @property
     def is_lone_box(self) -> bool:
+        """Whether a box is all that it holds: then the box itself may be the mask."""
         return self.box is not None and not (self.points or self.brushes or self.mask is not None)
 
 

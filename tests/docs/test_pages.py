@@ -15,8 +15,8 @@ from cleanplate.app.page.choices import choices
 from cleanplate.app.server import engines as engine_list
 from cleanplate.app.speeds import Speeds
 from cleanplate.checkpoints import all_checkpoints, catalogue, store
-from cleanplate.protocols import Inpainter
-from cleanplate.types import Frame, MaskedFrame
+from cleanplate.protocols import Inpainter, Segmenter, Tracker
+from cleanplate.types import Frame, MaskedFrame, Point, Prompt, Visibility
 from tests import scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,12 +72,23 @@ def test_the_engine_of_the_architecture_page_works(
 def learned_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The learned engine of docs/architecture.md, installed as another package would be."""
     pytest.importorskip("torch", reason="The learned engine needs torch")
+    yield from installed("learned", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def engine_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The segmenter and the tracker of docs/architecture.md, installed as another package."""
+    yield from installed("engines", tmp_path, monkeypatch)
+
+
+def installed(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The titled files of the page as a package, with the entry points of the block ``title``."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
     for path, source in re.findall(r"```python title=(\S+)\n(.*?)```", page, re.DOTALL):
         (tmp_path / path).write_text(source)
-    (groups,) = re.findall(r"```toml title=learned\n(.*?)```", page, re.DOTALL)
+    (groups,) = re.findall(rf"```toml title={title}\n(.*?)```", page, re.DOTALL)
     entries = re.sub(r"project\.entry-points\.", "", groups).replace('"', "")
     info = tmp_path / "my_package-1.0.dist-info"
     info.mkdir()
@@ -113,6 +124,60 @@ def test_a_learned_engine_of_another_package_works_from_its_weights(learned_pack
     (filled,) = engine.inpaint([MaskedFrame(Frame(0, Fraction(0), image), mask)])
     assert np.array_equal(filled.image[mask == 0], image[mask == 0])
     assert (filled.image[mask != 0] != 90).any()
+
+
+def test_a_segmenter_of_another_package_outlines_what_is_clicked(engine_package: Path) -> None:
+    engine = registry.create("segment", "wand")
+    assert isinstance(engine, Segmenter)
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[5:10, 8:20] = 200
+    image[15:18, 8:20] = 200
+    found = engine.decode(engine.encode(image), Prompt(points=(Point(10.5, 7.5),)))
+    assert np.array_equal(np.argwhere(found.masks[0])[[0, -1]], [[5, 8], [9, 19]])
+    with pytest.raises(cleanplate.InputError, match="no click"):
+        engine.decode(engine.encode(image), Prompt(points=(Point(10.5, 7.5, positive=False),)))
+
+
+def test_a_tracker_of_another_package_follows_and_goes_on_from_its_state(
+    engine_package: Path,
+) -> None:
+    engine = registry.create("track", "pan")
+    assert isinstance(engine, Tracker)
+    wide = np.random.default_rng(0).integers(0, 256, (64, 100, 3), np.uint8)
+    frames = [Frame(n, Fraction(n), wide[:, 4 * n : 4 * n + 64]) for n in range(4)]
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20:30, 30:40] = 7
+    tracking = engine.start(frames[0], mask)
+    tracking.step(frames[1])
+    for following in (tracking, engine.resume(tracking.state())):
+        answer = following.step(frames[2])
+        assert np.array_equal(answer.mask, np.roll(mask, -8, axis=1))
+        assert [(s.object_id, s.visibility) for s in answer.objects] == [(7, Visibility.VISIBLE)]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import there_is_no_such_module", "ModuleNotFoundError"),
+        ("def broken(:", "SyntaxError"),
+        ("raise RuntimeError('no licence file')", "no licence file"),
+        ("class Engine: pass", "AttributeError"),
+    ],
+)
+def test_a_broken_engine_is_said_at_that_engine_and_all_others_are_offered(
+    engine_package: Path, source: str, reason: str
+) -> None:
+    (engine_package / "my_package" / "wand.py").write_text(source)
+    card = next(card for card in choices() if card["engine"] == "wand")
+    assert "The segment engine wand cannot be loaded from my_package.wand" in card["get"]
+    assert reason in card["get"]
+    assert {"pan", "planar", "flowfill"} <= {card["engine"] for card in choices()}
+    rows = engine_list.engine_rows(Speeds(engine_package), None)
+    row = next(row for row in rows if row["name"] == "wand")
+    assert not row["here"]
+    assert reason in row["needs"]
+    with pytest.raises(cleanplate.InputError, match="mend or remove the package"):
+        registry.create("segment", "wand")
 
 
 def test_a_checkpoint_that_nobody_brings_is_said_at_its_engine_and_the_page_is_built(

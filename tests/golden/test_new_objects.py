@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from cleanplate.engines.track.deaot.memory import Remembered
+from cleanplate.engines.track.deaot.memory import GroupMemory
 from cleanplate.engines.track.deaot.new_objects import new_objects
 from cleanplate.engines.track.deaot.video import GROUP, Group, Limits, Video
 from tests.golden.conftest import Case
@@ -72,7 +72,7 @@ def found_in(case: Case, tracked: np.ndarray, index: int, highest: int) -> np.nd
     return new_objects(tracked, proposals, highest, rules.share, rules.area)
 
 
-class PublishedMemory(Remembered):
+class PublishedMemory(GroupMemory):
     """The newest frames, whoever vouched for the older ones."""
 
     def confirm(self, frame: list[KeyValue]) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from cleanplate.arrays.instances import coco_text, run_lengths
 from cleanplate.arrays.masks import stability, without_small
-from cleanplate.arrays.runs import coco_text, run_lengths
 from cleanplate.engines.segment.shared import everything
 from cleanplate.networks.sam import sam, vit
 from tests.golden.conftest import Case

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.engines.track.shared.siammask.follower import Follower, Sighting
+from cleanplate.engines.track.shared.siammask.detector import Detection, Detector
 from cleanplate.engines.track.shared.siammask.geometry import TUNINGS, Place, crop, rotated_box
 from cleanplate.networks.layers.winograd import quicken
 from cleanplate.networks.siammask import GRID, SiamMask
@@ -117,14 +117,14 @@ def test_the_box_around_a_mask_agrees(case: Case) -> None:
         same_corners(found, want, case["tolerance"]["atol"])
 
 
-def follow(case: Case, network: SiamMask, tuning: str, outline: bool) -> list[Sighting]:
+def follow(case: Case, network: SiamMask, tuning: str, outline: bool) -> list[Detection]:
     frames = [case.inputs.frame(t)[..., ::-1] for t in range(case.inputs.FRAMES)]
     images = [np.ascontiguousarray(frame) for frame in frames]
-    follower = Follower.start(network, TUNINGS[tuning], images[0], first_place(case))
+    detector = Detector.start(network, TUNINGS[tuning], images[0], first_place(case))
     seen = []
     for image in images[1:]:
-        seen.append(follower.look(image, outline))
-        follower.accept(seen[-1])
+        seen.append(detector.detect(image, outline))
+        detector.accept(seen[-1])
     return seen
 
 
@@ -133,21 +133,21 @@ def test_whole_clips_agree(case: Case, built: dict[Any, Any]) -> None:
     network = network_of(case, built, refine="without refinement" not in case["call"])
     tuning = "vot" if "VOT" in case["call"] else "davis"
     seen = follow(case, network, tuning, outline="no mask branch" not in case["call"])
-    places = [first_place(case), *(sighting.place for sighting in seen)]
+    places = [first_place(case), *(detection.place for detection in seen)]
     check(case, "position", np.array([(p.x, p.y) for p in places]))
     check(case, "size", np.array([(p.width, p.height) for p in places]))
-    check(case, "score", np.array([sighting.score for sighting in seen]))
+    check(case, "score", np.array([detection.score for detection in seen]))
     if case.output("mask_grid"):
-        check(case, "mask_grid", np.stack([sighting.probability[::7, ::7] for sighting in seen]))
+        check(case, "mask_grid", np.stack([detection.probability[::7, ::7] for detection in seen]))
     if case.output("polygon"):
-        for sighting, want in zip(seen, whole(case, "polygon"), strict=True):
-            same_corners(sighting.box, want, 2.0)
+        for detection, want in zip(seen, whole(case, "polygon"), strict=True):
+            same_corners(detection.box, want, 2.0)
     if case.output("cells"):
-        cells = [sighting.cell for sighting in seen]
+        cells = [detection.cell for detection in seen]
         assert cells == [tuple(cell) for cell in whole(case, "cells").tolist()]
         assert np.max(cells) < GRID
     if case.output("mask_bits"):
         share = case["tolerance"]["mask_share"]
-        for sighting, bits in zip(seen, whole(case, "mask_bits"), strict=True):
-            want = np.unpackbits(bits, axis=-1)[:, : sighting.mask.shape[1]] != 0
-            assert (sighting.mask != want).mean() <= share
+        for detection, bits in zip(seen, whole(case, "mask_bits"), strict=True):
+            want = np.unpackbits(bits, axis=-1)[:, : detection.mask.shape[1]] != 0
+            assert (detection.mask != want).mean() <= share

@@ -73,8 +73,8 @@ def blend(
     judged = variances
     for _ in range(_DEBATES):
         doubts = [
-            _disagreement(one, result, guess)
-            for one, guess in zip(colours[1:], guesses, strict=True)
+            _disagreement(shifted, result, guess)
+            for shifted, guess in zip(colours[1:], guesses, strict=True)
         ]
         judged = [variances[0], *map(np.add, variances[1:], doubts)]
         result = _mean(colours, judged)
@@ -109,8 +109,8 @@ def _asked(
     colours, variances = [smooth], [LEAST_VARIANCE + spread * _depth(hole)]
     for i, guess in enumerate(guesses):
         offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
-        own = np.maximum(square - np.mean(offset**2, axis=2), 0)
-        variances.append(np.where(guess.seen, LEAST_VARIANCE + own + guess.variance, np.inf))
+        error = np.maximum(square - np.mean(offset**2, axis=2), 0)
+        variances.append(np.where(guess.seen, LEAST_VARIANCE + error + guess.variance, np.inf))
         colours.append(guess.colours + offset)
     return colours, variances, spread
 
@@ -142,9 +142,9 @@ def _carried_in(
     (H, W, C) float32: four channels a guess (offset and squared error), then those of the fields.
     """
     truth = picture.astype(np.float32)
-    here = halve(ring.astype(np.float32)[..., None])
-    missed = [_ask_ring(truth, ring, here, guess) for guess in guesses]
-    solved = harmonic_fill(np.concatenate([*missed, *fields], axis=2), here[..., 0] == 0)
+    ring_share = halve(ring.astype(np.float32)[..., None])
+    missed = [_ask_ring(truth, ring, ring_share, guess) for guess in guesses]
+    solved = harmonic_fill(np.concatenate([*missed, *fields], axis=2), ring_share[..., 0] == 0)
     height, width = ring.shape
     solved = cv2.resize(solved, (solved.shape[1] * 2, solved.shape[0] * 2))[:height, :width]
     return solved.reshape(height, width, -1)
@@ -169,9 +169,9 @@ def _mean(colours: list[np.ndarray], variances: list[np.ndarray]) -> np.ndarray:
     of which no mean is right.
     """
     total, weights = np.zeros_like(colours[0]), np.zeros_like(variances[0])
-    for one, variance in zip(colours, variances, strict=True):
+    for picture, variance in zip(colours, variances, strict=True):
         weight = 1 / (variance * np.sqrt(variance))
-        total += weight[..., None] * one
+        total += weight[..., None] * picture
         weights += weight
     return total / weights[..., None]
 
@@ -184,16 +184,18 @@ def _disagreement(colours: np.ndarray, result: np.ndarray, guess: Guess) -> np.n
     return _OBSTINATE * sums[..., 0] / np.maximum(sums[..., 1], 1e-3)
 
 
-def _ask_ring(truth: np.ndarray, ring: np.ndarray, here: np.ndarray, guess: Guess) -> np.ndarray:
+def _ask_ring(
+    truth: np.ndarray, ring: np.ndarray, ring_share: np.ndarray, guess: Guess
+) -> np.ndarray:
     """What ``guess`` misses in the ring, at half size: (h, w, 4), offset and squared error."""
-    asked = (ring & guess.seen).astype(np.float32)[..., None]
-    missed = (truth - guess.colours) * asked
+    compared = (ring & guess.seen).astype(np.float32)[..., None]
+    missed = (truth - guess.colours) * compared
     square = np.mean(missed**2, axis=2, keepdims=True)
-    sums = halve(np.concatenate([missed, square, asked], axis=2))
+    sums = halve(np.concatenate([missed, square, compared], axis=2))
     sums = cv2.GaussianBlur(sums, (0, 0), _RING_BLUR)
-    answered = (sums[..., 4:] > _LEAST_ANSWER) & (here > 0)
+    sure = (sums[..., 4:] > _LEAST_ANSWER) & (ring_share > 0)
     means = sums[..., :4] / np.maximum(sums[..., 4:], _LEAST_ANSWER)
-    return np.where(answered, means, np.array([0, 0, 0, _UNASKED], np.float32))
+    return np.where(sure, means, np.array([0, 0, 0, _UNASKED], np.float32))
 
 
 def surrounding_variance(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

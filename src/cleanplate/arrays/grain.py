@@ -64,12 +64,12 @@ def _borrowed(view: np.ndarray, hole: np.ndarray, random: np.random.Generator) -
     detail = view - cv2.GaussianBlur(view, (0, 0), 1.5)
     limit = _CLIP * np.median(np.abs(detail[~hole])) * 1.4826 if not hole.all() else 0.0
     np.clip(detail, -limit, limit, out=detail)
-    taken = cv2.boxFilter(
+    hole_pixels = cv2.boxFilter(
         hole.astype(np.float32), -1, (_BLOCK, _BLOCK), anchor=(0, 0), normalize=False
     )
     energy = cv2.boxFilter(cv2.transform(detail**2, _SUM), -1, (_BLOCK, _BLOCK), anchor=(0, 0))
     fitting = (slice(height - _BLOCK + 1), slice(width - _BLOCK + 1))
-    free, energy = taken[fitting] < 0.5, energy[fitting]
+    free, energy = hole_pixels[fitting] < 0.5, energy[fitting]
     if not free.any():
         return None
     ys, xs = np.nonzero(free & (energy <= np.quantile(energy[free], _CALM)))

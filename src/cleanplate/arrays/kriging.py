@@ -87,20 +87,20 @@ def _too_many(known: np.ndarray) -> bool:
 def _predicted(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """``values`` (h, w, C), smooth in the ``hole``, with the mean of both manners there."""
     places = np.argwhere(_around(hole)).astype(float)
-    wanted = np.argwhere(hole).astype(float)
+    unknown = np.argwhere(hole).astype(float)
     shape = _likeness(values.mean(axis=2), ~hole)
-    if shape is None or len(places) < _FEW or not len(wanted):
+    if shape is None or len(places) < _FEW or not len(unknown):
         return values
     ys, xs = places.astype(int).T
     known = values[ys, xs].astype(float)
-    angle = np.arctan2(*(places - wanted.mean(axis=0)).T)
+    angle = np.arctan2(*(places - unknown.mean(axis=0)).T)
     sectors = np.floor((angle / (2 * np.pi) + 0.5) * _SECTORS).astype(int) % _SECTORS
     if sectors.min() == sectors.max():
         return values
     _, smooth_error = _solved(_smooth_likeness(places), known, sectors)
     stretched = places @ shape
     weights, error = _solved(_linear_likeness(stretched, stretched), known, sectors)
-    fill = _linear_likeness(wanted @ shape, stretched) @ weights[:-1] + weights[-1]
+    fill = _linear_likeness(unknown @ shape, stretched) @ weights[:-1] + weights[-1]
     share = smooth_error**2 / (smooth_error**2 + error**2)
     result = values.copy()
     result[hole] += np.float32(share) * (fill - values[hole])
@@ -124,13 +124,13 @@ def _likeness(grey: np.ndarray, known: np.ndarray) -> np.ndarray | None:
                 or abs(dx) >= width
             ):
                 continue
-            one = slice(0, height - dy), slice(max(-dx, 0), width - max(dx, 0))
-            other = slice(dy, height), slice(max(dx, 0), width + min(dx, 0))
-            both = known[one] & known[other]
+            near = slice(0, height - dy), slice(max(-dx, 0), width - max(dx, 0))
+            far_end = slice(dy, height), slice(max(dx, 0), width + min(dx, 0))
+            both = known[near] & known[far_end]
             if np.count_nonzero(both) >= _FEW:
                 far = dy**2 + dx**2
                 rows.append(np.array([dy * dy, 2 * dy * dx, dx * dx]) / far)
-                half = ((grey[one] - grey[other])[both] ** 2).mean() / 2
+                half = ((grey[near] - grey[far_end])[both] ** 2).mean() / 2
                 lengths.append(half**2 / far)
     if len(rows) < 3:
         return None
@@ -142,9 +142,9 @@ def _likeness(grey: np.ndarray, known: np.ndarray) -> np.ndarray | None:
     return axes * np.sqrt(squares / np.sqrt(squares.prod()))
 
 
-def _linear_likeness(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _linear_likeness(places: np.ndarray, others_places: np.ndarray) -> np.ndarray:
     """(N, M) for (N, 2) and (M, 2) places: it falls linearly with their distance."""
-    return -np.sqrt(_squares(ones, others))
+    return -np.sqrt(_squares(places, others_places))
 
 
 def _smooth_likeness(places: np.ndarray) -> np.ndarray:
@@ -152,8 +152,12 @@ def _smooth_likeness(places: np.ndarray) -> np.ndarray:
     return -0.5 * np.log(_squares(places, places) + _SOFTENED)
 
 
-def _squares(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    square = (ones**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * ones @ others.T
+def _squares(places: np.ndarray, others_places: np.ndarray) -> np.ndarray:
+    square = (
+        (places**2).sum(axis=1)[:, None]
+        + (others_places**2).sum(axis=1)
+        - 2 * places @ others_places.T
+    )
     return np.maximum(square, 0)
 
 

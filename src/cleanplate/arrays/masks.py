@@ -41,6 +41,7 @@ def object_boxes(mask: np.ndarray) -> dict[int, Box]:
 
 
 def shifted(box: Box, dx: int, dy: int) -> Box:
+    """``box`` moved by (``dx``, ``dy``) px."""
     return Box(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
 
 

@@ -114,8 +114,8 @@ def _often(stack: np.ndarray, median: np.ndarray, chosen: np.ndarray) -> np.ndar
     count = np.zeros(size.shape, np.float32)
     for gradient in stack[chosen]:
         along = (gradient[..., 0] * median[..., 0] + gradient[..., 1] * median[..., 1]) / (8 * size)
-        own = np.hypot(gradient[..., 0], gradient[..., 1]) / np.float32(8)
-        count += (along > _AGREEING * own) & (own > _STRONG_ENOUGH * size)
+        steepness = np.hypot(gradient[..., 0], gradient[..., 1]) / np.float32(8)
+        count += (along > _AGREEING * steepness) & (steepness > _STRONG_ENOUGH * size)
     return count / max(np.count_nonzero(chosen), 1)
 
 
@@ -126,7 +126,7 @@ def _strength(stack: np.ndarray, median: np.ndarray, where: np.ndarray) -> np.nd
         return np.zeros(len(stack), np.float32)
     steep = where & (np.hypot(median[..., 0], median[..., 1]) > _EDGE)
     total = float((edges**2).sum())
-    raw = np.array([float((one[steep] * edges).sum()) / (8 * total) for one in stack])
+    raw = np.array([float((gradient[steep] * edges).sum()) / (8 * total) for gradient in stack])
     return (raw / max(float(np.median(raw)), 1e-6)).astype(np.float32)
 
 
@@ -180,8 +180,8 @@ def shapes(stays: Stays) -> np.ndarray:
     joined = np.asarray(cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
     raised = np.abs(relief(stays))
     level = 0.35 * float(np.percentile(raised[joined > 0], 75))
-    found = np.asarray(joined | _insides(joined, raised > level), np.uint8)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
+    solid = np.asarray(joined | _insides(joined, raised > level), np.uint8)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
     labels: np.ndarray = np.asarray(parts)
     seen = np.bincount(labels.ravel(), (raised > level).ravel(), count) > 0
     kept = np.asarray(seen & (stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIECE))
@@ -203,9 +203,9 @@ def _insides(edges: np.ndarray, raised: np.ndarray) -> np.ndarray:
     return chosen[labels].astype(np.uint8)
 
 
-def letter_height(found: np.ndarray) -> float:
-    """The usual height of the pieces of ``found`` ((H, W) bool), weighed by their area, in px."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+def letter_height(mask: np.ndarray) -> float:
+    """The usual height of the pieces of ``mask`` ((H, W) bool), weighed by their area, in px."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count < 2:
         return 0.0
     areas, heights = stats[1:, cv2.CC_STAT_AREA], stats[1:, cv2.CC_STAT_HEIGHT]
@@ -214,14 +214,14 @@ def letter_height(found: np.ndarray) -> float:
     return float(heights[order][middle])
 
 
-def grown(found: np.ndarray) -> np.ndarray:
-    """``found`` ((H, W) bool) with all that video coding has smeared around it, (H, W) bool.
+def grown(mask: np.ndarray) -> np.ndarray:
+    """``mask`` ((H, W) bool) with all that video coding has smeared around it, (H, W) bool.
 
     By 4 % of the letters' height, at least 2 px, and 1 px more: chroma of half the resolution
     reaches 2 px further, of which the blurred edges have covered one.
     """
-    pixels = max(2, round(0.04 * letter_height(found))) + 1
-    return grow(found.view(np.uint8), pixels) > 0
+    pixels = max(2, round(0.04 * letter_height(mask))) + 1
+    return grow(mask.view(np.uint8), pixels) > 0
 
 
 def most_frames(width: int, height: int) -> int:
@@ -246,19 +246,19 @@ class Letters:
         return float(self.mask.mean())
 
 
-def find_letters(frames: Sequence[np.ndarray], box: Box, other: np.ndarray) -> Letters:
+def find_letters(frames: Sequence[np.ndarray], box: Box, elsewhere: np.ndarray) -> Letters:
     """The shapes of the overlay inside ``box``.
 
     Args:
         frames: the box with some surroundings, spread over the time in which it is to be removed.
         box: in pixels of ``frames``.
-        other: (H, W) bool: surroundings that say nothing, since another overlay is there.
+        elsewhere: (H, W) bool: surroundings that say nothing, since another overlay is there.
     """
     stays = what_stays(frames)
-    found = shapes(stays)
-    whole = grown(found)
-    mask = whole[box.slices]
-    around = ~other
+    shape_mask = shapes(stays)
+    grown_mask = grown(shape_mask)
+    mask = grown_mask[box.slices]
+    around = ~elsewhere
     around[box.slices] = False
     between = ~mask if not mask.all() else np.ones_like(mask)
     moving = float(np.median(stays.motion[box.slices][between]))
@@ -271,7 +271,7 @@ def find_letters(frames: Sequence[np.ndarray], box: Box, other: np.ndarray) -> L
         doubt = f"what stays is there in {present:.0%} of the frames only"
     elif moving < _MOVING:
         doubt = "between the letters nothing moves"
-    elif around.any() and found[around].mean() > _ELSEWHERE:
+    elif around.any() and shape_mask[around].mean() > _ELSEWHERE:
         doubt = "the camera hardly moves"
     elif mask.mean() > _FULL:
         doubt = f"letters would cover {mask.mean():.0%} of it"
@@ -279,7 +279,7 @@ def find_letters(frames: Sequence[np.ndarray], box: Box, other: np.ndarray) -> L
         doubt = "something else stays in it when the letters are gone"
     else:
         doubt = ""
-    return Letters(mask, _beyond(whole, box) & ~other, doubt)
+    return Letters(mask, _beyond(grown_mask, box) & ~elsewhere, doubt)
 
 
 def _beyond(whole: np.ndarray, box: Box) -> np.ndarray:
@@ -297,7 +297,7 @@ def _beyond(whole: np.ndarray, box: Box) -> np.ndarray:
 
 def _another(frames: Sequence[np.ndarray], shown: np.ndarray, box: Box, mask: np.ndarray) -> bool:
     """Whether the frames without the overlay share another one in the same box."""
-    rest = [frame for frame, one in zip(frames, shown, strict=True) if not one]
-    if len(rest) < _FEW:
+    without = [frame for frame, is_shown in zip(frames, shown, strict=True) if not is_shown]
+    if len(without) < _FEW:
         return False
-    return bool(shapes(what_stays(rest))[box.slices][~mask].mean() > _ELSEWHERE)
+    return bool(shapes(what_stays(without))[box.slices][~mask].mean() > _ELSEWHERE)

@@ -105,10 +105,12 @@ def is_convex(quad: np.ndarray) -> bool:
     return bool(turns.min() > 0)
 
 
-def quad_iou(one: np.ndarray, other: np.ndarray) -> float:
+def quad_iou(first: np.ndarray, second: np.ndarray) -> float:
     """Intersection over union of two convex quadrilaterals, 0..1."""
-    shared = float(cv2.intersectConvexConvex(one.astype(np.float32), other.astype(np.float32))[0])
-    union = area(one) + area(other) - shared
+    shared = float(
+        cv2.intersectConvexConvex(first.astype(np.float32), second.astype(np.float32))[0]
+    )
+    union = area(first) + area(second) - shared
     return shared / union if union > 0 else 0.0
 
 
@@ -136,13 +138,13 @@ def fit(
         price = 2 * motion * np.log(len(source))
         if motion > largest or price >= best_cost:
             break
-        found = _fit_one(source, target, motion, threshold)
-        if found is None:
+        fitted = _fit_one(source, target, motion, threshold)
+        if fitted is None:
             continue
-        squares = ((apply(found, source) - target) ** 2).sum(axis=1)
+        squares = ((apply(fitted, source) - target) ** 2).sum(axis=1)
         cost = float(np.minimum(squares, threshold**2).sum()) / (threshold / 3) ** 2
         if cost + price < best_cost:
-            best, best_cost = (found, squares < threshold**2), cost + price
+            best, best_cost = (fitted, squares < threshold**2), cost + price
     return best if best is not None and best[1].sum() >= 4 else None
 
 
@@ -150,8 +152,8 @@ def _fit_one(
     source: np.ndarray, target: np.ndarray, motion: Motion, threshold: float
 ) -> np.ndarray | None:
     if motion is Motion.HOMOGRAPHY:
-        found, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, threshold, maxIters=500)
-        return None if found is None else unit(found)
+        fitted, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, threshold, maxIters=500)
+        return None if fitted is None else unit(fitted)
     estimate = cv2.estimateAffinePartial2D if motion is Motion.SIMILARITY else cv2.estimateAffine2D
-    found, _ = estimate(source, target, ransacReprojThreshold=threshold, maxIters=500)
-    return None if found is None else np.vstack([found, [0.0, 0.0, 1.0]])
+    fitted, _ = estimate(source, target, ransacReprojThreshold=threshold, maxIters=500)
+    return None if fitted is None else np.vstack([fitted, [0.0, 0.0, 1.0]])

@@ -107,16 +107,16 @@ def groups(boxes: Mapping[int, np.ndarray], margins: Margins) -> list[set[int]]:
         touching = [
             group
             for group in together
-            if any(_meet(boxes[object_id], boxes[other], margins) for other in group)
+            if any(_meet(boxes[object_id], boxes[member], margins) for member in group)
         ]
         merged = {object_id}.union(*touching)
         together = [group for group in together if group not in touching] + [merged]
     return together
 
 
-def _meet(boxes: np.ndarray, other: np.ndarray, margins: Margins) -> bool:
-    both = (boxes[:, 0] != NONE) & (other[:, 0] != NONE)
-    a, b = boxes[both], other[both]
+def _meet(first: np.ndarray, second: np.ndarray, margins: Margins) -> bool:
+    both = (first[:, 0] != NONE) & (second[:, 0] != NONE)
+    a, b = first[both], second[both]
     reach = np.full((len(a), 2), margins.least)
     near = np.maximum(a[:, :2], b[:, :2]) - np.minimum(a[:, 2:], b[:, 2:]) < reach
     return bool(near.all(axis=1).any())

@@ -85,8 +85,8 @@ def _greedy(image: np.ndarray, hole: np.ndarray) -> np.ndarray | None:
         window = (slice(y - _HALF, y + _HALF + 1), slice(x - _HALF, x + _HALF + 1))
         weight = np.repeat(known[window][..., None], 3, axis=2)
         costs = cv2.matchTemplate(image, filled[window], cv2.TM_SQDIFF, mask=weight)
-        here = np.array([x - 2 * _HALF, y - 2 * _HALF], np.float32)
-        far = np.hypot(*np.moveaxis(places - here, 2, 0))
+        origin = np.array([x - 2 * _HALF, y - 2 * _HALF], np.float32)
+        far = np.hypot(*np.moveaxis(places - origin, 2, 0))
         costs = np.where(whole > 0, costs * (1 + _FAR * far) + far, np.inf)
         top, left = np.unravel_index(int(np.argmin(costs)), costs.shape)
         source = image[top : top + _PATCH, left : left + _PATCH]
@@ -96,7 +96,7 @@ def _greedy(image: np.ndarray, hole: np.ndarray) -> np.ndarray | None:
         ys, xs = np.nonzero(new)
         ys, xs = ys + y - 2 * _HALF, xs + x - 2 * _HALF
         inside = (ys >= 0) & (xs >= 0) & (ys < hole.shape[0]) & (xs < hole.shape[1])
-        offsets[ys[inside], xs[inside]] = (left - here[0], top - here[1])
+        offsets[ys[inside], xs[inside]] = (left - origin[0], top - origin[1])
         known[window] = 1
     return offsets
 
@@ -134,12 +134,12 @@ def _without_seams(copied: np.ndarray, hole: np.ndarray, offsets: np.ndarray) ->
     curve = cv2.filter2D(copied, -1, NINE_POINT) - copied
     places = pixel_grid(*hole.shape) + offsets
     x, y = places[..., 0], places[..., 1]
-    wanted = cv2.remap(curve, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    source_curve = cv2.remap(curve, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
     near = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8))
     mask = (hole & (cv2.remap(near, x, y, cv2.INTER_NEAREST) == 0)).astype(np.uint8)
     current = copied
     for _ in range(_SEAM_SWEEPS):
-        current = cv2.copyTo(cv2.filter2D(current, -1, NINE_POINT) - wanted, mask, current)
+        current = cv2.copyTo(cv2.filter2D(current, -1, NINE_POINT) - source_curve, mask, current)
     return current
 
 

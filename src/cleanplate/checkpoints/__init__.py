@@ -1,4 +1,7 @@
-"""Where weights come from: the catalogue, the store, fetching, strict loading."""
+"""Where weights come from: the catalogue, the store, fetching, strict loading.
+
+Another package describes its own weights with ``Checkpoint`` and loads them with ``load``.
+"""
 
 from cleanplate.checkpoints.catalogue import Checkpoint, all_checkpoints, find
 from cleanplate.checkpoints.store import load

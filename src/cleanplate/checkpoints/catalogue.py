@@ -205,8 +205,8 @@ def _brought() -> tuple[dict[str, Checkpoint], dict[str, str]]:
 def all_checkpoints() -> tuple[Checkpoint, ...]:
     """All checkpoints: cleanplate's own, then those of other packages. One's own name wins."""
     names = {checkpoint.name for checkpoint in BUILT_IN}
-    others = (checkpoint for name, checkpoint in _brought()[0].items() if name not in names)
-    return (*BUILT_IN, *others)
+    brought = (checkpoint for name, checkpoint in _brought()[0].items() if name not in names)
+    return (*BUILT_IN, *brought)
 
 
 def faults() -> tuple[str, ...]:

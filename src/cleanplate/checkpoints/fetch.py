@@ -120,10 +120,10 @@ def _attempt(
     if not mark and not checkpoint.digest:
         have = 0  # nobody could tell whether the file there is still the same
     # "identity": a compressed answer could be neither counted nor resumed.
-    asked = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity"}
     if have:
-        asked |= {"Range": f"bytes={have}-"} | ({"If-Range": mark} if mark else {})
-    with client.stream("GET", address, headers=asked) as answer:
+        headers |= {"Range": f"bytes={have}-"} | ({"If-Range": mark} if mark else {})
+    with client.stream("GET", address, headers=headers) as answer:
         if answer.status_code == 416:
             _forget(part)
             raise _BrokenOffError("the server has less than was asked for")
@@ -218,10 +218,10 @@ def _verify(part: Path, checkpoint: Checkpoint, address: str) -> None:
             "not kept: give another address with --url."
         )
     if checkpoint.digest:
-        found = store.digest(part, checkpoint.digest)
-        if found != checkpoint.digest:
+        digest = store.digest(part, checkpoint.digest)
+        if digest != checkpoint.digest:
             raise WeightsError(
-                f"What {address} gave is not {checkpoint.name}: its checksum is {found}, expected "
+                f"What {address} gave is not {checkpoint.name}: its checksum is {digest}, expected "
                 f"{checkpoint.digest}; it was not kept: give another address with --url."
             )
     store.identify(part, checkpoint.name)

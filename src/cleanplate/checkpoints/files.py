@@ -91,11 +91,11 @@ def _read_pickle(torch: Any, path: Path) -> Any:
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if asked is None:
+        requested = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if requested is None:
             raise _damaged(path) from error
         raise WeightsError(
-            f"{path} holds more than weights (it asks for {asked[1]}), which could run code on "
+            f"{path} holds more than weights (it asks for {requested[1]}), which could run code on "
             "this machine, so it was not read; get the file from where it is published."
         ) from error
     except (RuntimeError, OSError, EOFError, LookupError, ValueError, AttributeError) as error:

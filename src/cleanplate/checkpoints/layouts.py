@@ -46,15 +46,16 @@ def expected(network: str) -> Shapes:
     return shapes(built.state_dict())
 
 
-def difference(found: Shapes, wanted: Shapes) -> str:
-    """The first key in which ``found`` differs from ``wanted``, in words; empty when none does."""
-    for key in sorted(wanted.keys() | found.keys()):
-        if key not in found:
-            return f"{key} {wanted[key]} is missing"
-        if key not in wanted:
-            return f"{key} {found[key]} is unknown to the network"
-        if found[key] != wanted[key]:
-            return f"{key} is {found[key]}, expected {wanted[key]}"
+def difference(actual: Shapes, expected: Shapes) -> str:
+    """The first key in which ``actual`` differs from ``expected``, in words; empty when none
+    does."""
+    for key in sorted(expected.keys() | actual.keys()):
+        if key not in actual:
+            return f"{key} {expected[key]} is missing"
+        if key not in expected:
+            return f"{key} {actual[key]} is unknown to the network"
+        if actual[key] != expected[key]:
+            return f"{key} is {actual[key]}, expected {expected[key]}"
     return ""
 
 
@@ -64,25 +65,29 @@ def recognise(state: Mapping[str, Tensor], path: Path) -> list[Checkpoint]:
     Raises:
         WeightsError: it fits none; the nearest and the first difference are named.
     """
-    found = shapes(state)
-    fitting = [one for one in all_checkpoints() if found == expected(one.network)]
+    layout = shapes(state)
+    fitting = [
+        checkpoint for checkpoint in all_checkpoints() if layout == expected(checkpoint.network)
+    ]
     if fitting:
         return fitting
-    nearest = max(all_checkpoints(), key=lambda one: _likeness(found, expected(one.network)))
-    if _likeness(found, expected(nearest.network)) < 0.1:
+    nearest = max(
+        all_checkpoints(), key=lambda checkpoint: _likeness(layout, expected(checkpoint.network))
+    )
+    if _likeness(layout, expected(nearest.network)) < 0.1:
         raise WeightsError(
             f"{path} holds the weights of a network that cleanplate does not know (its first key "
-            f"is {next(iter(sorted(found)), 'none')}); cleanplate weights lists what it knows."
+            f"is {next(iter(sorted(layout)), 'none')}); cleanplate weights lists what it knows."
         )
     raise WeightsError(
         f"{path} is most like {nearest.name}, but "
-        f"{difference(found, expected(nearest.network))}; get the file as it was published."
+        f"{difference(layout, expected(nearest.network))}; get the file as it was published."
     )
 
 
-def _likeness(found: Shapes, wanted: Shapes) -> float:
-    same = sum(wanted.get(key) == shape for key, shape in found.items())
-    return same / max(len(found), len(wanted), 1)
+def _likeness(layout: Shapes, other_layout: Shapes) -> float:
+    same = sum(other_layout.get(key) == shape for key, shape in layout.items())
+    return same / max(len(layout), len(other_layout), 1)
 
 
 def load_into(network: nn.Module, state: Mapping[str, Tensor], name: str, path: Path) -> None:
@@ -91,14 +96,16 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], name: str, path: 
     Raises:
         WeightsError: a key is missing, unknown or of another shape; the first is named.
     """
-    own = network.state_dict()
-    wrong = difference(shapes(state), shapes(own))
+    parameters = network.state_dict()
+    wrong = difference(shapes(state), shapes(parameters))
     if wrong:
         raise WeightsError(
             f"{path} does not hold the weights of {name}: {wrong}; give the file as it was "
             "published, or leave the setting empty for the one that cleanplate weights keeps."
         )
-    counters = {key: t for key, t in own.items() if key.endswith(_COUNTER) and key not in state}
+    counters = {
+        key: t for key, t in parameters.items() if key.endswith(_COUNTER) and key not in state
+    }
     try:
         network.load_state_dict({**state, **counters}, strict=True)
     except RuntimeError as error:  # a constant that stands in the file has another value

@@ -25,9 +25,9 @@ PLACE = "CLEANPLATE_WEIGHTS"
 
 def folder() -> Path:
     """Where checkpoints lie: ``CLEANPLATE_WEIGHTS``, or the user's cache."""
-    given = os.environ.get(PLACE)
-    if given:
-        return Path(given)
+    chosen = os.environ.get(PLACE)
+    if chosen:
+        return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "cleanplate" / "weights"
 
@@ -50,9 +50,9 @@ def lacking(*groups: Sequence[str]) -> str:
             ``About.also``).
     """
     for names in filter(None, groups):
-        strange = unknown(names)
-        if strange:
-            return strange
+        fault = unknown(names)
+        if fault:
+            return fault
         if not any(map(is_here, names)):
             return f"{how_to_get(find(names[0])).rstrip('.')}."
     return ""
@@ -109,20 +109,20 @@ def identify(path: Path, name: str = "") -> Checkpoint:
     """
     fitting = layouts.recognise(files.read(path), path)
     if name:
-        wanted = find(name)
-        if wanted in fitting:
-            return wanted
-        others = ", ".join(one.name for one in fitting)
-        raise WeightsError(f"{path} holds the weights of {others}, not of {name}.")
-    for told in (_digest_agrees, _file_name_agrees):
-        agreeing = [one for one in fitting if told(path, one)]
+        named = find(name)
+        if named in fitting:
+            return named
+        names = ", ".join(checkpoint.name for checkpoint in fitting)
+        raise WeightsError(f"{path} holds the weights of {names}, not of {name}.")
+    for agrees in (_digest_agrees, _file_name_agrees):
+        agreeing = [checkpoint for checkpoint in fitting if agrees(path, checkpoint)]
         if len(agreeing) == 1:
             return agreeing[0]
     if len(fitting) == 1:
         return fitting[0]
+    names = " or ".join(checkpoint.name for checkpoint in fitting)
     raise InputError(
-        f"{path} can be {' or '.join(one.name for one in fitting)}: their keys and shapes are the "
-        "same; say which with --name."
+        f"{path} can be {names}: their keys and shapes are the same; say which with --name."
     )
 
 

@@ -50,6 +50,8 @@ def _here(row: dict[str, Any]) -> str:
     from cleanplate.checkpoints import store
     from cleanplate.checkpoints.catalogue import unknown
 
+    if row["fault"]:
+        return "no"  # its summary says why
     if row["missing"]:
         return f"no: pip install 'cleanplate[{row['extra']}]'"
     groups = (row["checkpoints"], row["also"])

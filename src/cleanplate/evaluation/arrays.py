@@ -28,6 +28,7 @@ class ArrayPicture:
     image: np.ndarray
 
     def rgb(self, box: Box | None = None) -> np.ndarray:
+        """The image, or its part in ``box``: (h, w, 3) uint8, a view and not a copy."""
         return self.image if box is None else self.image[box.slices]
 
 

@@ -57,6 +57,7 @@ class Suspicion:
 
     @property
     def total(self) -> float:
+        """Seam and flicker together; frames are ranked by it."""
         return self.seam + self.flicker
 
 
@@ -66,24 +67,24 @@ def in_step(before: Clip, after: Clip, masks: Masks | None) -> Iterator[Compared
     Raises:
         InputError: the clips differ in size or in the number of frames.
     """
-    one, other = before.info, after.info
-    if (one.width, one.height) != (other.width, other.height):
+    first, second = before.info, after.info
+    if (first.width, first.height) != (second.width, second.height):
         raise InputError(
-            f"{one.path} is {one.width}x{one.height} and {other.path} is "
-            f"{other.width}x{other.height}; compare clips of one size."
+            f"{first.path} is {first.width}x{first.height} and {second.path} is "
+            f"{second.width}x{second.height}; compare clips of one size."
         )
-    given = None if masks is None else masks.read(0)
+    mask_frames = None if masks is None else masks.read(0)
     pictures, count = after.pictures(), 0
     for picture in before.pictures():
         count += 1
         cleaned = next(pictures, None)
         if cleaned is None:
-            raise _unequal(one.path, other.path, picture.index)
+            raise _unequal(first.path, second.path, picture.index)
         image, clean = picture.rgb(), cleaned.rgb()
-        mask = changed(image, clean) if given is None else next(given)
+        mask = changed(image, clean) if mask_frames is None else next(mask_frames)
         yield Compared(picture.index, picture.time, image, clean, mask)
     if next(pictures, None) is not None:
-        raise _unequal(other.path, one.path, count)
+        raise _unequal(second.path, first.path, count)
 
 
 def _unequal(longer: str, shorter: str, count: int) -> InputError:
@@ -107,7 +108,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def suspicions(frames: Iterator[Compared]) -> list[Suspicion]:
     """The suspicion of each frame that has a mask: most suspect first, their neighbours last."""
-    found: list[Suspicion] = []
+    ranked: list[Suspicion] = []
     previous: np.ndarray | None = None
     for frame in frames:
         grey = cv2.cvtColor(frame.after, cv2.COLOR_RGB2GRAY)
@@ -115,17 +116,17 @@ def suspicions(frames: Iterator[Compared]) -> list[Suspicion]:
         if box is not None:
             seam = _seam(grey, frame.mask)
             flicker = 0.0 if previous is None else _flicker(grey, previous, frame.mask)
-            found.append(Suspicion(frame.index, frame.time, seam, flicker, box))
+            ranked.append(Suspicion(frame.index, frame.time, seam, flicker, box))
         previous = grey
-    return _places_first(sorted(found, key=lambda one: -one.total))
+    return _places_first(sorted(ranked, key=lambda suspicion: -suspicion.total))
 
 
 def _places_first(ranked: list[Suspicion]) -> list[Suspicion]:
     places: list[Suspicion] = []
     neighbours: list[Suspicion] = []
-    for one in ranked:
-        near = any(abs(one.index - place.index) <= _PLACE for place in places)
-        (neighbours if near else places).append(one)
+    for suspicion in ranked:
+        near = any(abs(suspicion.index - place.index) <= _PLACE for place in places)
+        (neighbours if near else places).append(suspicion)
     return places + neighbours
 
 
@@ -172,16 +173,18 @@ def write_comparison(
     """
     if out.suffix.lower() not in (".png", ".mp4"):
         raise InputError(f"{out} is neither a .png (a sheet) nor an .mp4 (a wipe).")
-    with open_clip(before) as one, open_clip(after) as other:
-        given = None if masks is None else _masks(masks, one, before)
-        ranked = suspicions(in_step(one, other, given))
+    with open_clip(before) as first, open_clip(after) as second:
+        mask_track = None if masks is None else _masks(masks, first, before)
+        ranked = suspicions(in_step(first, second, mask_track))
         if not ranked:
             raise InputError(f"{before} and {after} show the same: there is nothing to compare.")
         if out.suffix.lower() == ".mp4":
-            rate = one.info.average_rate or Fraction(25)
-            write_clip(out, (_wiped(frame, rate) for frame in in_step(one, other, given)), rate)
+            rate = first.info.average_rate or Fraction(25)
+            write_clip(
+                out, (_wiped(frame, rate) for frame in in_step(first, second, mask_track)), rate
+            )
         else:
-            _write_sheet(out, ranked[:most], in_step(one, other, given))
+            _write_sheet(out, ranked[:most], in_step(first, second, mask_track))
     return ranked
 
 
@@ -192,15 +195,15 @@ def _masks(path: Path, clip: Clip, source: Path) -> Masks:
 
 
 def _write_sheet(out: Path, worst: list[Suspicion], frames: Iterator[Compared]) -> None:
-    wanted = {one.index: one for one in worst}
-    rows = {f.index: _row(f, wanted[f.index]) for f in frames if f.index in wanted}
-    sheet = np.concatenate([rows[one.index] for one in worst])
+    by_frame = {suspicion.index: suspicion for suspicion in worst}
+    rows = {f.index: _row(f, by_frame[f.index]) for f in frames if f.index in by_frame}
+    sheet = np.concatenate([rows[suspicion.index] for suspicion in worst])
     with publishing(out) as draft:
         cv2.imwrite(str(draft), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
 
-def _row(frame: Compared, one: Suspicion) -> np.ndarray:
-    view = _view(one.box, frame.before.shape)
+def _row(frame: Compared, suspicion: Suspicion) -> np.ndarray:
+    view = _view(suspicion.box, frame.before.shape)
     before, after = frame.before[view.slices], frame.after[view.slices]
     outlined = before.copy()
     contours = cv2.findContours(
@@ -215,8 +218,8 @@ def _row(frame: Compared, one: Suspicion) -> np.ndarray:
     ]
     title = np.full((26, 3 * _TILE, 3), 24, np.uint8)
     text = (
-        f"frame {frame.index}  {float(frame.time):.3f} s  seam {one.seam:.1f}  "
-        f"flicker {one.flicker:.1f}   before | after | difference x{_GAIN}"
+        f"frame {frame.index}  {float(frame.time):.3f} s  seam {suspicion.seam:.1f}  "
+        f"flicker {suspicion.flicker:.1f}   before | after | difference x{_GAIN}"
     )
     cv2.putText(title, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235,) * 3, 1, cv2.LINE_AA)
     return np.concatenate([title, np.concatenate(tiles, axis=1)])

@@ -104,20 +104,20 @@ def find_videos(root: Path, only: list[str] | None = None) -> list[Video]:
     if not root.is_dir():
         raise InputError(f"There is no folder {root}; give the root of a dataset.")
     if (root / "test.json").is_file():
-        found = _listed(root)
+        videos = _listed(root)
     elif (root / "JPEGImages" / "480p").is_dir():
-        found = _davis(root)
+        videos = _davis(root)
     else:
-        found = _plain(root)
+        videos = _plain(root)
     if only is not None:
-        known = {video.name: video for video in found}
-        missing = [name for name in only if name not in known]
+        by_name = {video.name: video for video in videos}
+        missing = [name for name in only if name not in by_name]
         if missing:
-            raise InputError(f"{root} has no clip {missing[0]}; it has: {', '.join(known)}.")
-        found = [known[name] for name in only]
-    if not found:
+            raise InputError(f"{root} has no clip {missing[0]}; it has: {', '.join(by_name)}.")
+        videos = [by_name[name] for name in only]
+    if not videos:
         raise InputError(f"There are no clips in {root}; see docs/evaluation.md for the layouts.")
-    return found
+    return videos
 
 
 def _listed(root: Path) -> list[Video]:

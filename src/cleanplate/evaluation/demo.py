@@ -33,6 +33,8 @@ class Shown:
     """The same for Telea's fill of each frame alone, under the same masks."""
 
     def text(self) -> str:
+        """Several lines for the terminal: the files that were written, and what the fill
+        measures."""
         return (
             f"The sample       {self.clip}\n"
             f"The clean plate  {self.clean}\n"

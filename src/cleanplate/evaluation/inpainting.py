@@ -61,11 +61,13 @@ class InpaintingOrder:
 
     def __post_init__(self) -> None:
         if self.masks not in (DATASET, *KINDS):
-            wanted = ", ".join((DATASET, *KINDS))
-            raise InputError(f"Masks {self.masks!r} are not known; choose one of: {wanted}.")
+            choices = ", ".join((DATASET, *KINDS))
+            raise InputError(f"Masks {self.masks!r} are not known; choose one of: {choices}.")
 
     @property
     def rounds(self) -> int:
+        """How many times masks are dilated: as ordered, else 4 for a dataset's own masks and 0 for
+        ours."""
         if self.dilate is not None:
             return self.dilate
         return 4 if self.masks == DATASET else 0
@@ -89,10 +91,10 @@ def evaluate_video(video: Video, order: InpaintingOrder) -> dict[str, Any]:
     shots[detector.finish()] = 1
     shots = np.cumsum(shots)
     results = _timed(_results(video, order, shots))
-    found = _measured(video, order, results, shots)
-    found["seconds_per_frame"] = round(results.seconds / count, 5)
-    found["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return found
+    measured = _measured(video, order, results, shots)
+    measured["seconds_per_frame"] = round(results.seconds / count, 5)
+    measured["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return measured
 
 
 def _small(image: np.ndarray) -> np.ndarray:
@@ -192,15 +194,15 @@ def _measured(
             kept.append((truth, result))
         previous = truth, result, mask
     shown = [{"frame": index, "pictures": made} for _, index, made in sorted(worst)[::-1]]
-    found: dict[str, Any] = {"name": video.name, "frames": frames, "worst": shown}
-    found["cuts"] = [int(cut) for cut in np.flatnonzero(np.diff(shots)) + 1]
+    measured: dict[str, Any] = {"name": video.name, "frames": frames, "worst": shown}
+    measured["cuts"] = [int(cut) for cut in np.flatnonzero(np.diff(shots)) + 1]
     if order.i3d is not None:
         network = Features(order.i3d)
-        found["features"] = {
+        measured["features"] = {
             name: network.of(pair[place] for pair in kept).tolist()
             for place, name in enumerate(("truth", "result"))
         }
-    return found
+    return measured
 
 
 def _frame(truth: np.ndarray, result: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
@@ -271,10 +273,10 @@ def videos_of(root: Path, order: InpaintingOrder, only: list[str] | None) -> lis
     Raises:
         InputError: there are none.
     """
-    found = find_videos(root, only)
+    videos = find_videos(root, only)
     if order.masks != DATASET:
-        return found
-    masked = [video for video in found if video.masks is not None]
+        return videos
+    masked = [video for video in videos if video.masks is not None]
     if not masked:
         raise InputError(f"No clip in {root} has masks; give --masks stationary or moving.")
     return masked

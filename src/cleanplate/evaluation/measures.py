@@ -43,11 +43,11 @@ def ssim(truth: np.ndarray, result: np.ndarray) -> float:
             "SSIM needs scikit-image, which is not installed; install it with: "
             "pip install 'cleanplate[evaluate]'."
         ) from error
-    one, other = truth.astype(np.float64), result.astype(np.float64)
-    found = metrics.structural_similarity(
-        one, other, channel_axis=-1, win_size=SSIM_WINDOW, data_range=255
+    true_values, result_values = truth.astype(np.float64), result.astype(np.float64)
+    similarity = metrics.structural_similarity(
+        true_values, result_values, channel_axis=-1, win_size=SSIM_WINDOW, data_range=255
     )
-    return float(found)
+    return float(similarity)
 
 
 def hole_error(truth: np.ndarray, result: np.ndarray, mask: np.ndarray) -> tuple[float, int]:
@@ -78,12 +78,18 @@ class Motion:
     """The true motion from one frame to the next, where a hole's pixels can be followed."""
 
     def __init__(self, truth: np.ndarray, following: np.ndarray, mask: np.ndarray) -> None:
-        one, other = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (truth, following))
-        there = dense_flow(one, other)
-        places = there + pixel_grid(*mask.shape)
+        grey, following_grey = (
+            cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (truth, following)
+        )
+        forward = dense_flow(grey, following_grey)
+        places = forward + pixel_grid(*mask.shape)
         inside = np.all((places >= 0) & (places <= np.array(mask.shape[::-1]) - 1), axis=2)
         self._places = places
-        self._seen = (mask != 0) & inside & (round_trip(there, dense_flow(other, one)) <= _RETURNS)
+        self._seen = (
+            (mask != 0)
+            & inside
+            & (round_trip(forward, dense_flow(following_grey, grey)) <= _RETURNS)
+        )
 
     def change(self, image: np.ndarray, following: np.ndarray) -> np.ndarray:
         """(n, 3): what pixels of the hole lose or gain on their way to the following frame."""

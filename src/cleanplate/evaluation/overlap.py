@@ -18,22 +18,22 @@ _RECALLED = 0.5  # an object counts as recalled in frames with more than this
 _QUARTERS = 4
 
 
-def region_similarity(truth: np.ndarray, found: np.ndarray) -> float:
+def region_similarity(truth: np.ndarray, result: np.ndarray) -> float:
     """J: intersection over union; 1 when both are empty."""
-    union = np.count_nonzero(truth | found)
-    return np.count_nonzero(truth & found) / union if union else 1.0
+    union = np.count_nonzero(truth | result)
+    return np.count_nonzero(truth & result) / union if union else 1.0
 
 
-def contour_accuracy(truth: np.ndarray, found: np.ndarray) -> float:
+def contour_accuracy(truth: np.ndarray, result: np.ndarray) -> float:
     """F: harmonic mean of the boundary's precision and recall, within 0.8 % of the diagonal."""
     radius = _radius(truth.shape)
-    true_edge, found_edge = boundary(truth), boundary(found)
-    trues, founds = np.count_nonzero(true_edge), np.count_nonzero(found_edge)
-    if not trues or not founds:
+    true_edge, edge = boundary(truth), boundary(result)
+    trues, edges = np.count_nonzero(true_edge), np.count_nonzero(edge)
+    if not trues or not edges:
         # One empty boundary: perfect precision or perfect recall, and nothing of the other.
-        return float(trues == founds)
-    precision = np.count_nonzero(found_edge & _dilated(true_edge, radius)) / founds
-    recall = np.count_nonzero(true_edge & _dilated(found_edge, radius)) / trues
+        return float(trues == edges)
+    precision = np.count_nonzero(edge & _dilated(true_edge, radius)) / edges
+    recall = np.count_nonzero(true_edge & _dilated(edge, radius)) / trues
     total = precision + recall
     return 2 * precision * recall / total if total else 0.0
 
@@ -77,13 +77,13 @@ class Statistics:
 
 def statistics(values: Sequence[float]) -> Statistics:
     """Mean, recall and decay of a measure's values, frame by frame; NaN where there are none."""
-    found = np.asarray(values, float)
-    if not found.size:
+    array = np.asarray(values, float)
+    if not array.size:
         return Statistics(float("nan"), float("nan"), float("nan"))
-    ends = np.round(np.linspace(1, len(found), _QUARTERS + 1) + 1e-10).astype(int) - 1
-    quarters = [found[a : b + 1] for a, b in pairwise(ends)]
+    ends = np.round(np.linspace(1, len(array), _QUARTERS + 1) + 1e-10).astype(int) - 1
+    quarters = [array[a : b + 1] for a, b in pairwise(ends)]
     decay = float(quarters[0].mean() - quarters[-1].mean())
-    return Statistics(float(found.mean()), float((found > _RECALLED).mean()), decay)
+    return Statistics(float(array.mean()), float((array > _RECALLED).mean()), decay)
 
 
 def judged(count: int) -> slice:

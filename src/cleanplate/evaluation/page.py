@@ -42,12 +42,12 @@ _HEADINGS = {
 _BAD = {"inpaint": "hole PSNR, dB", "track": "J, least over objects"}
 
 
-def page(report: dict[str, Any], found: Sequence[dict[str, Any]]) -> str:
+def page(report: dict[str, Any], videos: Sequence[dict[str, Any]]) -> str:
     """The page's text.
 
     Args:
         report: what ``report.json`` holds.
-        found: what was measured of each clip, with its frames and pictures.
+        videos: what was measured of each clip, with its frames and pictures.
     """
     task = report["task"]
     order = report["order"]
@@ -59,11 +59,11 @@ def page(report: dict[str, Any], found: Sequence[dict[str, Any]]) -> str:
         f"<h1>{html.escape(task)}: {html.escape(title)}</h1>",
         _table([*report["videos"], report["total"]]),
     ]
-    for one in found:
-        values = [_value(task, frame) for frame in one["frames"]]
-        parts.append(f"<h2>{html.escape(one['name'])}</h2>")
-        parts.append(_plot(values, one.get("cuts", []), f"{_BAD[task]}, by frame"))
-        parts.extend(_worst(row, task) for row in one["worst"])
+    for video in videos:
+        values = [_value(task, frame) for frame in video["frames"]]
+        parts.append(f"<h2>{html.escape(video['name'])}</h2>")
+        parts.append(_plot(values, video.get("cuts", []), f"{_BAD[task]}, by frame"))
+        parts.extend(_worst(row, task) for row in video["worst"])
     settings = {key: report[key] for key in ("order", "versions", "measures", "checksums")}
     parts.append(f"<h2>To repeat it</h2><pre>{html.escape(json.dumps(settings, indent=1))}</pre>")
     return "\n".join(parts) + "</html>\n"
@@ -71,7 +71,7 @@ def page(report: dict[str, Any], found: Sequence[dict[str, Any]]) -> str:
 
 def _value(task: str, frame: dict[str, Any]) -> float | None:
     if task == "track":
-        return min((one["j"] for one in frame.values()), default=None)
+        return min((scores["j"] for scores in frame.values()), default=None)
     if not frame["hole_samples"] or not frame["hole_squares"]:
         return None
     return float(10 * np.log10(255**2 * frame["hole_samples"] / frame["hole_squares"]))

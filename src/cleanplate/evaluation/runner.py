@@ -44,17 +44,18 @@ def evaluate_inpainting(
     Returns:
         What is in ``report.json``.
     """
-    found = _run(inpainting.evaluate_video, videos, order, out, jobs, progress)
+    results = _run(inpainting.evaluate_video, videos, order, out, jobs, progress)
     rows = [
-        {"name": one["name"], **inpainting.summary(one["frames"]), **_cost(one)} for one in found
+        {"name": result["name"], **inpainting.summary(result["frames"]), **_cost(result)}
+        for result in results
     ]
-    every = [frame for one in found for frame in one["frames"]]
+    every = [frame for result in results for frame in result["frames"]]
     total = {"name": "all frames", **inpainting.summary(every)}
     total["seconds_per_frame"] = float(
         np.average([r["seconds_per_frame"] for r in rows], weights=[r["frames"] for r in rows])
     )
     total["peak_memory_mib"] = max(row["peak_memory_mib"] for row in rows)
-    total["vfid"] = _vfid(found)
+    total["vfid"] = _vfid(results)
     report = _report("inpaint", order, videos, rows, total)
     report["measures"] = {
         "ssim": f"scikit-image, uniform window {SSIM_WINDOW}, interior",
@@ -64,40 +65,40 @@ def evaluate_inpainting(
         "seam": "seam-1: steps across the mask's rim against the truth's",
         "vfid": "I3D Mixed_5c, each clip's own batch statistics",
     }
-    return _write(out, report, found)
+    return _write(out, report, results)
 
 
 def evaluate_tracking(
     videos: list[Video], order: TrackingOrder, out: Path, jobs: int, progress: Progress
 ) -> dict[str, Any]:
     """Evaluate a tracker, or another program's masks; arguments as in ``evaluate_inpainting``."""
-    found = _run(trackers.evaluate_video, videos, order, out, jobs, progress)
+    results = _run(trackers.evaluate_video, videos, order, out, jobs, progress)
     rows = [
         {
-            "name": one["name"],
-            "objects": len(one["objects"]),
-            **trackers.summary(one["objects"]),
-            "seconds_per_frame": one["seconds_per_frame"],
+            "name": result["name"],
+            "objects": len(result["objects"]),
+            **trackers.summary(result["objects"]),
+            "seconds_per_frame": result["seconds_per_frame"],
         }
-        for one in found
+        for result in results
     ]
-    every = [thing for one in found for thing in one["objects"]]
+    every = [tracked for result in results for tracked in result["objects"]]
     total = {"name": "all objects", "objects": len(every), **trackers.summary(every)}
     total["seconds_per_frame"] = float(np.mean([row["seconds_per_frame"] for row in rows]))
     report = _report("track", order, videos, rows, total)
     report["measures"] = {"j, f": "DAVIS 2017, semi-supervised; first and last frame left out"}
-    return _write(out, report, found)
+    return _write(out, report, results)
 
 
-def _cost(one: dict[str, Any]) -> dict[str, Any]:
-    return {name: one[name] for name in ("seconds_per_frame", "peak_memory_mib")}
+def _cost(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: result[name] for name in ("seconds_per_frame", "peak_memory_mib")}
 
 
-def _vfid(found: list[dict[str, Any]]) -> float | None:
-    features = [one["features"] for one in found if "features" in one]
+def _vfid(results: list[dict[str, Any]]) -> float | None:
+    features = [result["features"] for result in results if "features" in result]
     if len(features) < 2:
         return None  # a distance between distributions needs more than one clip
-    real, fake = (np.array([one[name] for one in features]) for name in ("truth", "result"))
+    real, fake = (np.array([result[name] for result in features]) for name in ("truth", "result"))
     return frechet_distance(real, fake)
 
 
@@ -127,8 +128,8 @@ def _run(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     progress.finish()
-    found = [_kept(folder, video, identity) for video in videos]
-    return [one for one in found if one is not None]
+    results = [_kept(folder, video, identity) for video in videos]
+    return [result for result in results if result is not None]
 
 
 def _kept(folder: Path, video: Video, identity: str) -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ def _report(
     }
 
 
-def _write(out: Path, report: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
+def _write(out: Path, report: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
-    write_text(out / "report.html", page(report, found))
+    write_text(out / "report.html", page(report, results))
     return report

@@ -51,12 +51,12 @@ def evaluate_video(video: Video, order: TrackingOrder) -> dict[str, Any]:
     ids: set[int] = set()
     rows: list[dict[str, Any]] = []
     pairs = zip(video.object_masks(*size, order.most), _tracked(video, order, size), strict=True)
-    for index, (truth, (image, found)) in enumerate(pairs):
+    for index, (truth, (image, tracked)) in enumerate(pairs):
         ids |= set(np.unique(truth).tolist()) - {0}
-        objects = {str(i): _judged(truth == i, found == i) for i in sorted(ids)}
-        rows.append({"objects": objects, "picture": _picture(image, truth, found)})
+        objects = {str(i): _judged(truth == i, tracked == i) for i in sorted(ids)}
+        rows.append({"objects": objects, "picture": _picture(image, truth, tracked)})
         if order.save is not None:
-            write_mask_image(order.save / video.name / f"{index:05d}.png", found)
+            write_mask_image(order.save / video.name / f"{index:05d}.png", tracked)
     seconds = time.perf_counter() - begun
     if not ids:
         raise InputError(f"{video.name} has masks without an object.")
@@ -83,35 +83,35 @@ def _tracked(
     for index, (image, truth) in enumerate(zip(images, truths, strict=True)):
         frame = Frame(index, Fraction(index), image)
         new = set(np.unique(truth).tolist()) - known - {0}
-        given = np.where(np.isin(truth, list(new)), truth, 0).astype(np.uint8)
+        new_mask = np.where(np.isin(truth, list(new)), truth, 0).astype(np.uint8)
         known |= new
         if tracking is None:
-            tracking = tracker.start(frame, given)
-            yield image, given
+            tracking = tracker.start(frame, new_mask)
+            yield image, new_mask
             continue
         mask = tracking.step(frame).mask
         if new:
-            tracking.correct(frame, given)
-            mask = np.where(given > 0, given, mask)
+            tracking.correct(frame, new_mask)
+            mask = np.where(new_mask > 0, new_mask, mask)
         yield image, mask
 
 
-def _judged(truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+def _judged(truth: np.ndarray, result: np.ndarray) -> dict[str, Any]:
     return {
-        "j": overlap.region_similarity(truth, found),
-        "f": overlap.contour_accuracy(truth, found),
+        "j": overlap.region_similarity(truth, result),
+        "f": overlap.contour_accuracy(truth, result),
         "present": bool(truth.any()),
     }
 
 
-def _picture(image: np.ndarray, truth: np.ndarray, found: np.ndarray) -> str:
+def _picture(image: np.ndarray, truth: np.ndarray, result: np.ndarray) -> str:
     """Right in green, missed in red, too much in blue."""
     shown = image.astype(np.float32) * 0.6
-    here, there = truth > 0, found > 0
+    true_pixels, tracked_pixels = truth > 0, result > 0
     for where, colour in (
-        (here & there & (truth == found), (0, 255, 0)),
-        (here & (truth != found), (255, 0, 0)),
-        (there & ~here, (0, 90, 255)),
+        (true_pixels & tracked_pixels & (truth == result), (0, 255, 0)),
+        (true_pixels & (truth != result), (255, 0, 0)),
+        (tracked_pixels & ~true_pixels, (0, 90, 255)),
     ):
         shown[where] += 0.4 * np.array(colour, np.float32)
     return data_url(np.clip(shown, 0, 255).astype(np.uint8))
@@ -123,11 +123,13 @@ def _concluded(
     objects = []
     for object_id in sorted(ids):
         mine = [row["objects"].get(str(object_id)) for row in rows]
-        first = next(i for i, one in enumerate(mine) if one is not None)
+        first = next(i for i, judgement in enumerate(mine) if judgement is not None)
         # DAVIS judges neither the frame that is given nor the last.
-        judged = [one for one in mine[first:] if one is not None][overlap.judged(len(mine) - first)]
-        j, f = [one["j"] for one in judged], [one["f"] for one in judged]
-        delays = overlap.returns([one["present"] for one in judged], j)
+        judged = [judgement for judgement in mine[first:] if judgement is not None][
+            overlap.judged(len(mine) - first)
+        ]
+        j, f = [judgement["j"] for judgement in judged], [judgement["f"] for judgement in judged]
+        delays = overlap.returns([judgement["present"] for judgement in judged], j)
         objects.append(
             {
                 "object": object_id,
@@ -147,11 +149,11 @@ def _concluded(
 
 
 def _least(row: dict[str, Any]) -> float:
-    return min((one["j"] for one in row["objects"].values()), default=1.0)
+    return min((judgement["j"] for judgement in row["objects"].values()), default=1.0)
 
 
-def _plain(found: overlap.Statistics) -> dict[str, float]:
-    return {"mean": found.mean, "recall": found.recall, "decay": found.decay}
+def _plain(statistics: overlap.Statistics) -> dict[str, float]:
+    return {"mean": statistics.mean, "recall": statistics.recall, "decay": statistics.decay}
 
 
 def summary(objects: list[dict[str, Any]]) -> dict[str, Any]:
@@ -159,11 +161,13 @@ def summary(objects: list[dict[str, Any]]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for measure in ("j", "f"):
         for value in ("mean", "recall", "decay"):
-            row[f"{measure}_{value}"] = float(np.mean([one[measure][value] for one in objects]))
+            row[f"{measure}_{value}"] = float(
+                np.mean([measured[measure][value] for measured in objects])
+            )
     row["j_and_f"] = (row["j_mean"] + row["f_mean"]) / 2
-    delays = [delay for one in objects for delay in one["returns"]]
-    found = [delay for delay in delays if delay is not None]
+    delays = [delay for measured in objects for delay in measured["returns"]]
+    finite = [delay for delay in delays if delay is not None]
     row["returns"] = len(delays)
-    row["found_again"] = len(found)
-    row["frames_to_find_again"] = float(np.mean(found)) if found else None
+    row["found_again"] = len(finite)
+    row["frames_to_find_again"] = float(np.mean(finite)) if finite else None
     return row

@@ -48,8 +48,8 @@ class Features:
         """(1024,) float64: the feature of a clip of (H, W, 3) uint8 RGB images."""
         clip = np.stack(list(images)).astype(np.float32).transpose(3, 0, 1, 2)[None] / 255
         with self._torch.no_grad():
-            found = self._network(self._torch.from_numpy(np.ascontiguousarray(clip)))
-        return found[0].numpy().astype(np.float64)
+            feature = self._network(self._torch.from_numpy(np.ascontiguousarray(clip)))
+        return feature[0].numpy().astype(np.float64)
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -59,11 +59,15 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     eigenvalues, which stays exact when there are fewer clips than features.
     """
     mean = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
-    one, other = (features - features.mean(axis=0) for features in (real, fake))
+    real_deviations, fake_deviations = (
+        features - features.mean(axis=0) for features in (real, fake)
+    )
     # The eigenvalues of S1 S2 are the squared singular values of the product of the deviations;
     # their triangular factors have the same, and are no larger than d x d.
     scale = np.sqrt((len(real) - 1) * (len(fake) - 1))
-    factors = [np.linalg.qr(deviations).R for deviations in (one, other)]
+    factors = [np.linalg.qr(deviations).R for deviations in (real_deviations, fake_deviations)]
     roots = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum() / scale
-    traces = np.sum(one**2) / (len(real) - 1) + np.sum(other**2) / (len(fake) - 1)
+    traces = np.sum(real_deviations**2) / (len(real) - 1) + np.sum(fake_deviations**2) / (
+        len(fake) - 1
+    )
     return float(mean + traces - 2 * roots)

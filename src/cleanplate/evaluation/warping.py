@@ -73,5 +73,5 @@ class TrueMotion:
 
     def error(self, image: np.ndarray, following: np.ndarray) -> float:
         """E_warp of a pair of (H, W, 3) uint8 results, times 100."""
-        one, other = (frame.astype(np.float32) / 255 for frame in (image, following))
-        return 100 * warping_error(one, other, self.forward, self._hidden)
+        first, second = (frame.astype(np.float32) / 255 for frame in (image, following))
+        return 100 * warping_error(first, second, self.forward, self._hidden)

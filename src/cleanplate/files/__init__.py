@@ -1,0 +1,2 @@
+"""How files are written: published by rename when they are whole, and locked against other
+programs."""

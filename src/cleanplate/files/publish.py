@@ -86,7 +86,7 @@ def check_target(path: Path, overwrite: bool, *sources: Path) -> None:
         raise InputError(f"{path} is a folder; give the name of a file.")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; add --overwrite to replace it, or give another name.")
-    folder = next(one for one in path.absolute().parents if one.exists())
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise InputError(f"{folder} is a file, and {path} would lie in it; give another name.")
     if not os.access(folder, os.W_OK | os.X_OK):

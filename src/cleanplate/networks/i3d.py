@@ -48,6 +48,7 @@ class Unit3D(nn.Module):
         self.bn = nn.BatchNorm3d(outputs, eps=1e-3, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) to (B, outputs, T / stride, H / stride, W / stride), rounded up."""
         return functional.relu(self.bn(self.conv3d(same_padding(x, self.kernel, self.stride))))
 
 
@@ -59,6 +60,7 @@ class MaxPool(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T, H, W) to the same, each of the last three divided by its stride, rounded up."""
         return functional.max_pool3d(
             same_padding(x, self.kernel, self.stride), self.kernel, self.stride
         )
@@ -75,6 +77,7 @@ class Mixed(nn.Module):
         self.b3a, self.b3b = MaxPool((3, 3, 3), (1, 1, 1)), Unit3D(inputs, outputs[5])
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) to (B, the sum of the branches' widths, T, H, W)."""
         branches = (self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x)))
         return torch.cat(branches, dim=1)
 

@@ -89,15 +89,15 @@ class SiamMask(nn.Module):
     def coarse_mask(self, exemplar: Exemplar, region: Region, row: int, column: int) -> Tensor:
         """(B, 63, 63) logits of the outline at one cell."""
         head = self.mask_model.mask
-        found = head.head(head.correlation_at(exemplar.mask, region.features, row, column))
-        return found.view(-1, COARSE, COARSE)
+        logits = head.head(head.correlation_at(exemplar.mask, region.features, row, column))
+        return logits.view(-1, COARSE, COARSE)
 
     def refined_mask(self, exemplar: Exemplar, region: Region, row: int, column: int) -> Tensor:
         """(B, 127, 127) logits of the outline at one cell, with the backbone's finer stages."""
         assert self.refine_model is not None
         head = self.mask_model.mask
-        found = head.correlation_at(exemplar.mask, region.features, row, column)
-        return self.refine_model(found, region.stages, row, column)
+        cell = head.correlation_at(exemplar.mask, region.features, row, column)
+        return self.refine_model(cell, region.stages, row, column)
 
     def fold(self) -> SiamMask:
         """Make it quick, for good (``fold_all``), and return it."""
@@ -127,6 +127,8 @@ class Features(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Region:
+        """What a crop (B, 3, side, side) of BGR levels shows, at a stride of 8; an exemplar's, its
+        middle."""
         stages = self.features(picture)
         features = self.downsample.get_submodule("downsample")(stages.p3)
         side = features.shape[-1]
@@ -148,6 +150,7 @@ class ResNet(nn.Module):
         self.layer3 = _stage(8 * BASE, 4 * BASE, 6, stride=1, dilation=2, shortcut=3)
 
     def forward(self, picture: Tensor) -> Stages:
+        """The outputs of the stem and of the three stages for (B, 3, side, side) BGR levels."""
         p0 = convolved(picture, self.conv1, self.bn1, activation=RELU)
         p1 = self.layer1(functional.max_pool2d(p0, 3, 2, 1))
         p2 = self.layer2(p1)
@@ -183,6 +186,8 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(conv, nn.BatchNorm2d(4 * width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, 4 * width, h, w); with a stride of 2 it is about half the
+        size."""
         past = x
         if self.downsample is not None:
             past = convolved(x, self.downsample[0], self.downsample[1])
@@ -195,6 +200,7 @@ class Answer(nn.ModuleList):
     """Two layers on each cell alone."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 256, h, w) to (B, outputs, h, w)."""
         first, norm, _, last = self
         return convolved(convolved(x, first, norm, activation=RELU), last)
 
@@ -223,10 +229,10 @@ class Head(nn.Module):
         x = self.conv_search(features)
         batch, channels, height, width = x.shape
         each = kernel.reshape(batch * channels, 1, _KERNEL, _KERNEL)
-        found = functional.conv2d(
+        response = functional.conv2d(
             x.reshape(1, batch * channels, height, width), each, groups=batch * channels
         )
-        return found.view(batch, channels, *found.shape[-2:])
+        return response.view(batch, channels, *response.shape[-2:])
 
     def correlation_at(self, kernel: Tensor, features: Tensor, row: int, column: int) -> Tensor:
         """(B, 256, 1, 1): one cell of ``correlation``."""
@@ -235,6 +241,9 @@ class Head(nn.Module):
         return (x.float() * kernel.float()).sum((2, 3), keepdim=True).to(x.dtype)
 
     def forward(self, kernel: Tensor, features: Tensor) -> Tensor:
+        """(B, outputs, 25, 25) for the ``kernel`` (B, 256, 5, 5) and the region's ``features``
+        (B, 256, 31, 31).
+        """
         return self.head(self.correlation(kernel, features))
 
 
@@ -297,6 +306,7 @@ class Pair(nn.ModuleList):
     """Two rectified layers."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, h, w)."""
         first, _, second, _ = self
         return convolved(convolved(x, first, activation=RELU), second, activation=RELU)
 

@@ -1,4 +1,4 @@
-"""What can be set: fields with a range and a sentence of help, and the groups that jobs are told.
+"""What can be set: fields with a range and a sentence of help, and the groups that a job takes.
 
 A setting exists once. The command line, the app and the report are made from these fields.
 """

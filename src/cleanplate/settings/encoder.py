@@ -1,4 +1,5 @@
-"""What can be told the encoder. Apart from ``codecs``, so that the commands start without av."""
+"""The encoder's settings. They lie apart from ``media.codecs`` so that commands start without
+av."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ class EncoderSettings:
         "auto", "Codec or encoder: auto (the source's family), h264, hevc, vp9, av1, prores, ffv1."
     )
     quality: int | None = setting(
-        None, "On the encoder's own scale, smaller is better; unset: as good as the source.", low=0
+        None,
+        "Quality on the encoder's own scale, smaller is better; unset for that of the source.",
+        low=0,
     )
-    preset: str | None = setting(None, "Speed of the encoder, by the encoder's own name.")
+    preset: str | None = setting(None, "Speed preset, by the encoder's own name for it.")
     lossless: bool = setting(False, "Keep every sample outside the mask exactly.")
 
     sound: str = setting(

@@ -50,8 +50,8 @@ def check(settings: Any) -> None:
             continue
         low, high, choices = rules.get("low"), rules.get("high"), rules.get("choices")
         if choices is not None and value not in choices:
-            wanted = ", ".join(str(c) for c in choices)
-            raise InputError(f"Setting {field.name} is {value!r}; choose one of: {wanted}.")
+            allowed = ", ".join(str(c) for c in choices)
+            raise InputError(f"Setting {field.name} is {value!r}; choose one of: {allowed}.")
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = " and ".join(
                 f"{word} {bound}"
@@ -83,14 +83,14 @@ def _parse_value(name: str, text: str, kind: Any) -> Any:
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if type(None) in kinds and text.lower() == "none":
         return None
-    for one in (k for k in kinds if k is not type(None)):
-        if one is bool and text.lower() in ("true", "yes", "on", "1"):
+    for parse_as in (k for k in kinds if k is not type(None)):
+        if parse_as is bool and text.lower() in ("true", "yes", "on", "1"):
             return True
-        if one is bool and text.lower() in ("false", "no", "off", "0"):
+        if parse_as is bool and text.lower() in ("false", "no", "off", "0"):
             return False
-        if one is not bool:
+        if parse_as is not bool:
             try:
-                return one(text)
+                return parse_as(text)
             except ValueError:
                 continue
     words = " or ".join(getattr(k, "__name__", str(k)) for k in kinds)

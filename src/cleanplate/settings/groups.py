@@ -1,4 +1,7 @@
-"""What a job can be told. The command line, the app and the report are made from these fields."""
+"""What a job can be told: one frozen dataclass for each group of settings.
+
+The command line, the app and the report are made from these fields.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,20 @@ class EngineSettings:
     )
     segmenter: str = setting(
         AUTO,
-        "Engine that outlines what is pointed at; auto takes a lone box or mask as it is drawn "
-        "and grabcut for anything else.",
+        "Engine that outlines what you point at; auto takes a box or mask alone as it is drawn and "
+        "uses grabcut for anything else.",
     )
-    tracker: str = setting(AUTO, "Engine that follows it; auto is planar, or fixed with --static.")
+    tracker: str = setting(AUTO, "Engine that tracks it; auto is planar, or fixed with --static.")
     inpainter: str = setting("flowfill", "Engine that paints the background.")
     device: str = setting(AUTO, "Where to compute: auto, cpu, cuda or mps.")
     precision: str = setting(
         AUTO,
-        "Numbers that networks compute with.",
+        "Number format that networks compute in.",
         choices=(AUTO, "float32", "bfloat16", "float16"),
     )
-    seed: int = setting(0, "Seed of all that is drawn by lot.", low=0)
+    seed: int = setting(0, "Seed for everything random.", low=0)
     memory: str | None = setting(
-        None, "Most memory that a learned engine may take: 6GiB, 800MB; unset: what it needs."
+        None, "The most memory that a learned engine may use: 6GiB, 800MB; unset for what it needs."
     )
 
     def __post_init__(self) -> None:
@@ -48,6 +51,7 @@ class EngineSettings:
 
     @property
     def tracker_name(self) -> str:
+        """The tracker in ``tracker``; for ``auto`` fixed with ``static``, else planar."""
         if self.tracker != AUTO:
             return self.tracker
         return "fixed" if self.static else "planar"
@@ -59,24 +63,24 @@ class MaskSettings:
 
     overlay: str = setting(
         AUTO,
-        "What of a box that does not move is removed: letters are the shapes in it that stay "
-        "while the picture behind moves, box is all of it; auto takes the letters where they are "
-        "clear.",
+        "What to remove from a box that does not move: letters are the shapes in it that stay "
+        "while the picture behind them moves, box is all of it; auto takes the letters where they "
+        "are clear.",
         choices=(AUTO, LETTERS, WHOLE_BOX),
     )
     grow: int | None = setting(
         None,
-        "Grow every mask; by default what cleanplate outlined or followed grows by 1/100 of the "
-        "height (at least 4) before it is filled, letters by 1/400 (at least 2), and masks and "
-        "still boxes that you gave do not.",
+        "How far every mask grows; by default what cleanplate outlined or tracked grows by 1/100 "
+        "of the height (at least 4) before it is filled, letters by 1/400 (at least 2), and masks "
+        "and still boxes of yours not at all.",
         low=0,
         high=500,
         unit="px",
     )
     feather: int | None = setting(
         None,
-        "Fade the fill in over this width, inwards from the mask's rim; by default up to 2, never "
-        "more than the mask has grown.",
+        "Fade the fill in over this width, inwards from the edge of the mask; by default up to 2, "
+        "and never more than the mask has grown.",
         low=0,
         high=100,
         unit="px",
@@ -118,16 +122,16 @@ class SpanSettings:
 
 @dataclass(frozen=True, slots=True)
 class RegionSettings:
-    """How much of the picture around a mask an engine may look at."""
+    """How much of the picture around a mask an engine may see."""
 
     context: float = setting(
         0.75,
-        "Context around the mask on each side, as a part of the root of its box's area.",
+        "Context around the mask on each side, relative to the square root of its box's area.",
         low=0,
         high=10,
     )
     least_context: int = setting(
-        64, "Least context around the mask on each side.", low=0, high=4096, unit="px"
+        64, "The least context around the mask on each side.", low=0, high=4096, unit="px"
     )
 
     def __post_init__(self) -> None:
@@ -159,15 +163,17 @@ def settings_from(
     Raises:
         InputError: a name that no group has, or a value out of its range.
     """
-    left = dict(values)
+    remaining = dict(values)
     groups: dict[str, Any] = {}
     for group in fields(Settings):
         if is_dataclass(group.default_factory):
-            names = {f.name for f in fields(group.default_factory)} & left.keys()
-            chosen = {name: left.pop(name) for name in names}
+            names = {f.name for f in fields(group.default_factory)} & remaining.keys()
+            chosen = {name: remaining.pop(name) for name in names}
             groups[group.name] = group.default_factory(**chosen)  # type: ignore[operator]
-    if left:
-        raise InputError(f"There is no setting {', '.join(sorted(left))}; see docs/cli.md for all.")
+    if remaining:
+        raise InputError(
+            f"There is no setting {', '.join(sorted(remaining))}; see docs/cli.md for all."
+        )
     texts = {
         name: {key: str(value) for key, value in chosen.items()}
         for name, chosen in (engine_settings or {}).items()

@@ -12,7 +12,7 @@ import pytest
 
 import cleanplate
 from cleanplate import api, registry
-from cleanplate.arrays.runs import Found, coco_text, mask_of, ranked, run_lengths
+from cleanplate.arrays.instances import Instance, coco_text, mask_of, ranked, run_lengths
 from cleanplate.checkpoints import store
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.media.mask_files import read_mask_image
@@ -163,7 +163,7 @@ def test_small_things_lie_on_top() -> None:
     big, small = np.ones((4, 4), bool), np.zeros((4, 4), bool)
     small[1, 1] = True
     found = [
-        Found(run_lengths(mask), (4, 4), (0, 0, 3, 3), 1, 1, (0, 0), (0, 0, 4, 4))
+        Instance(run_lengths(mask), (4, 4), (0, 0, 3, 3), 1, 1, (0, 0), (0, 0, 4, 4))
         for mask in (small, big)
     ]
     mask = ranked(found, (4, 4))

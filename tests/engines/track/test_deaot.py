@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
-from cleanplate.arrays.runs import Found, run_lengths
+from cleanplate.arrays.instances import Instance, run_lengths
 from cleanplate.checkpoints import store
 from cleanplate.errors import WeightsError
 from cleanplate.types import FOUND_FROM, Frame, TrackedMask
@@ -33,11 +33,13 @@ class Finder:
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []
 
-    def everything(self, image: np.ndarray) -> list[Found]:
+    def everything(self, image: np.ndarray) -> list[Instance]:
         self.shown.append(image)
         mask = np.zeros(SIZE, bool)
         mask[10:40, 10:50] = True
-        return [Found(run_lengths(mask), SIZE, (10, 10, 49, 39), 0.9, 0.9, (20, 20), (0, 0, 1, 1))]
+        return [
+            Instance(run_lengths(mask), SIZE, (10, 10, 49, 39), 0.9, 0.9, (20, 20), (0, 0, 1, 1))
+        ]
 
 
 @pytest.fixture

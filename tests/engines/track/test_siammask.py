@@ -18,7 +18,7 @@ from cleanplate.types import Frame, Visibility
 
 torch: Any = pytest.importorskip("torch", reason="The engine siammask needs torch")
 
-from cleanplate.engines.track.shared.siammask.follower import Follower, Sighting  # noqa: E402
+from cleanplate.engines.track.shared.siammask.detector import Detection, Detector  # noqa: E402
 from cleanplate.engines.track.shared.siammask.geometry import (  # noqa: E402
     TUNINGS,
     Place,
@@ -27,8 +27,8 @@ from cleanplate.engines.track.shared.siammask.geometry import (  # noqa: E402
     place_of,
     rotated_box,
 )
-from cleanplate.engines.track.shared.siammask.quarry import Quarry  # noqa: E402
 from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings  # noqa: E402
+from cleanplate.engines.track.shared.siammask.target import Target  # noqa: E402
 from cleanplate.engines.track.shared.siammask.tracking import SiamMaskTracking  # noqa: E402
 from cleanplate.networks import siammask as network_module  # noqa: E402
 from tests.weights import lively_weights, make_siammask_small  # noqa: E402
@@ -53,7 +53,7 @@ def image(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
 
 
-class Scripted(Follower):
+class Scripted(Detector):
     """Says what it is told to, and notes where it was asked to look."""
 
     def __init__(self, *scores: float) -> None:
@@ -61,33 +61,33 @@ class Scripted(Follower):
         self.scores = list(scores)
         self.asked: list[tuple[float, float] | None] = []
 
-    def look(
+    def detect(
         self,
         image: np.ndarray,
         outline: bool = True,
         around: tuple[float, float] | None = None,
-    ) -> Sighting:
+    ) -> Detection:
         self.asked.append(around)
         x, y = around or (self.place.x + 5, self.place.y)
         place = Place(x, y, self.place.width + 1, self.place.height)
         mask = np.zeros(SIZE, bool)
         mask[40:60, 40:70] = True
         score = self.scores.pop(0)
-        return Sighting(place, score, mask, mask * np.float32(score), place.corners, (12, 12))
+        return Detection(place, score, mask, mask * np.float32(score), place.corners, (12, 12))
 
 
-def steps(quarry: Quarry, count: int, cut: bool = False) -> list[tuple[bool, Visibility]]:
+def steps(target: Target, count: int, cut: bool = False) -> list[tuple[bool, Visibility]]:
     answers = []
     for _ in range(count):
-        covered, _ = quarry.step(image(), cut)
-        state = quarry.report(1, bool(covered.any()))
+        covered, _ = target.step(image(), cut)
+        state = target.report(1, bool(covered.any()))
         answers.append((bool(covered.any()), state.visibility))
     return answers
 
 
 def test_confidence_tells_whole_from_partly_hidden_and_hidden() -> None:
-    follower = Scripted(0.9, 0.5, 0.1)
-    assert steps(Quarry(SiamMaskSettings(), follower), 3) == [
+    detector = Scripted(0.9, 0.5, 0.1)
+    assert steps(Target(SiamMaskSettings(), detector), 3) == [
         (True, Visibility.VISIBLE),
         (True, Visibility.PARTLY_HIDDEN),
         (False, Visibility.HIDDEN),
@@ -95,50 +95,50 @@ def test_confidence_tells_whole_from_partly_hidden_and_hidden() -> None:
 
 
 def test_what_is_hidden_keeps_its_place_and_size_and_is_lost_in_the_end() -> None:
-    follower = Scripted(*[0.1] * 200)
-    answers = steps(Quarry(SiamMaskSettings(), follower), 14)
+    detector = Scripted(*[0.1] * 200)
+    answers = steps(Target(SiamMaskSettings(), detector), 14)
     assert answers[0] == (False, Visibility.HIDDEN)
     assert answers[-1] == (False, Visibility.LOST)
-    assert follower.place == Place(60, 60, 30, 20)
+    assert detector.place == Place(60, 60, 30, 20)
 
 
 def test_what_is_lost_is_searched_all_over_the_picture_and_taken_up_only_when_sure() -> None:
     # One look in the first frame; later one at the last place and three elsewhere.
-    follower = Scripted(0.1, *[0.5, 0.5, 0.5, 0.5], *[0.2, 0.9])
-    answers = steps(Quarry(SiamMaskSettings(), follower), 3)
+    detector = Scripted(0.1, *[0.5, 0.5, 0.5, 0.5], *[0.2, 0.9])
+    answers = steps(Target(SiamMaskSettings(), detector), 3)
     assert [seen for seen, _ in answers] == [False, False, True]
-    assert follower.asked[:2] == [None, None]
-    elsewhere = [at for at in follower.asked if at is not None]
+    assert detector.asked[:2] == [None, None]
+    elsewhere = [at for at in detector.asked if at is not None]
     assert len(set(elsewhere)) == 4
-    assert follower.place.x == elsewhere[-1][0]
+    assert detector.place.x == elsewhere[-1][0]
 
 
 def test_after_a_cut_the_whole_picture_is_searched_at_once() -> None:
-    follower = Scripted(*[0.5] * 13)
-    assert steps(Quarry(SiamMaskSettings(), follower), 1, cut=True) == [(False, Visibility.HIDDEN)]
-    assert len(follower.asked) > 6
+    detector = Scripted(*[0.5] * 13)
+    assert steps(Target(SiamMaskSettings(), detector), 1, cut=True) == [(False, Visibility.HIDDEN)]
+    assert len(detector.asked) > 6
 
 
 def test_a_box_covers_the_pixels_between_its_edges_and_no_more() -> None:
-    covered, _ = Quarry(SiamMaskSettings(shape="box"), Scripted(0.9)).step(image(), False)
+    covered, _ = Target(SiamMaskSettings(shape="box"), Scripted(0.9)).step(image(), False)
     rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
     assert (rows[0], rows[-1] + 1) == (50, 70)
     assert (columns[0], columns[-1] + 1) == (50, 80)  # 65 in the middle, 31 wide: 49.5 to 80.5
 
 
 def test_as_published_nothing_counts_as_gone() -> None:
-    follower = Scripted(0.01, 0.01)
-    answers = steps(Quarry(SiamMaskSettings(lost_below=0), follower), 2)
+    detector = Scripted(0.01, 0.01)
+    answers = steps(Target(SiamMaskSettings(lost_below=0), detector), 2)
     assert [seen for seen, _ in answers] == [True, True]
-    assert follower.place.x == 70
+    assert detector.place.x == 70
 
 
 def test_a_pixel_of_two_objects_is_the_surer_one_s() -> None:
-    quarries = {
-        n: Quarry(SiamMaskSettings(), Scripted(score)) for n, score in ((3, 0.75), (7, 0.95))
+    targets = {
+        n: Target(SiamMaskSettings(), Scripted(score)) for n, score in ((3, 0.75), (7, 0.95))
     }
     begin: Any = None
-    tracking = SiamMaskTracking(begin, SIZE, 0, quarries)
+    tracking = SiamMaskTracking(begin, SIZE, 0, targets)
     answer = tracking.step(Frame(1, Fraction(1, 25), image()))
     assert set(np.unique(answer.mask)) == {0, 7}
     assert [s.visibility for s in answer.objects] == [Visibility.HIDDEN, Visibility.VISIBLE]
@@ -165,10 +165,10 @@ def test_one_cell_alone_is_what_it_is_among_all_and_folding_changes_nothing(smal
 def test_a_lower_precision_finds_the_same_place(small: None) -> None:
     found = []
     for kind in (torch.float32, torch.bfloat16):
-        follower = Follower.start(
+        detector = Detector.start(
             network().to(kind), TUNINGS["vot"], image(), Place(70, 60, 40, 30)
         )
-        found.append(follower.look(image()))
+        found.append(detector.detect(image()))
     full, half = found
     assert full.cell == half.cell
     assert abs(full.place.x - half.place.x) < 1

@@ -23,11 +23,11 @@ from cleanplate.types import Frame, Visibility
 
 torch: Any = pytest.importorskip("torch", reason="The engine siammask_hq needs torch")
 
-from cleanplate.engines.track.shared.siammask.follower import Sighting  # noqa: E402
+from cleanplate.engines.track.shared.siammask.detector import Detection  # noqa: E402
 from cleanplate.engines.track.shared.siammask.geometry import Place  # noqa: E402
-from cleanplate.engines.track.shared.siammask.quarry import Quarry  # noqa: E402
 from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings  # noqa: E402
-from cleanplate.engines.track.siammask_hq.follower import Crowd, HqFollower, Known  # noqa: E402
+from cleanplate.engines.track.shared.siammask.target import Target  # noqa: E402
+from cleanplate.engines.track.siammask_hq.detector import HqDetector, LastOutline, LastOutlines  # noqa: E402
 from cleanplate.engines.track.siammask_hq.outline import Outliner  # noqa: E402
 from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings  # noqa: E402
 from tests.weights import make_sam_small, make_siammask_small, provide  # noqa: E402
@@ -57,21 +57,21 @@ class ScriptedSiamMask:
         self.place, self.places, self.score = place, list(places), score
         self.asked: list[tuple[float, float] | None] = []
 
-    def look(
+    def detect(
         self,
         image: np.ndarray,
         outline: bool = True,
         around: tuple[float, float] | None = None,
-    ) -> Sighting:
+    ) -> Detection:
         self.asked.append(around)
         place = self.places.pop(0) if self.places else self.place
         (x0, y0), _, (x1, y1), _ = place.corners.round().astype(int).clip(0).tolist()
         mask = filled(x0, y0, x1, y1)
         strength = np.where(mask, np.float32(0.8), np.float32(-1))
-        return Sighting(place, self.score, mask, strength, place.corners, (12, 12))
+        return Detection(place, self.score, mask, strength, place.corners, (12, 12))
 
-    def accept(self, sighting: Sighting) -> None:
-        self.place = sighting.place
+    def accept(self, detection: Detection) -> None:
+        self.place = detection.place
 
     def state(self) -> dict[str, np.ndarray]:
         return {}
@@ -129,20 +129,26 @@ class Painter:
 class Scene:
     """One object followed by the played networks."""
 
-    def __init__(self, siam: ScriptedSiamMask, crowd: Crowd | None = None, **settings: Any) -> None:
-        self.siam, self.sam, self.crowd = siam, Painter(), {} if crowd is None else crowd
+    def __init__(
+        self, siam: ScriptedSiamMask, last_outlines: LastOutlines | None = None, **settings: Any
+    ) -> None:
+        self.siam, self.sam, self.last_outlines = (
+            siam,
+            Painter(),
+            {} if last_outlines is None else last_outlines,
+        )
         self.settings = SiamMaskHqSettings(**settings)
-        self.follower = HqFollower(
-            siam, Outliner(self.sam, self.settings), self.settings, 1, self.crowd
+        self.detector = HqDetector(
+            siam, Outliner(self.sam, self.settings), self.settings, 1, self.last_outlines
         )
         inner = SiamMaskSettings(
             lost_below=self.settings.lost_below, sure_above=self.settings.sure_above
         )
-        self.quarry = Quarry(inner, self.follower)
+        self.target = Target(inner, self.detector)
 
     def step(self, image: np.ndarray, cut: bool = False) -> tuple[np.ndarray, Visibility, float]:
-        covered, _ = self.quarry.step(image, cut)
-        state = self.quarry.report(1, bool(covered.any()))
+        covered, _ = self.target.step(image, cut)
+        state = self.target.report(1, bool(covered.any()))
         return covered, state.visibility, state.confidence
 
 
@@ -372,8 +378,8 @@ def test_what_is_inside_another_object_is_not_this_one() -> None:
     image = picture((RED, THING), (GREEN, BESIDE))
     alone, _, _ = Scene(ScriptedSiamMask(middle(100, 80, 150, 120))).step(image)
     assert (alone & filled(*BESIDE)).any()
-    crowd = {2: Known(720.0, (150.0, 100.0))}
-    covered, _, _ = Scene(ScriptedSiamMask(middle(100, 80, 150, 120)), crowd).step(image)
+    last_outlines = {2: LastOutline(720.0, (150.0, 100.0))}
+    covered, _, _ = Scene(ScriptedSiamMask(middle(100, 80, 150, 120)), last_outlines).step(image)
     np.testing.assert_array_equal(covered, filled(*THING))
 
 
@@ -381,9 +387,9 @@ def test_the_place_deep_inside_moves_with_the_box_and_is_pointed_at_in_a_crowd()
     scene = followed()
     assert scene.sam.points[-1] == ([], [])
     scene.siam.places = [middle(110, 80, 170, 140)]  # moved by 20, 10 and grown by half
-    before = scene.crowd[1].inside
-    scene.crowd[2] = Known(100.0, (180.0, 130.0))
-    scene.crowd[3] = Known(100.0, (20.0, 20.0))  # far off
+    before = scene.last_outlines[1].inside
+    scene.last_outlines[2] = LastOutline(100.0, (180.0, 130.0))
+    scene.last_outlines[3] = LastOutline(100.0, (20.0, 20.0))  # far off
     scene.step(picture((RED, (110, 80, 170, 140))))
     places, labels = scene.sam.points[-1]
     assert labels == [1, 0]
@@ -394,17 +400,17 @@ def test_the_place_deep_inside_moves_with_the_box_and_is_pointed_at_in_a_crowd()
 
 def test_what_is_hidden_is_nowhere_to_be_kept_off() -> None:
     scene = followed()
-    assert 1 in scene.crowd
+    assert 1 in scene.last_outlines
     scene.siam.score = 0.1
     scene.step(picture())
-    assert 1 not in scene.crowd
+    assert 1 not in scene.last_outlines
 
 
 def test_others_are_pointed_at_in_the_same_order_however_they_became_known() -> None:
     asked = []
     for order in ((2, 3), (3, 2)):
         scene = followed()
-        scene.crowd |= {n: Known(9.0, (90.0 + n, 100.0)) for n in order}
+        scene.last_outlines |= {n: LastOutline(9.0, (90.0 + n, 100.0)) for n in order}
         scene.step(picture((RED, THING)))
         asked.append(scene.sam.points[-1])
     assert asked[0] == asked[1]
@@ -412,10 +418,13 @@ def test_others_are_pointed_at_in_the_same_order_however_they_became_known() -> 
 
 
 def test_of_two_that_pass_the_hidden_one_does_not_cut_a_hole_into_the_other() -> None:
-    crowd: Crowd = {}
-    front, back = (Scene(ScriptedSiamMask(middle(*THING)), crowd) for _ in range(2))
-    back.follower._number = 2
-    crowd[1], crowd[2] = Known(1600.0, (120.0, 100.0)), Known(1600.0, (120.0, 100.0))
+    last_outlines: LastOutlines = {}
+    front, back = (Scene(ScriptedSiamMask(middle(*THING)), last_outlines) for _ in range(2))
+    back.detector._number = 2
+    last_outlines[1], last_outlines[2] = (
+        LastOutline(1600.0, (120.0, 100.0)),
+        LastOutline(1600.0, (120.0, 100.0)),
+    )
     back.siam.score = 0.1
     for scene in (back, front):
         scene.step(picture((GREEN, THING)))
@@ -424,10 +433,10 @@ def test_of_two_that_pass_the_hidden_one_does_not_cut_a_hole_into_the_other() ->
 
 def test_what_was_known_of_the_outline_is_known_after_resuming() -> None:
     scene = followed(agreement=0)
-    state = scene.quarry.state()
+    state = scene.target.state()
     other = Scene(ScriptedSiamMask(scene.siam.place), agreement=0)
-    other.follower.restore(state)
-    assert other.crowd == scene.crowd
+    other.detector.restore(state)
+    assert other.last_outlines == scene.last_outlines
     _, visibility, _ = other.step(picture((RED, (100, 80, 110, 100))))
     assert visibility is Visibility.PARTLY_HIDDEN
 

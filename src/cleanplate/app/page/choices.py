@@ -61,6 +61,8 @@ def _card(about: About, choice: Choice) -> Card:
 
 def _get(about: About) -> str:
     """The commands that bring what an engine needs."""
+    if about.fault:
+        return f"# {about.fault}"
     lines = [f"pip install 'cleanplate[{about.extra}]'"] if registry.missing(about) else []
     for names in (about.checkpoints, about.also):
         strange = catalogue.unknown(names)

@@ -49,6 +49,7 @@ def _row(engine: Any) -> dict[str, Any]:
         "task": about.task,
         "name": about.name,
         "summary": about.summary,
+        "fault": about.fault,
         "licence": about.licence,
         "commercial": about.commercial,
         "missing": registry.missing(about),
@@ -67,6 +68,8 @@ def _field(field: dataclasses.Field[Any]) -> dict[str, Any]:
 
 def _needs(row: dict[str, Any]) -> str:
     """What brings the engine here, as a sentence; empty when it can run."""
+    if row["fault"]:
+        return row["fault"]
     if row["missing"]:
         return f"Install it with: pip install 'cleanplate[{row['extra']}]'."
     return store.lacking(row["checkpoints"], row["also"])

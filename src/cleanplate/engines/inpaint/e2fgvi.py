@@ -44,11 +44,16 @@ class Engine(base.Learned):
         super().__init__(settings, runtime, "e2fgvi")
 
     def plan(self, width: int, height: int) -> Plan:
-        rows, columns = self._network.size
-        found = self._planned(columns, rows, tiled=False)
-        return found.over(width, height)
+        """Tile, references and memory for a region of ``width`` x ``height`` px, scaled to 432x240.
 
-    def _sight(self, width: int, height: int) -> Fitted:
+        Raises:
+            InputError: the memory that is allowed is too little.
+        """
+        rows, columns = self._network.size
+        plan = self._planned(columns, rows, tiled=False)
+        return plan.over(width, height)
+
+    def _view(self, width: int, height: int) -> Fitted:
         from cleanplate.engines.inpaint.shared.e2fgvi.pictures import Fitted
 
         return Fitted(width, height, self._network.size, self.settings.dilation)

@@ -44,9 +44,14 @@ class Engine(base.Learned):
         super().__init__(settings, runtime, "e2fgvi_hq")
 
     def plan(self, width: int, height: int) -> Plan:
+        """Tiles, references and memory for a region of ``width`` x ``height`` px, at its own size.
+
+        Raises:
+            InputError: the memory that is allowed is too little for even the smallest tiles.
+        """
         return self._planned(width, height, tiled=True)
 
-    def _sight(self, width: int, height: int) -> AsItIs:
+    def _view(self, width: int, height: int) -> AsItIs:
         from cleanplate.engines.inpaint.shared.e2fgvi.pictures import AsItIs
 
         return AsItIs(self.settings.dilation)

@@ -22,8 +22,10 @@ _GREY = 128  # of a picture of which nothing is known
 
 @dataclass(frozen=True)
 class Settings:
+    """How far around a pixel colours are taken from."""
+
     radius: float = setting(
-        5.0, "How far around a pixel it looks for colours.", low=1, high=50, unit="px"
+        5.0, "How far around a pixel colours are taken from.", low=1, high=50, unit="px"
     )
 
     def __post_init__(self) -> None:
@@ -36,12 +38,12 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "telea",
-        "Each frame alone from its hole's rim: quick, blurry, the baseline.",
+        "Fills each frame by itself from the rim of the hole: fast and blurry, the baseline.",
         order=30,
         choices=(
             Choice(
                 "Draft",
-                "Each frame by itself from the rim of the hole: quick and blurry.",
+                "Each frame by itself from the rim of the hole: fast and blurry.",
             ),
         ),
         seconds_per_megapixel={"cpu": 0.24},
@@ -53,17 +55,25 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """0: each frame is filled from itself alone."""
         return 0
 
     @property
     def lookback(self) -> int | None:
+        """0: each frame is filled from itself alone."""
         return 0
 
     @property
     def window(self) -> int | None:
+        """1: the frame itself."""
         return 1
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         for masked in same_sizes(frames):
             hole = masked.mask != 0
             if not hole.any():

@@ -1,0 +1,1 @@
+"""Engines that outline what a user points at. The modules of this package are the list."""

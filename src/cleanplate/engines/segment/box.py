@@ -14,7 +14,7 @@ from cleanplate.types import Candidates, Prompt
 
 @dataclass(frozen=True, slots=True)
 class BoxSettings:
-    """There is nothing to set."""
+    """This engine has no settings."""
 
 
 class Engine:
@@ -28,7 +28,7 @@ class Engine:
         choices=(
             Choice(
                 "The box itself",
-                "No outline: all that is inside the box.",
+                "No outline: everything inside the box.",
             ),
         ),
     )

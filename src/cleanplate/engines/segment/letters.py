@@ -40,7 +40,7 @@ class LettersSettings:
 
     margin: int | None = setting(
         None,
-        "Grow the letters; by default by 4 % of their height and 1 for chroma, at least 3.",
+        "How far the letters grow; by default 4 % of their height and 1 for chroma, at least 3.",
         low=0,
         high=100,
         unit="px",
@@ -56,7 +56,7 @@ class Engine:
     about = About(
         "segment",
         "letters",
-        "The letters or marks in a box, for prints whose cloth, wall or plate is to stay.",
+        "Outlines the letters or marks in a box, for prints on a surface that is to stay.",
         order=20,
         choices=(
             Choice(
@@ -89,26 +89,26 @@ class Engine:
         check_prompt(prompt, size)
         area = _area(prompt, size)
         room = _room(area)
-        lab, wanted = encoded[room.slices], area[room.slices]
-        surface = _surface(lab, wanted)
-        found, sureness = _of_one_colour(lab, surface, wanted)
-        other, surer = _stands_out(np.linalg.norm(lab - surface, axis=2), wanted)
+        lab, area_of_room = encoded[room.slices], area[room.slices]
+        surface = _surface(lab, area_of_room)
+        letter_mask, sureness = _of_one_colour(lab, surface, area_of_room)
+        standing_out, surer = _stands_out(np.linalg.norm(lab - surface, axis=2), area_of_room)
         if surer > sureness:
-            found, sureness = other, surer
-        found = _corrected(found, wanted, prompt.points, room)
+            letter_mask, sureness = standing_out, surer
+        letter_mask = _corrected(letter_mask, area_of_room, prompt.points, room)
         letters = np.zeros(size, bool)
-        if found.any():
+        if letter_mask.any():
             pixels = self.settings.margin
             if pixels is None:
-                pixels = max(2, round(0.04 * letter_height(found))) + 1
-            letters[room.slices] = (grow(found.view(np.uint8), pixels) > 0) & wanted
+                pixels = max(2, round(0.04 * letter_height(letter_mask))) + 1
+            letters[room.slices] = (grow(letter_mask.view(np.uint8), pixels) > 0) & area_of_room
         if not letters.any():
             return Candidates(area[None], np.array([0.5], np.float32))
         if letters.sum() > HULL * area.sum():
             letters = _hull(letters) & area
         masks = [(sureness, letters), (1 - sureness, area)]
-        masks.sort(key=lambda one: -one[0])
-        confidences = np.array([one for one, _ in masks], np.float32)
+        masks.sort(key=lambda pair: -pair[0])
+        confidences = np.array([sureness for sureness, _ in masks], np.float32)
         return Candidates(np.stack([mask for _, mask in masks]), confidences)
 
 
@@ -176,8 +176,8 @@ def _stands_out(contrast: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, flo
     if not len(high) or not len(low) or np.median(high) < 2 * LEAST_CONTRAST:
         return np.zeros_like(area), 0.0
     likely = levels > max(EDGE * threshold, LEAST_CONTRAST)
-    found = likely & area
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(found.view(np.uint8), connectivity=8)
+    inside = likely & area
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.view(np.uint8), connectivity=8)
     kept = np.asarray(stats[:, cv2.CC_STAT_AREA] >= max(4, SPECK * area.sum()))
     kept[0] = False
     labels: np.ndarray = np.asarray(parts)
@@ -226,14 +226,14 @@ def _colours(colours: np.ndarray) -> list[np.ndarray]:
     cv2.setRNGSeed(0)
     kinds, labels = min(KINDS, len(few)), np.zeros(len(few), np.int32)
     _, _, centres = cv2.kmeans(few, kinds, labels, rule, 1, cv2.KMEANS_PP_CENTERS)
-    found: list[np.ndarray] = []
+    modes: list[np.ndarray] = []
     for centre in centres:
         for _ in range(5):
             near = np.linalg.norm(few - centre, axis=1) < INK
             centre = few[near].mean(axis=0) if near.any() else centre
-        if all(np.linalg.norm(centre - one) > INK / 2 for one in found):
-            found.append(centre)
-    return found
+        if all(np.linalg.norm(centre - mode) > INK / 2 for mode in modes):
+            modes.append(centre)
+    return modes
 
 
 def _inked(lab: np.ndarray, surface: np.ndarray, ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -255,23 +255,23 @@ def _inked(lab: np.ndarray, surface: np.ndarray, ink: np.ndarray) -> tuple[np.nd
 
 
 def _corrected(
-    found: np.ndarray, area: np.ndarray, points: tuple[Point, ...], room: Box
+    letters: np.ndarray, area: np.ndarray, points: tuple[Point, ...], room: Box
 ) -> np.ndarray:
-    """``found`` as the clicks in ``room`` want it."""
+    """``letters`` as the clicks in ``room`` want it."""
     for point in points:
         x, y = int(point.x) - room.x0, int(point.y) - room.y0
-        if not (0 <= x < found.shape[1] and 0 <= y < found.shape[0]):
+        if not (0 <= x < letters.shape[1] and 0 <= y < letters.shape[0]):
             continue
-        if point.positive and area[y, x] and not found[y, x]:
-            found = area & ~found
-        elif not point.positive and found[y, x]:
-            _, parts = cv2.connectedComponents(found.view(np.uint8), connectivity=8)
-            found = found & (parts != parts[y, x])
-    return found
+        if point.positive and area[y, x] and not letters[y, x]:
+            letters = area & ~letters
+        elif not point.positive and letters[y, x]:
+            _, parts = cv2.connectedComponents(letters.view(np.uint8), connectivity=8)
+            letters = letters & (parts != parts[y, x])
+    return letters
 
 
-def _hull(found: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the convex hull of ``found``."""
-    hull = cv2.convexHull(cv2.findNonZero(found.view(np.uint8)))
-    filled = cv2.fillConvexPoly(np.zeros(found.shape, np.uint8), hull, 1)
+def _hull(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the convex hull of ``mask``."""
+    hull = cv2.convexHull(cv2.findNonZero(mask.view(np.uint8)))
+    filled = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), hull, 1)
     return filled > 0

@@ -14,15 +14,15 @@ class Engine(SamEngine):
     about: ClassVar = About(
         "segment",
         "mobile_sam",
-        "SAM with a small encoder: three masks to choose from, quick on a CPU.",
+        "SAM with a small encoder: up to three masks to choose from, fast on a CPU.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=("mobile_sam",),
         order=50,
         choices=(
             Choice(
-                "Learned, quick",
-                "The same idea made small, quick without a graphics card.",
+                "Learned, fast",
+                "The same in small: fast without a graphics card.",
             ),
         ),
     )
@@ -30,4 +30,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``mobile_sam``, the only one."""
         return "mobile_sam"

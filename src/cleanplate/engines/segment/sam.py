@@ -33,7 +33,7 @@ class Engine(SamEngine):
         choices=(
             Choice(
                 "Learned",
-                "Knows things when it sees them; up to three outlines to choose from.",
+                "A network that knows what objects look like; up to three outlines to choose from.",
             ),
         ),
     )
@@ -41,4 +41,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``sam_`` and the size of the encoder that is set."""
         return f"sam_{self.settings.model}"

@@ -27,7 +27,7 @@ class Engine(SamEngine):
     about: ClassVar = About(
         "segment",
         "sam_hq",
-        "SAM with finer borders; vit_tiny is quick on a CPU.",
+        "SAM with finer borders; vit_tiny is fast on a CPU.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=tuple(f"sam_hq_{model}" for model in MODELS),
@@ -35,7 +35,7 @@ class Engine(SamEngine):
         choices=(
             Choice(
                 "Learned, fine borders",
-                "Knows things when it sees them; hair and thin parts come out well.",
+                "A network that knows what objects look like; hair and thin parts come out well.",
             ),
         ),
     )
@@ -43,4 +43,5 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
+        """``sam_hq_`` and the size of the encoder that is set."""
         return f"sam_hq_{self.settings.model}"

@@ -1,0 +1,1 @@
+"""Engines that follow objects from frame to frame. The modules of this package are the list."""

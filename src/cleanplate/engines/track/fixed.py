@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FixedSettings:
-    """There is nothing to set."""
+    """This engine has no settings."""
 
 
 class FixedTracking:
@@ -27,16 +27,27 @@ class FixedTracking:
         self._mask = mask.copy()
 
     def step(self, frame: Frame) -> TrackedMask:
+        """The mask as it is, every object fully visible with a confidence of 1.
+
+        Raises:
+            MaskError: the frame is not of the mask's size.
+        """
         check_mask(self._mask, frame.image)
         states = tuple(ObjectState(i, 1.0, Visibility.VISIBLE) for i in objects_in(self._mask))
         return TrackedMask(self._mask.copy(), states)
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Replace or add the objects of ``mask``, (H, W) uint8, from here on.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         check_mask(self._mask, frame.image)
         self._mask = replace_objects(self._mask, mask)
 
     def state(self) -> dict[str, np.ndarray]:
+        """The mask, which is all there is."""
         return {"mask": self._mask.copy()}
 
 
@@ -46,7 +57,7 @@ class Engine:
     about = About(
         "track",
         "fixed",
-        "A burned-in overlay stays where it is, in every frame.",
+        "For burned-in overlays: the mask stays where it is in every frame.",
         still=True,
     )
     Settings = FixedSettings
@@ -55,8 +66,14 @@ class Engine:
         self.settings, self.runtime = settings, runtime
 
     def start(self, frame: Frame, mask: np.ndarray) -> FixedTracking:
+        """Take ``mask``, (H, W) uint8, value = object id, for every frame.
+
+        Raises:
+            MaskError: it is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         return FixedTracking(mask)
 
     def resume(self, state: dict[str, np.ndarray]) -> FixedTracking:
+        """Go on from what ``Tracking.state`` returned."""
         return FixedTracking(state["mask"])

@@ -1,4 +1,4 @@
-"""Follows anything from its box: quick, with a coarse outline, and nothing learnt after the start.
+"""Tracks anything from its box: fast, with a coarse outline, learning nothing after the start.
 
 Wang et al., "Fast Online Object Tracking and Segmentation", CVPR 2019. Each object is followed by
 itself, as published; where the published tracker would go on from whatever resembles the object
@@ -17,8 +17,8 @@ from cleanplate.protocols import About, Choice, Runtime
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleanplate.engines.track.shared.siammask.follower import Follower
-    from cleanplate.engines.track.shared.siammask.quarry import Quarry
+    from cleanplate.engines.track.shared.siammask.detector import Detector
+    from cleanplate.engines.track.shared.siammask.target import Target
     from cleanplate.types import Frame
 
 
@@ -28,7 +28,7 @@ class Engine:
     about: ClassVar[About] = About(
         "track",
         "siammask",
-        "Follows anything from its box, quickly, with a coarse outline; searches it when lost.",
+        "Tracks anything from its box, fast, with a coarse outline; searches for it when lost.",
         licence="MIT",
         needs=("torch",),
         extra="networks",
@@ -36,8 +36,8 @@ class Engine:
         order=50,
         choices=(
             Choice(
-                "Anything, quickly",
-                "One thing at a time with a coarse outline.",
+                "Anything, fast",
+                "Each object by itself, with a coarse outline.",
             ),
         ),
     )
@@ -58,35 +58,43 @@ class Engine:
         quicken(self._network)
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
-        quarries = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
-        return SiamMaskTracking(self._begin, mask.shape, frame.shot, quarries)
+        targets = {n: self._begin(frame.image, mask, n) for n in objects_in(mask)}
+        return SiamMaskTracking(self._begin, mask.shape, frame.shot, targets)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
+        """Go on from what ``Tracking.state`` returned."""
+        from cleanplate.engines.track.shared.siammask.target import Target
 
-        quarries = {
-            number: Quarry.restore(self.settings, self.restored_follower(own), own)
-            for number, own in states_of(state)
+        targets = {
+            number: Target.restore(
+                self.settings, self.restored_detector(target_state), target_state
+            )
+            for number, target_state in states_of(state)
         }
         height, width = state["size"].tolist()
-        return SiamMaskTracking(self._begin, (height, width), int(state["shot"]), quarries)
+        return SiamMaskTracking(self._begin, (height, width), int(state["shot"]), targets)
 
-    def follower(self, image: np.ndarray, mask: np.ndarray) -> Follower:
+    def detector(self, image: np.ndarray, mask: np.ndarray) -> Detector:
         """One that has learnt what is under ``mask`` (H, W) bool."""
-        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.detector import Detector
         from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
-        return Follower.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
+        return Detector.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
 
-    def restored_follower(self, state: dict[str, np.ndarray]) -> Follower:
+    def restored_detector(self, state: dict[str, np.ndarray]) -> Detector:
         """The one whose ``state`` this was."""
-        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.detector import Detector
         from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
-        return Follower.restore(self._network, TUNINGS[self.settings.variant], state)
+        return Detector.restore(self._network, TUNINGS[self.settings.variant], state)
 
-    def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Quarry:
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
+    def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Target:
+        from cleanplate.engines.track.shared.siammask.target import Target
 
-        return Quarry(self.settings, self.follower(image, mask == number))
+        return Target(self.settings, self.detector(image, mask == number))

@@ -1,0 +1,1 @@
+"""AOT and DeAOT, which carry up to ten objects from frame to frame: network, layers, encoders."""

@@ -1,7 +1,7 @@
 """AOT and DeAOT in all published sizes: up to ten objects carried from frame to frame at once.
 
 Yang et al., NeurIPS 2021; Yang and Yang, NeurIPS 2022. The network keeps nothing: memories are
-given to it and come back from it (``aot_layers``); the video around it is the engine's.
+given to it and come back from it (``layers``); the video around it is the engine's.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class GroupNorm1d(nn.Module):
         self.gn = nn.GroupNorm(2, 2 * WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, T, 512) to the same."""
         return self.gn(x.transpose(1, 2)).transpose(1, 2)
 
 
@@ -97,6 +98,7 @@ class ConvNorm(nn.Module):
         self.gn = nn.GroupNorm(8, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, h, w), rectified."""
         return functional.relu(self.gn(convolved(x, self.conv)), inplace=True)
 
 
@@ -116,6 +118,12 @@ class Decoder(nn.Module):
         self.adapter_4x = nn.Conv2d(widths[0], WIDTH // 2, 1)
 
     def forward(self, x: Tensor, maps: list[Tensor]) -> Tensor:
+        """Logits (B, 11, H / 4, W / 4) of the background and ten objects.
+
+        Args:
+            x: (B, inputs, H / 16, W / 16), the output of the layers.
+            maps: the encoder's, at 1/4, 1/8 and 1/16; see ``Aot.encode``.
+        """
         x = self.conv_16x(convolved(maps[2], self.adapter_16x, past=self.conv_in(x)))
         x = self.conv_8x(convolved(maps[1], self.adapter_8x, past=self._enlarged(x, maps[1])))
         x = self.conv_4x(convolved(maps[0], self.adapter_4x, past=self._enlarged(x, maps[0])))
@@ -193,7 +201,7 @@ class Aot(nn.Module):
         if self.variant.gated:
             outputs[-1] = norms[0](outputs[-1])
         else:
-            outputs = [norm(one) for norm, one in zip(norms, outputs, strict=True)]
+            outputs = [norm(output) for norm, output in zip(norms, outputs, strict=True)]
         return outputs, views
 
     def remembered(self, views: list[Seen], identity: Tensor) -> list[KeyValue]:
@@ -208,7 +216,7 @@ class Aot(nn.Module):
         size = (maps[3].shape[2], maps[3].shape[3])
         if self.variant.gated:
             return self.decoder(as_map(outputs[-1], size), maps)
-        joint = [maps[3], *(as_map(one, size) for one in outputs)]
+        joint = [maps[3], *(as_map(output, size) for output in outputs)]
         return self.decoder(torch.cat(joint, dim=1), maps)
 
     def places(self, maps: list[Tensor]) -> Tensor:
@@ -232,48 +240,60 @@ def _mobile(gated: bool, layers: int) -> Variant:
 
 
 def aot_t() -> Aot:
+    """AOT-T: MobileNetV2, one layer."""
     return Aot(_mobile(False, 1))
 
 
 def aot_s() -> Aot:
+    """AOT-S: MobileNetV2, two layers."""
     return Aot(_mobile(False, 2))
 
 
 def aot_b() -> Aot:
+    """AOT-B: MobileNetV2, three layers."""
     return Aot(_mobile(False, 3))
 
 
 def aot_l() -> Aot:
+    """AOT-L: as AOT-B, but its memory takes in every few frames instead of the first alone."""
     return Aot(_mobile(False, 3))
 
 
 def r50_aotl() -> Aot:
+    """R50-AOT-L: ResNet-50, three layers."""
     return Aot(Variant(False, ResNet50, 3))
 
 
 def swinb_aotl() -> Aot:
+    """SwinB-AOT-L: Swin-B, three layers; does not align corners."""
     return Aot(Variant(False, SwinB, 3, align_corners=False))
 
 
 def deaot_t() -> Aot:
+    """DeAOT-T: MobileNetV2, one gated layer."""
     return Aot(_mobile(True, 1))
 
 
 def deaot_s() -> Aot:
+    """DeAOT-S: MobileNetV2, two gated layers."""
     return Aot(_mobile(True, 2))
 
 
 def deaot_b() -> Aot:
+    """DeAOT-B: MobileNetV2, three gated layers."""
     return Aot(_mobile(True, 3))
 
 
 def deaot_l() -> Aot:
+    """DeAOT-L: as DeAOT-B, but its memory takes in every few frames instead of the first alone."""
     return Aot(_mobile(True, 3))
 
 
 def r50_deaotl() -> Aot:
+    """R50-DeAOT-L: ResNet-50, three gated layers; the default."""
     return Aot(Variant(True, ResNet50, 3))
 
 
 def swinb_deaotl() -> Aot:
+    """SwinB-DeAOT-L: Swin-B, three gated layers; does not align corners."""
     return Aot(Variant(True, SwinB, 3, align_corners=False))

@@ -81,16 +81,17 @@ class WindowAttention(nn.Module):
         for first in range(0, height, _BAND):
             rows = min(_BAND, height - first)
             start, stop = max(0, first - REACH), min(height, first + rows + REACH)
-            index, outside = (one.to(q.device) for one in _offsets(first, rows, start, stop, width))
+            index, outside = _offsets(first, rows, start, stop, width)
+            index, outside = index.to(q.device), outside.to(q.device)
             queries = slice(first * width, (first + rows) * width)
             keys = slice(start * width, stop * width)
             scores = scaled[:, :, queries] @ k[:, :, keys].transpose(-1, -2)
             scores += terms[:, :, queries].gather(-1, index.expand(count, heads, -1, -1))
-            found = scores.masked_fill_(outside, -torch.inf).softmax(dim=-1)
-            part = found @ v[:, :, keys]
+            weights = scores.masked_fill_(outside, -torch.inf).softmax(dim=-1)
+            part = weights @ v[:, :, keys]
             if embedded is not None:
-                local = found.new_zeros(*found.shape[:3], SPAN**2)
-                local.scatter_add_(-1, index.expand_as(found), found)
+                local = weights.new_zeros(*weights.shape[:3], SPAN**2)
+                local.scatter_add_(-1, index.expand_as(weights), weights)
                 part += local @ embedded.transpose(-1, -2)
             parts.append(part)
         return torch.cat(parts, dim=2)
@@ -124,4 +125,5 @@ class DepthWise(nn.Module):
         self.conv = nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
+        """(B, T, C) to the same, T = height * width of ``size``."""
         return as_tokens(self.conv(as_map(x, size)))

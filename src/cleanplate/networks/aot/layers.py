@@ -61,8 +61,9 @@ class SelfAttention(nn.Module):
         self.projection = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
+        """(B, T, 256) to the same; ``places`` (1, T, 256) is the position embedding."""
         q, k = self.linear_Q(x + places), self.linear_K(x + places)
-        parts = (heads_of(one, HEADS) for one in (q, k, self.linear_V(x)))
+        parts = (heads_of(tokens, HEADS) for tokens in (q, k, self.linear_V(x)))
         return self.projection(heads_joined(attend(*parts)))
 
 
@@ -74,7 +75,8 @@ class LongTerm(nn.Module):
         self.projection = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, q: Tensor, memory: KeyValue) -> Tensor:
-        parts = (heads_of(one, HEADS) for one in (q, memory.key, memory.value))
+        """(B, T, 256) read from ``memory`` by the queries ``q`` (B, T, 256)."""
+        parts = (heads_of(tokens, HEADS) for tokens in (q, memory.key, memory.value))
         return self.projection(heads_joined(attend(*parts)))
 
 
@@ -87,7 +89,11 @@ class ShortTerm(WindowAttention):
         self.projection = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, q: Tensor, memory: KeyValue, size: Size) -> Tensor:
-        q, k, v = (heads_of(one, HEADS) for one in (q, memory.key, memory.value))
+        """(B, T, 256) read by the queries ``q`` from the same places of ``memory`` and around them.
+
+        ``q`` and both halves of ``memory`` are (B, T, 256), T = height * width of ``size``.
+        """
+        q, k, v = (heads_of(tokens, HEADS) for tokens in (q, memory.key, memory.value))
         return self.projection(heads_joined(self.window(q, k, v, size, self.relative_emb_v)))
 
 
@@ -100,6 +106,7 @@ class GroupActivation(nn.Module):
         self.conv = nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
+        """(B, T, width) to the same, T = height * width of ``size``."""
         return as_tokens(self.conv(functional.gelu(self.gn(as_map(x, size)))))
 
 
@@ -142,8 +149,8 @@ class AotLayer(nn.Module):
         q = self.linear_Q(seen)
         view = Seen(q, seen)
         if memory is None:
-            own = self.remembered(view, identity)
-            memory = own, own
+            remembered = self.remembered(view, identity)
+            memory = remembered, remembered
         long, short = memory
         x = x + self.long_term_attn(q, long) + self.short_term_attn(q, short, size)
         return x + self.linear2(self.activation(self.linear1(self.norm3(x)), size)), view
@@ -168,16 +175,19 @@ class GatedOutput(nn.Module):
         self.dw_conv = DepthWise(2 * VALUE)
         self.projection = nn.Linear(2 * VALUE, 2 * WIDTH)
 
-    def gated(self, found: Tensor, gate: Tensor, size: Size) -> Tensor:
-        return self.projection(self.dw_conv(found * gate, size))
+    def gated(self, read: Tensor, gate: Tensor, size: Size) -> Tensor:
+        """The output (B, T, 512) of what attention read and of its ``gate``, both (B, T, 1024)."""
+        return self.projection(self.dw_conv(read * gate, size))
 
 
 class GatedLongTerm(GatedOutput):
     """Attention to a whole memory."""
 
     def forward(self, q: Tensor, memory: KeyValue, gate: Tensor, size: Size) -> Tensor:
-        found = attend(q[:, None], memory.key[:, None], memory.value[:, None])[:, 0]
-        return self.gated(found, gate, size)
+        """(B, T, 512) read from ``memory`` by the queries ``q`` (B, T, 128); ``gate`` is (B, T,
+        1024)."""
+        read = attend(q[:, None], memory.key[:, None], memory.value[:, None])[:, 0]
+        return self.gated(read, gate, size)
 
 
 class GatedShortTerm(WindowAttention, GatedOutput):
@@ -189,8 +199,12 @@ class GatedShortTerm(WindowAttention, GatedOutput):
         self.projection = nn.Linear(2 * VALUE, 2 * WIDTH)
 
     def forward(self, q: Tensor, memory: KeyValue, gate: Tensor, size: Size) -> Tensor:
-        found = self.window(q[:, None], memory.key[:, None], memory.value[:, None], size)[:, 0]
-        return self.gated(found, gate, size)
+        """(B, T, 512) read by ``q`` (B, T, 128) from the same places of ``memory`` and around them.
+
+        ``gate`` is (B, T, 1024), T = height * width of ``size``.
+        """
+        read = self.window(q[:, None], memory.key[:, None], memory.value[:, None], size)[:, 0]
+        return self.gated(read, gate, size)
 
 
 class GatedSelf(GatedOutput):
@@ -205,11 +219,13 @@ class GatedSelf(GatedOutput):
         self.linear_U2 = nn.Linear(WIDTH, VALUE)
 
     def forward(self, visual: Tensor, identity: Tensor, size: Size) -> Tensor:
+        """(B, T, 512) from the normalised branches ``visual`` and ``identity``, both (B, T,
+        256)."""
         q = self.linear_QK(torch.cat([visual, identity], dim=-1))[:, None]
         value = torch.cat([self.linear_V1(visual), self.linear_V2(identity)], dim=-1)
         gate = torch.cat([self.linear_U1(visual), self.linear_U2(identity)], dim=-1)
-        found = attend(q, q, functional.silu(value)[:, None])[:, 0]
-        return self.gated(found, functional.silu(gate), size)
+        read = attend(q, q, functional.silu(value)[:, None])[:, 0]
+        return self.gated(read, functional.silu(gate), size)
 
 
 class DeAotLayer(nn.Module):
@@ -245,14 +261,14 @@ class DeAotLayer(nn.Module):
         q, value = self.linear_QV(normed).split((KEY, VALUE), dim=-1)
         gate = functional.silu(self.linear_U(normed))
         if self.first:
-            known, gate = None, torch.cat([gate, torch.ones_like(gate)], dim=-1)
+            normed_objects, gate = None, torch.cat([gate, torch.ones_like(gate)], dim=-1)
         else:
-            known = self.id_norm1(objects)
-            gate = torch.cat([gate, functional.silu(self.linear_ID_U(known))], dim=-1)
-        view = Seen(q, functional.silu(value), known)
+            normed_objects = self.id_norm1(objects)
+            gate = torch.cat([gate, functional.silu(self.linear_ID_U(normed_objects))], dim=-1)
+        view = Seen(q, functional.silu(value), normed_objects)
         if memory is None:
-            own = self.remembered(view, identity)
-            memory = own, own
+            remembered = self.remembered(view, identity)
+            memory = remembered, remembered
         long, short = memory
         x = x + self.long_term_attn(q, long, gate, size)
         x = x + self.short_term_attn(q, short, gate, size)

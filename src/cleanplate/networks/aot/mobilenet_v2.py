@@ -57,6 +57,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, h, w), half the size with a stride of 2."""
         *units, convolution, norm = self.conv
         inner = x
         for unit in units:
@@ -89,6 +90,7 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*features)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """The four maps of normalised RGB (B, 3, H, W); see the class."""
         maps = []
         for first, stop in ((0, 4), (4, 7), (7, 14), (14, _LAST + 1)):
             for index in range(first, stop):

@@ -32,6 +32,7 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, 4 * inner, h, w), half the size with a stride of 2."""
         around = x
         if self.downsample is not None:
             around = convolved(x, self.downsample[0], self.downsample[1])
@@ -59,6 +60,7 @@ class ResNet50(nn.Module):
         self.layer3 = _stage(512, 256, 6, 2)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """The four maps of normalised RGB (B, 3, H, W); see the class."""
         x = convolved(x, self.conv1, self.bn1, activation=RELU)
         x = functional.max_pool2d(x, 3, 2, 1)
         quarter = self.layer1(x)

@@ -55,6 +55,11 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, shift_bias: Tensor | None) -> Tensor:
+        """(windows, 7, 7, C) to the same.
+
+        ``shift_bias`` (windows of one image, 49, 49) is added to the scores; None where nothing is
+        shifted.
+        """
         count, side, _, width = x.shape
         qkv = self.qkv(x).view(count, side**2, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -62,8 +67,8 @@ class Attention(nn.Module):
         if shift_bias is not None:
             every = shift_bias.to(bias).repeat(count // len(shift_bias), 1, 1)
             bias = bias + every[:, None]
-        found = functional.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
-        return self.proj(found.transpose(1, 2).reshape(count, side, side, width))
+        attended = functional.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
+        return self.proj(attended.transpose(1, 2).reshape(count, side, side, width))
 
 
 class Mlp(nn.Module):
@@ -75,6 +80,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width) to the same."""
         return self.fc2(functional.gelu(self.fc1(x)))
 
 
@@ -90,6 +96,7 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to the same, of any size: windows that are not full are padded."""
         height, width = x.shape[1:3]
         # Zeros come in after the normalisation, before the shift.
         y = functional.pad(self.norm1(x), (0, 0, 0, -width % WINDOW, 0, -height % WINDOW))
@@ -113,6 +120,7 @@ class PatchMerging(nn.Module):
         self.reduction = nn.Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H / 2, W / 2, 2 C), rounded up."""
         x = functional.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))
         quarters = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
         return self.reduction(self.norm(torch.cat(quarters, dim=-1)))
@@ -145,6 +153,7 @@ class PatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(WIDTHS[0])
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class; ``x`` is normalised RGB."""
         x = functional.pad(x, (0, -x.shape[3] % 4, 0, -x.shape[2] % 4))
         return self.norm(self.proj(x).permute(0, 2, 3, 1))
 
@@ -163,6 +172,7 @@ class SwinB(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTHS[2])
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """The four maps of normalised RGB (B, 3, H, W); see the class."""
         x = self.patch_embed(x)
         maps = []
         for layer, norm in zip(self.layers, (self.norm0, self.norm1, self.norm2), strict=True):

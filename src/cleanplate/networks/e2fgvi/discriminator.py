@@ -32,6 +32,7 @@ class SpectralConv3d(nn.Module):
         self._padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) to (B, outputs, T, about H / 2, about W / 2)."""
         matrix = self.weight_orig.flatten(1)
         if self.training:
             with torch.no_grad():

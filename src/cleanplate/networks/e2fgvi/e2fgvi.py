@@ -64,6 +64,7 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, 3, H, W) in -1..1 to (n, 128, H / 4, W / 4)."""
         kept = x
         pairs = zip(self.layers[::2], self.layers[1::2], self.LAYERS, strict=True)
         for number, (convolution, activation, (*_, groups)) in enumerate(pairs):
@@ -211,6 +212,7 @@ class E2FGVI(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
+        """What all but the flow is computed in; see ``reduce``."""
         return self.ss.embedding.weight.dtype
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -268,8 +270,8 @@ class E2FGVI(nn.Module):
         inside = Crop(*(side - corner[i % 2] for i, side in enumerate(near)))
         x = composed[:, :, *inside.slices()] + features[:, :, *near.slices()]
         picture = self.decoder(x, near, height, width)
-        wanted = Crop(*(side - near[i % 2] for i, side in enumerate(crop)))
-        return torch.tanh(picture[:, :, *wanted.slices(4)].float())
+        inner = Crop(*(side - near[i % 2] for i, side in enumerate(crop)))
+        return torch.tanh(picture[:, :, *inner.slices(4)].float())
 
     def forward(self, frames: Tensor, local: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The published interface.

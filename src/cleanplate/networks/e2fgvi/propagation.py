@@ -66,6 +66,11 @@ class Alignment(nn.Module):
 
 
 class Propagation(nn.Module):
+    """Features carried along the flow, backward and then forward.
+
+    At each step the two frames before are aligned by a deformable convolution that the flow guides.
+    """
+
     def __init__(self) -> None:
         super().__init__()
         self.deform_align = nn.ModuleDict({"backward_": Alignment(), "forward_": Alignment()})

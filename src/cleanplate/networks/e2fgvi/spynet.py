@@ -80,6 +80,11 @@ class Pyramid(NamedTuple):
 
 
 class SPyNet(nn.Module):
+    """Ranjan and Black, "Optical Flow Estimation using a Spatial Pyramid Network", CVPR 2017.
+
+    From the coarsest level to the finest, each level corrects the enlarged flow of the one before.
+    """
+
     mean: Tensor
     std: Tensor
 

@@ -92,13 +92,13 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return functional.scaled_dot_product_attention(q, k, v)
     # Plain products, a few queries at a time: on a CPU torch's own kernel gains nothing from
     # reduced precision, and the BLAS does.
-    found = torch.empty_like(q)
+    result = torch.empty_like(q)
     q = q * q.shape[-1] ** -0.5
     for n, head in itertools.product(*map(range, q.shape[:2])):
         keys, values = k[n, head].T, v[n, head]
-        for some, into in zip(q[n, head].split(_ROWS), found[n, head].split(_ROWS), strict=True):
-            torch.mm(torch.softmax(some @ keys, dim=-1), values, out=into)
-    return found
+        for some, rows in zip(q[n, head].split(_ROWS), result[n, head].split(_ROWS), strict=True):
+            torch.mm(torch.softmax(some @ keys, dim=-1), values, out=rows)
+    return result
 
 
 # ---- which tokens a window looks at ------------------------------------------------------------
@@ -124,9 +124,9 @@ def _keys(window: tuple[int, int], windows: tuple[int, int]) -> list[int]:
     """Where the keys of one window stand among a frame's tokens, its pooled ones after them."""
     (rows, columns), (i, j) = WINDOW, window
     height, width = rows * windows[0], columns * windows[1]
-    own = [(r, c) for r in range(rows) for c in range(columns)]
+    inside = [(r, c) for r in range(rows) for c in range(columns)]
     around = [(y, x) for _, y, x in _rolled()]  # past the edge the roll wraps round
-    near = [(i * rows + y) % height * width + (j * columns + x) % width for y, x in own + around]
+    near = [(i * rows + y) % height * width + (j * columns + x) % width for y, x in inside + around]
     # The neighbourhood of pooled tokens is as large as a window. What lies outside the map has a
     # logit of -100 in the paper's code, that is no weight: it is left out.
     pooled = [
@@ -140,18 +140,18 @@ def _keys(window: tuple[int, int], windows: tuple[int, int]) -> list[int]:
 @lru_cache(maxsize=32)
 def _groups(part: Part, whole: Part, device: torch.device) -> list[tuple[Tensor, Tensor]]:
     """The windows of ``part`` with equally many keys: (their numbers in it, (windows, keys))."""
-    found: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
+    by_count: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
     wide = part.right - part.left
     for i in range(part.top, part.bottom):
         for j in range(part.left, part.right):
             keys = _keys((i, j), (whole.bottom, whole.right))
-            found[len(keys)].append(((i - part.top) * wide + j - part.left, keys))
+            by_count[len(keys)].append(((i - part.top) * wide + j - part.left, keys))
     return [
         (
             torch.tensor([number for number, _ in group], device=device),
             torch.tensor([keys for _, keys in group], device=device),
         )
-        for group in found.values()
+        for group in by_count.values()
     ]
 
 
@@ -180,8 +180,8 @@ class FocalAttention(nn.Module):
         q = dense(y[:, queries][:, :, *part.tokens()], weight[:DIM], bias[:DIM])
         near, far = (dense(x, weight[DIM:], bias[DIM:]).flatten(2, 3) for x in (y, pooled))
         keys = torch.cat([near, far], dim=2)
-        found = self._attend(self._windows(q), keys, _groups(part, whole, y.device))
-        return dense(self._unwindowed(found, q.shape), self.proj.weight, self.proj.bias)
+        attended = self._attend(self._windows(q), keys, _groups(part, whole, y.device))
+        return dense(self._unwindowed(attended, q.shape), self.proj.weight, self.proj.bias)
 
     @staticmethod
     def _windows(q: Tensor) -> Tensor:
@@ -200,20 +200,20 @@ class FocalAttention(nn.Module):
     @staticmethod
     def _attend(q: Tensor, keys: Tensor, groups: list[tuple[Tensor, Tensor]]) -> Tensor:
         """(B, windows, T * 45, 512); ``keys`` are (B, T, tokens and pooled tokens, 1024)."""
-        batch, frames, places, _ = keys.shape
-        first = torch.arange(batch * frames, device=keys.device).view(batch, 1, frames, 1) * places
+        batch, frames, count, _ = keys.shape
+        first = torch.arange(batch * frames, device=keys.device).view(batch, 1, frames, 1) * count
         table = keys.flatten(0, 2)
         result = q.new_empty(*q.shape[:2], q.shape[3], DIM)
         size = batch * frames * 2 * DIM * keys.element_size()
-        for windows, wanted in groups:
-            step = max(1, _CHUNK // (size * wanted.shape[1]))
-            for some, places_of in zip(windows.split(step), wanted.split(step), strict=True):
-                rows = (first + places_of[:, None]).flatten()
+        for windows, places in groups:
+            step = max(1, _CHUNK // (size * places.shape[1]))
+            for some, rows_of in zip(windows.split(step), places.split(step), strict=True):
+                rows = (first + rows_of[:, None]).flatten()
                 kv = table[rows].view(batch * len(some), -1, 2, HEADS, DIM // HEADS)
                 k, v = kv.permute(2, 0, 3, 1, 4)
                 chosen = q[:, some].flatten(0, 1)
-                found = attention(chosen, k, v)
-                result[:, some] = found.transpose(1, 2).flatten(2).unflatten(0, (batch, -1))
+                attended = attention(chosen, k, v)
+                result[:, some] = attended.transpose(1, 2).flatten(2).unflatten(0, (batch, -1))
         return result
 
 
@@ -237,6 +237,13 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """One block of the temporal focal transformer.
+
+    Each window of tokens attends to its surroundings in all frames, and to one pooled token for
+    each window of a wider neighbourhood; then comes the feed-forward part, which mixes overlapping
+    patches.
+    """
+
     def __init__(self) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(DIM), nn.LayerNorm(DIM)

@@ -13,15 +13,15 @@ def hold_constant(module: nn.Module, name: str, value: Tensor) -> None:
     expected = value.clone()
     module.register_buffer(name, value)
 
-    def check(_module: nn.Module, state: dict[str, Any], prefix: str, *others: Any) -> None:
-        given, errors = state.get(prefix + name), others[-1]
-        if isinstance(given, Tensor) and not _same(given, expected):
+    def check(_module: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        loaded, errors = state.get(prefix + name), rest[-1]
+        if isinstance(loaded, Tensor) and not _same(loaded, expected):
             errors.append(f"{prefix}{name} is a constant of this network, and differs from it.")
 
     module.register_load_state_dict_pre_hook(check)
 
 
-def _same(given: Tensor, expected: Tensor) -> bool:
-    return given.shape == expected.shape and torch.equal(
-        given.detach().cpu().to(expected.dtype), expected
+def _same(loaded: Tensor, expected: Tensor) -> bool:
+    return loaded.shape == expected.shape and torch.equal(
+        loaded.detach().cpu().to(expected.dtype), expected
     )

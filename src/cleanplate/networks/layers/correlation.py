@@ -26,7 +26,7 @@ def correlation(reference: Tensor, source: Tensor, radius: int) -> Tensor:
     """
     # One item at a time: the windows of a batch would not fit a processor's cache.
     pairs = zip(reference.split(1), source.split(1), strict=True)
-    return torch.cat([_correlation(one, other, radius) for one, other in pairs])
+    return torch.cat([_correlation(first, second, radius) for first, second in pairs])
 
 
 def _correlation(reference: Tensor, source: Tensor, radius: int) -> Tensor:
@@ -46,8 +46,8 @@ def _correlation(reference: Tensor, source: Tensor, radius: int) -> Tensor:
     )
     # Pixel (r, c) of a tile wants only the square of its window that begins at (r, c).
     d, a, r, c, y, x = products.stride()
-    wanted = products.as_strided(
+    windowed = products.as_strided(
         (side, side, down, rows, across, columns), (y, x, d, r + y, a, c + x)
     )
-    found = wanted.reshape(1, side * side, down * rows, across * columns) / channels
-    return found[..., :height, :width]
+    result = windowed.reshape(1, side * side, down * rows, across * columns) / channels
+    return result[..., :height, :width]

@@ -25,6 +25,7 @@ class FrozenBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same: scaled and shifted by constants."""
         scale, shift = self.affine()
         return x * scale[:, None, None] + shift[:, None, None]
 
@@ -60,7 +61,7 @@ def fold_all(network: nn.Module) -> None:
     last, which CPUs and GPUs convolve quicker.
     """
     for module in list(network.modules()):
-        for (name, conv), (other, norm) in pairwise(list(module.named_children())):
+        for (name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
             if not isinstance(conv, nn.Conv2d):
                 continue
             if isinstance(norm, FrozenBatchNorm):
@@ -69,7 +70,7 @@ def fold_all(network: nn.Module) -> None:
                 module.register_module(name, fuse_conv_bn_eval(conv, norm))
             else:
                 continue
-            module.register_module(other, nn.Identity())
+            module.register_module(norm_name, nn.Identity())
     for parameter in network.parameters():
         parameter.requires_grad_(False)
         if parameter.dim() == 4:

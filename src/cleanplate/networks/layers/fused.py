@@ -55,6 +55,8 @@ class Unit(nn.ModuleList):
     """A convolution, its normalisation, and ReLU or ReLU6."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to what the convolution makes of it, in one pass where the CPU allows
+        it."""
         convolution, norm, activation = self
         return convolved(x, convolution, norm, None, _KINDS[type(activation)])
 

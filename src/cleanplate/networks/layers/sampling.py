@@ -85,5 +85,5 @@ def _sampled(x: Tensor, rows: Neighbours, columns: Neighbours) -> Tensor:
     places = torch.stack([(image + row) * width + place for row in lines for place in points], -1)
     weights = torch.stack([row * part for row in line_weights for part in point_weights], -1)
     table = x.permute(0, 2, 3, 1).reshape(-1, channels)
-    found = sample(table, places, weights.expand(places.shape))
-    return found.view(n, *places.shape[1:3], channels).permute(0, 3, 1, 2)
+    sampled = sample(table, places, weights.expand(places.shape))
+    return sampled.view(n, *places.shape[1:3], channels).permute(0, 3, 1, 2)

@@ -75,6 +75,8 @@ class WinogradConv2d(nn.Module):
             self.register_buffer(name, value.to(weight.device, weight.dtype), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the convolution that it was made of gives for ``x`` (B, channels, H, W), up to
+        rounding."""
         (batch, channels, *size), spread, tile = x.shape, self.dilation, self.tile
         height, width = (length + 2 * self.padding - 2 * spread for length in size)
         down, across = (-(-length // (tile * spread)) for length in (height, width))
@@ -83,18 +85,18 @@ class WinogradConv2d(nn.Module):
         )
         inside = (slice(self.padding, self.padding + length) for length in size)
         padded[:, *inside] = x.permute(0, 2, 3, 1)
-        found = x.new_empty(batch, down, tile, spread, across, tile, spread, len(self.bias))
+        outputs = x.new_empty(batch, down, tile, spread, across, tile, spread, len(self.bias))
         tiles = batch * spread**2 * across  # in a row
         most = _AT_ONCE // (tiles * self.side**2 * channels * x.element_size())
         step = max(most, -(-_ENOUGH // tiles))
         for first in range(0, down, step):
             rows = slice(first, min(first + step, down))
-            self._some(padded, rows, across, found[:, rows])
-        found = found.view(batch, down * tile * spread, across * tile * spread, -1)
-        return found[:, :height, :width].permute(0, 3, 1, 2)
+            self._some(padded, rows, across, outputs[:, rows])
+        outputs = outputs.view(batch, down * tile * spread, across * tile * spread, -1)
+        return outputs[:, :height, :width].permute(0, 3, 1, 2)
 
-    def _some(self, padded: Tensor, rows: slice, across: int, found: Tensor) -> None:
-        """Write into ``found`` some rows of tiles, of ``padded`` (B, H, W, C)."""
+    def _some(self, padded: Tensor, rows: slice, across: int, outputs: Tensor) -> None:
+        """Write into ``outputs`` some rows of tiles, of ``padded`` (B, H, W, C)."""
         batch, spread, tile, side = len(padded), self.dilation, self.tile, self.side
         whole, line, place, _ = padded.stride()
         part = padded[:, rows.start * tile * spread :]
@@ -113,9 +115,9 @@ class WinogradConv2d(nn.Module):
         products = torch.bmm(turned.view(side**2 * self.groups, -1, channels), self.kernels)
         # The one product that all outputs take once, for each group.
         products.unflatten(0, (side**2, -1))[side + 1] += self.bias.view(self.groups, 1, -1)
-        outputs = self.from_products @ products.view(side**2, -1)
-        outputs = outputs.view(tile, tile, *tiles.shape[2:-1], -1)
-        found.unflatten(-1, (self.groups, -1)).copy_(outputs.permute(3, 4, 0, 5, 6, 1, 7, 2, 8))
+        values = self.from_products @ products.view(side**2, -1)
+        values = values.view(tile, tile, *tiles.shape[2:-1], -1)
+        outputs.unflatten(-1, (self.groups, -1)).copy_(values.permute(3, 4, 0, 5, 6, 1, 7, 2, 8))
 
 
 def quicken(network: nn.Module) -> None:

@@ -2,7 +2,7 @@
 
 Kirillov et al., "Segment Anything", ICCV 2023; Ke et al., "Segment Anything in High Quality",
 NeurIPS 2023; Zhang et al., "Faster Segment Anything", 2023. One description serves all: what
-differs is the encoder (``sam_vit``, ``tiny_vit``) and HQ-SAM's sixth token.
+differs is the encoder (``vit``, ``tiny_vit``) and HQ-SAM's sixth token.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class PromptEncoder(nn.Module):
         if boxes is not None:
             corners = self.pe_layer((boxes.view(-1, 2, 2) + 0.5) / SIDE)
             tokens.append(corners + self._kinds()[2:])
-        given = [one for one in (boxes, points, masks) if one is not None]
-        count = len(given[0]) if given else 1
+        prompts = [prompt for prompt in (boxes, points, masks) if prompt is not None]
+        count = len(prompts[0]) if prompts else 1
         if masks is not None:
             dense = self.mask_downscaling(masks)
         else:
@@ -112,7 +112,9 @@ class PromptEncoder(nn.Module):
 
     def _kinds(self) -> Tensor:
         """(4, 256): background, object, the two corners of a box."""
-        return torch.cat([weight for one in self.point_embeddings for weight in one.parameters()])
+        return torch.cat(
+            [weight for embedding in self.point_embeddings for weight in embedding.parameters()]
+        )
 
     def grid(self) -> Tensor:
         """(1, 256, 64, 64): the embedding of every place of the map."""
@@ -136,12 +138,13 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(WIDTH // shrink, WIDTH)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(P, t, 256): what the queries ``q`` (P, t, 256) read from keys and values (P, n, 256)."""
         q, k, v = (
-            one.unflatten(-1, (8, -1)).transpose(1, 2)
-            for one in (self.q_proj(q), self.k_proj(k), self.v_proj(v))
+            tokens.unflatten(-1, (8, -1)).transpose(1, 2)
+            for tokens in (self.q_proj(q), self.k_proj(k), self.v_proj(v))
         )
-        found = functional.scaled_dot_product_attention(q, k, v)
-        return self.out_proj(found.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(q, k, v)
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
 
 
 class TwoWayBlock(nn.Module):
@@ -162,6 +165,14 @@ class TwoWayBlock(nn.Module):
     def forward(
         self, tokens: Tensor, image: Tensor, prompts: Tensor, places: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """The tokens and the image after the block, of the shapes of ``tokens`` and ``image``.
+
+        Args:
+            tokens: (P, t, 256).
+            image: (P, n, 256), the map as n places.
+            prompts: (P, t, 256), the first tokens: added to each token's query and key.
+            places: (1, n, 256), the position embedding of the map.
+        """
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
@@ -186,12 +197,15 @@ class TwoWayTransformer(nn.Module):
         self.norm_final_attn = nn.LayerNorm(WIDTH)
 
     def forward(self, image: Tensor, places: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
-        """``image`` (P, n, 256), ``places`` (1, n, 256), ``prompts`` (P, t, 256)."""
+        """The tokens (P, t, 256) and the image (P, n, 256) after two blocks.
+
+        ``image`` is (P, n, 256), ``places`` (1, n, 256), ``prompts`` (P, t, 256).
+        """
         tokens = prompts
         for layer in self.layers:
             tokens, image = layer(tokens, image, prompts, places)
-        found = self.final_attn_token_to_image(tokens + prompts, image + places, image)
-        return self.norm_final_attn(tokens + found), image
+        attended = self.final_attn_token_to_image(tokens + prompts, image + places, image)
+        return self.norm_final_attn(tokens + attended), image
 
 
 class Perceptron(nn.Module):
@@ -202,6 +216,7 @@ class Perceptron(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(WIDTH, size) for size in (WIDTH, WIDTH, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., 256) to (..., outputs)."""
         first, second, last = self.layers
         return last(functional.relu(second(functional.relu(first(x)))))
 
@@ -245,14 +260,15 @@ class MaskDecoder(nn.Module):
         Returns:
             Logits (P, 4, 256, 256), or (P, 5, ...) with HQ-SAM's mask last; quality (P, 4).
         """
-        own = self.own_tokens().expand(len(sparse), -1, -1)
+        first = self.own_tokens().expand(len(sparse), -1, -1)
         source = (image + dense).flatten(2).transpose(1, 2)
         tokens, seen = self.transformer(
-            source, places.flatten(2).transpose(1, 2), torch.cat([own, sparse], dim=1)
+            source, places.flatten(2).transpose(1, 2), torch.cat([first, sparse], dim=1)
         )
         large = self.output_upscaling(seen.transpose(1, 2).reshape(-1, WIDTH, GRID, GRID))
         weights = [
-            one(tokens[:, 1 + index]) for index, one in enumerate(self.output_hypernetworks_mlps)
+            perceptron(tokens[:, 1 + index])
+            for index, perceptron in enumerate(self.output_hypernetworks_mlps)
         ]
         masks = torch.einsum("pmc,pchw->pmhw", torch.stack(weights, dim=1), large)
         if detail is not None:
@@ -260,6 +276,7 @@ class MaskDecoder(nn.Module):
         return masks, self.iou_prediction_head(tokens[:, 0])
 
     def refined(self, tokens: Tensor, large: Tensor, detail: Tensor) -> Tensor:
+        """HQ-SAM's own logits (P, 1, 256, 256); SAM's decoder has none. See ``MaskDecoderHQ``."""
         raise NotImplementedError("SAM's decoder has no detail; HQ-SAM's has")
 
 
@@ -278,6 +295,7 @@ class MaskDecoderHQ(MaskDecoder):
         )
 
     def own_tokens(self) -> Tensor:
+        """(1, t + 1, 256): SAM's, then the token for borders."""
         return torch.cat([super().own_tokens(), self.hf_token.weight[None]], dim=1)
 
     def detail(self, image: Tensor, early: Tensor) -> Tensor:
@@ -348,16 +366,16 @@ class Sam(nn.Module):
             Logits (P, C, 256, 256) and predicted quality (P, C); C is 3 for SAM with ``several``.
         """
         sparse, dense = self.prompt_encoder(points, labels, boxes, masks)
-        found, quality = self.mask_decoder(
+        logits, quality = self.mask_decoder(
             encoded.embedding, self.prompt_encoder.grid(), sparse, dense, encoded.detail
         )
         plain = slice(1, 4) if several else slice(0, 1)
-        base, quality = found[:, plain], quality[:, plain]
+        base, quality = logits[:, plain], quality[:, plain]
         if encoded.detail is None:
             return base, quality
         best = quality.argmax(dim=1, keepdim=True)
         base = base.take_along_dim(best[..., None, None], dim=1)
-        refined = found[:, 4:]
+        refined = logits[:, 4:]
         return refined if refined_only else base + refined, quality.take_along_dim(best, dim=1)
 
 
@@ -385,32 +403,40 @@ def enlarged(logits: Tensor, height: int, width: int) -> Tensor:
 
 
 def sam_vit_b() -> Sam:
+    """SAM with ViT-B, 91 million parameters."""
     return Sam(VIT_B, high_quality=False)
 
 
 def sam_vit_l() -> Sam:
+    """SAM with ViT-L, 308 million parameters."""
     return Sam(VIT_L, high_quality=False)
 
 
 def sam_vit_h() -> Sam:
+    """SAM with ViT-H, 636 million parameters."""
     return Sam(VIT_H, high_quality=False)
 
 
 def sam_hq_vit_b() -> Sam:
+    """HQ-SAM with ViT-B."""
     return Sam(VIT_B, high_quality=True)
 
 
 def sam_hq_vit_l() -> Sam:
+    """HQ-SAM with ViT-L."""
     return Sam(VIT_L, high_quality=True)
 
 
 def sam_hq_vit_h() -> Sam:
+    """HQ-SAM with ViT-H."""
     return Sam(VIT_H, high_quality=True)
 
 
 def sam_hq_vit_tiny() -> Sam:
+    """Light HQ-SAM: HQ-SAM with TinyViT."""
     return Sam(None, high_quality=True)
 
 
 def mobile_sam() -> Sam:
+    """MobileSAM: SAM with TinyViT."""
     return Sam(None, high_quality=False)

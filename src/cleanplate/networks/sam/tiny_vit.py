@@ -31,6 +31,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         return self.bn(self.c(x))
 
 
@@ -45,6 +46,7 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class; ``x`` is normalised RGB."""
         return self.seq(x)
 
 
@@ -58,6 +60,7 @@ class MBConv(nn.Module):
         self.conv3 = ConvNorm(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, width, H, W) to the same."""
         inner = functional.gelu(self.conv2(functional.gelu(self.conv1(x))))
         return functional.gelu(self.conv3(inner) + x)
 
@@ -72,6 +75,7 @@ class PatchMerging(nn.Module):
         self.conv3 = ConvNorm(outputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         return self.conv3(functional.gelu(self.conv2(functional.gelu(self.conv1(x)))))
 
 
@@ -87,13 +91,14 @@ class Attention(nn.Module):
         self.attention_biases = nn.Parameter(torch.zeros(heads, window**2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(windows, n, n, C) to the same."""
         count, window, _, width = x.shape
         # For each head its query, key and value lie together.
         qkv = self.qkv(self.norm(x)).view(count, window**2, self.heads, 3, width // self.heads)
         q, k, v = qkv.permute(3, 0, 2, 1, 4)
         bias = self.attention_biases[:, _offsets(window).to(q.device)].to(q.dtype)
-        found = functional.scaled_dot_product_attention(q, k, v, bias)
-        return self.proj(found.transpose(1, 2).reshape(count, window, window, width))
+        attended = functional.scaled_dot_product_attention(q, k, v, bias)
+        return self.proj(attended.transpose(1, 2).reshape(count, window, window, width))
 
 
 @lru_cache
@@ -115,6 +120,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width) to the same."""
         return self.fc2(functional.gelu(self.fc1(self.norm(x))))
 
 
@@ -129,6 +135,7 @@ class Block(nn.Module):
         self.local_conv = ConvNorm(width, width, 3, groups=width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, width, H, W) to the same."""
         last = x.permute(0, 2, 3, 1)
         # Zeros come in before the attention's own normalisation, which turns them into its bias.
         last = last + joined(self.attn(cut(last, self.window)), last.shape[1:3])
@@ -154,6 +161,7 @@ class Layer(nn.Module):
             self.downsample = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to what the next stage takes; the last stage's output is its own."""
         for block in self.blocks:
             x = block(x)
         return x if self.downsample is None else self.downsample(x)

@@ -48,6 +48,7 @@ class LayerNorm2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
         last = functional.layer_norm(
             x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6
         )
@@ -96,9 +97,9 @@ class Attention(nn.Module):
         maps = [functional.linear(x, weight, bias) for weight, bias in parts]
         if window:  # zeros are what windows beyond the edge hold: these turn them into the bias
             biases = self.qkv.bias.chunk(3)
-            maps = [cut(one, window, bias) for one, bias in zip(maps, biases, strict=True)]
+            maps = [cut(tokens, window, bias) for tokens, bias in zip(maps, biases, strict=True)]
         count, side, _, _ = maps[0].shape
-        q, k, v = (one.view(count, side**2, self.heads, -1).transpose(1, 2) for one in maps)
+        q, k, v = (tokens.view(count, side**2, self.heads, -1).transpose(1, 2) for tokens in maps)
         if not window:  # so many keys are read too often to lie so far apart
             k, v = k.contiguous(), v.contiguous()
         # The position terms take the query as it is, not scaled as for the keys.
@@ -107,8 +108,8 @@ class Attention(nn.Module):
         across = relative_positions(side, side, self.rel_pos_w)
         rows = torch.einsum("bhwnd,hkd->bnhwk", square, vertical).flatten(2, 3)
         columns = torch.einsum("bhwnd,wkd->bnhwk", square, across).flatten(2, 3)
-        found = attention(q, k, v, rows, columns).flatten(2).view(count, side, side, -1)
-        return self.proj(joined(found, x.shape[1:3]).contiguous() if window else found)
+        attended = attention(q, k, v, rows, columns).flatten(2).view(count, side, side, -1)
+        return self.proj(joined(attended, x.shape[1:3]).contiguous() if window else attended)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -122,7 +123,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) ->
         (B, n^2, heads, d).
     """
     count, heads, total, depth = q.shape
-    found = q.new_empty(count, total, heads, depth)
+    result = q.new_empty(count, total, heads, depth)
     # The sum of the two terms is as large as the attention itself: some queries at a time.
     most = _CACHED if q.device.type == "cpu" else _MOST_ELEMENTS
     images = max(1, most // (heads * total**2))
@@ -133,11 +134,11 @@ def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) ->
     )
     for image, head, query in places:
         some = slice(image, image + images), slice(head, head + together)
-        asked = (*some, slice(query, query + queries))
-        bias = (rows[asked][..., None] + columns[asked][..., None, :]).flatten(3)
-        answer = functional.scaled_dot_product_attention(q[asked], k[some], v[some], bias)
-        found[asked[0], asked[2], asked[1]] = answer.transpose(1, 2)
-    return found
+        chosen = (*some, slice(query, query + queries))
+        bias = (rows[chosen][..., None] + columns[chosen][..., None, :]).flatten(3)
+        answer = functional.scaled_dot_product_attention(q[chosen], k[some], v[some], bias)
+        result[chosen[0], chosen[2], chosen[1]] = answer.transpose(1, 2)
+    return result
 
 
 class Mlp(nn.Module):
@@ -150,11 +151,13 @@ class Mlp(nn.Module):
         self.act = activation()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width) to the same; without gradients a part of the tokens at a time, to save
+        memory."""
         tokens = x.flatten(0, -2)
         if torch.is_grad_enabled() or len(tokens) <= _TOKENS:
             return self.lin2(self.act(self.lin1(x)))
-        found = [self.lin2(self.act(self.lin1(some))) for some in tokens.split(_TOKENS)]
-        return torch.cat(found).view(*x.shape[:-1], -1)
+        parts = [self.lin2(self.act(self.lin1(some))) for some in tokens.split(_TOKENS)]
+        return torch.cat(parts).view(*x.shape[:-1], -1)
 
 
 class Block(nn.Module):
@@ -169,6 +172,7 @@ class Block(nn.Module):
         self.mlp = Mlp(size.width, 4 * size.width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 64, 64, C) to the same."""
         x = x + self.attn(self.norm1(x), self.window)
         return x + self.mlp(self.norm2(x))
 
@@ -206,6 +210,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, 16, 16)
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class; ``x`` is normalised RGB."""
         return self.proj(x).permute(0, 2, 3, 1)
 
 

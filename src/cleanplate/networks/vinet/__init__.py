@@ -1,0 +1,1 @@
+"""VINet, "Deep Video Inpainting": the recurrent network and its layers."""

@@ -1,6 +1,6 @@
 """The parts of VINet: gated convolutions, encoder, flow, aggregation, memory, decoder.
 
-Kim, Woo, Lee and Kweon, "Deep Video Inpainting", CVPR 2019; see ``networks.vinet``.
+Kim, Woo, Lee and Kweon, "Deep Video Inpainting", CVPR 2019; see ``vinet``.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Gated(nn.Module):
         self.conv = nn.Conv2d(inputs, 2 * outputs, 3, stride, dilation, dilation, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, h / stride, w / stride), not negative."""
         return _gated(self.conv(x))
 
 
@@ -57,6 +58,7 @@ class FlatGated(nn.Module):
         self._dilation = dilation
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, h, w), not negative."""
         return _gated(_flat(x, self.conv, self._dilation))
 
 
@@ -69,6 +71,7 @@ class Enlarging(nn.Module):
         self.conv = nn.Sequential(nn.Identity(), conv)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to (B, outputs, 2 h, 2 w)."""
         conv = self.conv[1]
         assert isinstance(conv, nn.Conv3d)
         return _gated(_flat(enlarge(x, 2), conv), slope=0.2)
@@ -85,6 +88,8 @@ class Encoder(nn.Module):
         self.ec4_1, self.ec4, self.ec5 = Gated(96, 128, 2), Gated(128, 128), Gated(128, 128)
 
     def forward(self, x: Tensor) -> Features:
+        """The features of ``x`` (B, 5, H, W); s1 has half its size in the double-size network, else
+        its own."""
         s1 = self.ec0(x)
         s2 = self.ec2(self.ec1(s1))
         s4 = self.ec3_2(self.ec3_1(s2))
@@ -100,6 +105,7 @@ class Bottleneck(nn.Module):
         self.bt2, self.bt3 = Gated(128, 128, dilation=4), Gated(128, 128, dilation=8)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 256, h/8, w/8) to (B, 128, h/8, w/8)."""
         return self.bt3(self.bt2(self.bt1(self.bt0(x))))
 
 
@@ -111,6 +117,7 @@ class ConvLSTM(nn.Module):
         self.Gates = nn.Conv2d(2 * channels, 4 * channels, 3, padding=1)
 
     def forward(self, x: Tensor, state: State | None) -> State:
+        """The state after ``x`` (B, channels, h, w); ``state`` None begins with zeros."""
         hidden, cell = state or State(torch.zeros_like(x), torch.zeros_like(x))
         take, keep, give, candidate = self.Gates(torch.cat([x, hidden], 1)).chunk(4, 1)
         cell = keep.sigmoid() * cell + take.sigmoid() * candidate.tanh()
@@ -132,6 +139,13 @@ class Decoder(nn.Module):
         self.dc6 = nn.Conv3d(16, 3, (1, 3, 3), bias=False)
 
     def forward(self, hidden: Tensor, s4: Tensor, s2: Tensor) -> Tensor:
+        """The picture (B, 3, H, W), without bounds.
+
+        Args:
+            hidden: (B, 128, h/8, w/8), from the ConvLSTM.
+            s4: (B, 96, h/4, w/4), the composite of that scale.
+            s2: (B, 64, h/2, w/2), the composite of that scale.
+        """
         x = self.dc1_1(self.dc1(self.dc0(hidden)))
         x = self.dc2_1(torch.cat([x, s4], 1))
         x = self.dc2_2(self.dc2_bt3(self.dc2_bt2(self.dc2_bt1(x))))
@@ -153,6 +167,7 @@ class FineFlow(nn.Module):
         self.convs = nn.Sequential(*(_leaky(*layer) for layer in [*plan, (64, 32, 1), (32, 2, 1)]))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 34, h, w), features and the coarse flow, to the correction (B, 2, h, w) in px."""
         return self.convs(x)
 
 
@@ -167,6 +182,7 @@ class FlowEstimator(nn.Module):
         self.convs_fine = FineFlow()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) to a flow (B, 2, h, w) float32, x before y, in px."""
         x = self.convs(x)
         coarse = self.conv1(x)
         return coarse.float() + self.convs_fine(torch.cat([x, coarse], 1)).float()
@@ -180,6 +196,11 @@ class FlowNet(nn.Module):
         self.flow_estimator = FlowEstimator(channels + _CELLS + (2 if refines else 0))
 
     def forward(self, reference: Tensor, source: Tensor, flow: Tensor | None = None) -> Tensor:
+        """The flow (B, 2, h, w) float32, x before y, in px, from ``reference`` to ``source``, both
+        (B, C, h, w).
+
+        ``flow`` (B, 2, h, w) is the one to correct where the network refines; else None.
+        """
         inputs = [reference, correlation(reference, source, _RADIUS)]
         if flow is not None:
             inputs.append(flow.to(reference.dtype))
@@ -213,6 +234,7 @@ class MaskNet(nn.Module):
         self.convs = nn.Sequential(_leaky(channels, half), _leaky(half, half), last)
 
     def forward(self, distance: Tensor) -> Tensor:
+        """(B, 1, h, w) in 0..1 from the ``distance`` (B, C, h, w) of two feature maps."""
         return self.convs(distance).sigmoid()
 
 
@@ -231,10 +253,10 @@ def warp(source: Tensor, flow: Tensor, outside: str, align_corners: bool = True)
     grid = torch.stack(
         [x + flow[:, 0] * (2 / max(width - 1, 1)), y + flow[:, 1] * (2 / max(height - 1, 1))], -1
     )
-    found = functional.grid_sample(
+    sampled = functional.grid_sample(
         source.float(), grid, padding_mode=outside, align_corners=align_corners
     )
-    return found.to(source.dtype)
+    return sampled.to(source.dtype)
 
 
 def enlarge(x: Tensor, times: int) -> Tensor:

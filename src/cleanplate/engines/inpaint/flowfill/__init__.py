@@ -1,0 +1,1 @@
+"""Background carried along the optical flow from the frames that show it; see ``engine``."""

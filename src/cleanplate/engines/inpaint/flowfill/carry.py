@@ -16,7 +16,7 @@ import numpy as np
 from cleanplate.arrays.flow import Precision
 from cleanplate.engines.inpaint.flowfill.invent import Inventor
 from cleanplate.engines.inpaint.flowfill.plates import (
-    Manner,
+    MotionModel,
     Plate,
     Way,
     connect,
@@ -40,7 +40,7 @@ class Plan:
     """px: the longest side of the pictures of the rough pass."""
     flow_side: int
     """px: the longest side of the pictures that flow is computed on."""
-    manners: tuple[Manner, ...] = tuple(Manner)
+    models: tuple[MotionModel, ...] = tuple(MotionModel)
     """What chains follow, in the full pass and in the rough one."""
     rough_band: int = 14
     """px of the rough picture: see ``complete_flow``."""
@@ -55,10 +55,8 @@ class Carrier:
 
     def __init__(self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor) -> None:
         self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
-        self._ways = tuple(
-            Way(stride, manner) for stride in plan.strides for manner in plan.manners
-        )
-        self._rough_ways = tuple(Way(1, manner) for manner in plan.manners)
+        self._ways = tuple(Way(stride, model) for stride in plan.strides for model in plan.models)
+        self._rough_ways = tuple(Way(1, model) for model in plan.models)
         self._inventor = Inventor(reach) if texture else None
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
@@ -69,6 +67,7 @@ class Carrier:
         self._finished = 0
 
     def add(self, masked: MaskedFrame) -> None:
+        """Take in the shot's next frame; all frames of a shot have one size."""
         picture, hole = masked.frame.image, masked.mask != 0
         number, origin = self._added, np.array(masked.origin, np.float32)
         full = make_plate(number, picture, hole, origin)
@@ -135,10 +134,10 @@ class Carrier:
         precision: Precision,
     ) -> dict[tuple[int, int], float]:
         """By pair of numbers, how many times brighter the second plate is."""
-        manners = self._plan.manners
+        models = self._plan.models
         pairs = [(n - s, n) for n in new for s in strides if n - s in plates]
         ratios = self._pool.map(
-            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision, manners),
+            lambda pair: connect(plates[pair[0]], plates[pair[1]], band, precision, models),
             pairs,
         )
         return dict(zip(pairs, ratios, strict=True))
@@ -166,9 +165,9 @@ class Carrier:
             return [filled[n] for n in done]
         current = dict(filled)
         for sweep in reversed(range(SWEEPS)):
-            wanted = [n for n in range(done.start - sweep, done.stop + sweep) if n in current]
-            latest = self._pool.map(lambda n, c=current: steadied(self._full[n], c), wanted)
-            current |= dict(zip(wanted, latest, strict=True))
+            numbers = [n for n in range(done.start - sweep, done.stop + sweep) if n in current]
+            latest = self._pool.map(lambda n, c=current: steadied(self._full[n], c), numbers)
+            current |= dict(zip(numbers, latest, strict=True))
         return [current[n] for n in done]
 
     def _forget(self) -> None:

@@ -19,20 +19,20 @@ import numpy as np
 
 from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
-from cleanplate.engines.inpaint.flowfill.plates import Manner
+from cleanplate.engines.inpaint.flowfill.plates import MotionModel
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
 _THREADS = 2
-_SIMPLE = (Manner.FREE, Manner.STIFF)
+_SIMPLE = (MotionModel.FREE, MotionModel.STIFF)
 _PLANS = {
     "fast": Plan(
         strides=(1, 10),
         rough_side=216,
         flow_side=448,
-        manners=_SIMPLE,
+        models=_SIMPLE,
         precision="fine",
         directed=False,
     ),
@@ -43,24 +43,26 @@ _PLANS = {
 
 @dataclass(frozen=True)
 class Settings:
+    """How far the engine looks for background, and how much work goes into each frame."""
+
     quality: str = setting(
         "standard",
-        "How much work goes into a frame.",
+        "How much work goes into each frame.",
         choices=("fast", "standard", "best"),
     )
     window: int = setting(
         30,
-        "Frames each way in which to look for background.",
+        "How many frames each way are searched for background.",
         low=1,
         high=200,
         unit="frames",
     )
-    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
+    causal: bool = setting(False, "Use past frames only, so that no frame waits for later ones.")
 
     texture: bool = setting(
         False, "Invent texture, copied from the surroundings, for what no frame shows."
     )
-    grain: bool = setting(False, "Give the fill the grain of the picture around it.")
+    grain: bool = setting(False, "Add the grain of the surrounding picture to the fill.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -72,7 +74,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "flowfill",
-        "Real background carried along the motion from frames that show it.",
+        "Brings real background, along the motion, from the frames that show it.",
         order=10,
         choices=(
             Choice(
@@ -87,8 +89,8 @@ class Engine:
                 fields={"quality": "best", "texture": None},
             ),
             Choice(
-                "Real background, quickly",
-                "The same with less work for each frame, to see how it will look.",
+                "Real background, fast",
+                "The same with less work for each frame, for a first look.",
                 fields={"quality": "fast", "texture": None},
             ),
             Choice(
@@ -114,6 +116,8 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The window, the frames filled together with this one, and those that steady it; 0 if
+        causal."""
         if self.settings.causal:
             return 0
         return self.settings.window + self._block + SWEEPS - 1
@@ -126,10 +130,16 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """Frames that background may come from on both sides, and the frames filled together."""
         ahead = 0 if self.settings.causal else self.settings.window
         return frames_behind(self.settings.window) + ahead + self._block
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``. Shots are filled one after the other, on two threads.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         with ThreadPoolExecutor(_THREADS) as pool:
             for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
                 yield from self._fill_shot(shot, pool)
@@ -137,23 +147,23 @@ class Engine:
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
         carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
-        held: deque[MaskedFrame] = deque()
+        waiting: deque[MaskedFrame] = deque()
         for masked in shot:
-            held.append(masked)
+            waiting.append(masked)
             carrier.add(masked)
             # Blocks end at the same frames wherever the stream begins: a job that is resumed in
             # the middle of a shot gives the same fill.
             if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
-                yield from self._released(held, carrier.finish(ahead, steady))
-        yield from self._released(held, carrier.finish(0, 0))
+                yield from self._released(waiting, carrier.finish(ahead, steady))
+        yield from self._released(waiting, carrier.finish(0, 0))
 
     def _released(
-        self, held: deque[MaskedFrame], pictures: Iterable[np.ndarray]
+        self, waiting: deque[MaskedFrame], pictures: Iterable[np.ndarray]
     ) -> Iterator[Frame]:
-        """The oldest of the ``held`` frames, with these ``pictures``."""
+        """The oldest of the ``waiting`` frames, with these ``pictures``."""
         for picture in pictures:
-            frame, mask = held[0].frame, held.popleft().mask
+            frame, mask = waiting[0].frame, waiting.popleft().mask
             if picture is frame.image:
                 yield frame
                 continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from cleanplate.arrays.chains import Chains, extend, no_chains, sample, spot_of
 from cleanplate.arrays.texture import texture_fill
-from cleanplate.engines.inpaint.flowfill.plates import Manner, Plate, Way
+from cleanplate.engines.inpaint.flowfill.plates import MotionModel, Plate, Way
 
 _LEAST = 300  # px below which the smooth fill is good enough
 _DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing
@@ -43,7 +43,7 @@ class Inventor:
     def _follow(self, plate: Plate, plates: dict[int, Plate]) -> Chains:
         """Chains back to the key frame, which shows everything."""
         # A stiff motion keeps straight what was invented straight.
-        link = plate.links.get(Way(-1, Manner.STIFF)) or plate.links.get(Way(-1))
+        link = plate.links.get(Way(-1, MotionModel.STIFF)) or plate.links.get(Way(-1))
         before = plates[plate.number - 1]
         if link is None:
             return no_chains(plate.spot)
@@ -60,14 +60,14 @@ class Inventor:
             return filled, missing
         ys, xs = plate.spot.places.astype(int).T[::-1]
         reached = self._chains.frame == self._key
-        wanted = cv2.blur(missing.astype(np.float32), (_FEATHER, _FEATHER)) * plate.hole
-        share = (wanted[ys, xs] * reached)[:, None]
+        missing_share = cv2.blur(missing.astype(np.float32), (_FEATHER, _FEATHER)) * plate.hole
+        share = (missing_share[ys, xs] * reached)[:, None]
         colours = sample(self._picture, self._chains.place, cv2.INTER_CUBIC)
         result = filled.copy()
         result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(np.uint8)
-        left = missing.copy()
-        left[ys[reached], xs[reached]] = False
-        return result, left
+        still_missing = missing.copy()
+        still_missing[ys[reached], xs[reached]] = False
+        return result, still_missing
 
 
 def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Chains:
@@ -78,12 +78,12 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
     brightness.
     """
     ys, xs = plate.spot.places.astype(int).T[::-1]
-    asked = ~plate.hole[ys, xs] & (chains.frame == key)
-    if np.count_nonzero(asked) < _LEAST:
+    in_ring = ~plate.hole[ys, xs] & (chains.frame == key)
+    if np.count_nonzero(in_ring) < _LEAST:
         return chains
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    place = chains.place[asked]
-    truth = cv2.cvtColor(plate.picture, cv2.COLOR_RGB2GRAY)[ys[asked], xs[asked]]
+    place = chains.place[in_ring]
+    truth = cv2.cvtColor(plate.picture, cv2.COLOR_RGB2GRAY)[ys[in_ring], xs[in_ring]]
     missed = truth - sample(grey, place)
     gx, gy = (
         sample(cv2.Sobel(grey, cv2.CV_32F, dx, dy, scale=1 / 8), place)
@@ -92,14 +92,16 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
     centre = plate.spot.places.mean(axis=0)
     size = max(float(np.abs(plate.spot.places - centre).max()), 1.0)
     u, v = ((plate.spot.places - centre) / size).T
-    here = np.stack([np.ones_like(u), u, v], axis=1)
-    terms = np.concatenate([gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1)
+    coordinates = np.stack([np.ones_like(u), u, v], axis=1)
+    terms = np.concatenate(
+        [gx[:, None] * coordinates[in_ring], gy[:, None] * coordinates[in_ring]], axis=1
+    )
     terms = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
     weights = 1 / np.maximum(np.abs(missed - np.median(missed)), _DOUBTED)
     normal = terms.T @ (weights[:, None] * terms)
     normal[np.arange(6), np.arange(6)] += _RIDGE * weights.sum()
     motion = np.linalg.solve(normal, terms.T @ (weights * missed))[:6].reshape(2, 3)
-    moved = np.clip(here @ motion.T, -_FASTEST, _FASTEST)
+    moved = np.clip(coordinates @ motion.T, -_FASTEST, _FASTEST)
     return replace(chains, place=chains.place + moved.astype(np.float32))
 
 

@@ -46,7 +46,7 @@ _PER_HOP = 3.0  # variance, grey levels squared, that a step of a chain adds
 _PER_DOUBT = 10.0  # the same for a px of doubt
 
 
-class Manner(Enum):
+class MotionModel(Enum):
     """What chains follow."""
 
     FREE = "the flow of each pixel, completed smoothly inside the hole"
@@ -59,11 +59,12 @@ class Way(NamedTuple):
 
     step: int
     """Frames that one link spans: 1 leads to the next frame, -10 to the tenth before."""
-    manner: Manner = Manner.FREE
+    model: MotionModel = MotionModel.FREE
 
     @property
     def back(self) -> Way:
-        return Way(-self.step, self.manner)
+        """The way that leads in the opposite direction of time."""
+        return Way(-self.step, self.model)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +103,7 @@ def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.nd
 
 
 def connect(
-    one: Plate, other: Plate, band: int, precision: Precision, manners: tuple[Manner, ...]
+    first: Plate, second: Plate, band: int, precision: Precision, models: tuple[MotionModel, ...]
 ) -> float:
     """Find the links between two plates, both ways, and how many times brighter the other is.
 
@@ -110,59 +111,59 @@ def connect(
     What is found within ``band`` px of either hole is thrown away, since a hole misleads the
     search well beyond its rim, and so is what does not lead back to where it came from.
     """
-    if not (len(one.spot.places) or len(other.spot.places)):
+    if not (len(first.spot.places) or len(second.spot.places)):
         return 1.0
-    scale = _scale(one)
-    jump = np.rint((one.origin - other.origin) * scale).astype(int)
-    near = _near(one.grey_hole) | shifted(_near(other.grey_hole), *jump)
-    total = jump + common_shift(one.grey, shifted(other.grey, *jump), near)
-    near = _near(one.grey_hole) | shifted(_near(other.grey_hole), *total)
+    scale = _scale(first)
+    jump = np.rint((first.origin - second.origin) * scale).astype(int)
+    near = _near(first.grey_hole) | shifted(_near(second.grey_hole), *jump)
+    total = jump + common_shift(first.grey, shifted(second.grey, *jump), near)
+    near = _near(first.grey_hole) | shifted(_near(second.grey_hole), *total)
     box = bounding_box(near)
     assert box is not None  # one of the two has a hole
-    grey, other_grey = one.grey[box.slices], shifted(other.grey, *total)[box.slices]
-    spoilt, other_spoilt = (
+    grey, second_grey = first.grey[box.slices], shifted(second.grey, *total)[box.slices]
+    spoilt, second_spoilt = (
         grow(hole.astype(np.uint8), band)[box.slices] > 0
-        for hole in (one.grey_hole, shifted(other.grey_hole, *total))
+        for hole in (first.grey_hole, shifted(second.grey_hole, *total))
     )
     there, back = (
-        dense_flow(grey, other_grey, precision),
-        dense_flow(other_grey, grey, precision),
+        dense_flow(grey, second_grey, precision),
+        dense_flow(second_grey, grey, precision),
     )
-    lost, other_lost = round_trip(there, back) > _LOST, round_trip(back, there) > _LOST
+    lost, second_lost = round_trip(there, back) > _LOST, round_trip(back, there) > _LOST
     near_hole = (
-        spoilt | landing(there, other_spoilt),
-        other_spoilt | landing(back, spoilt),
+        spoilt | landing(there, second_spoilt),
+        second_spoilt | landing(back, spoilt),
     )
-    untrusted = near_hole[0] | lost, near_hole[1] | other_lost
+    untrusted = near_hole[0] | lost, near_hole[1] | second_lost
     corner = np.array([box.x0, box.y0], np.float32)
-    pair = _Pair(one, other, corner, total)
+    pair = _Pair(first, second, corner, total)
     pair.link(
-        Manner.FREE,
+        MotionModel.FREE,
         (complete_flow(there, untrusted[0]), complete_flow(back, untrusted[1])),
     )
     shared = stiff_flow(there, ~untrusted[0]), stiff_flow(back, ~untrusted[1])
     if shared[0] is not None and shared[1] is not None:
         flows, least = (
             (shared[0], shared[1]),
-            _APART * abs(other.number - one.number) ** 0.5,
+            _APART * abs(second.number - first.number) ** 0.5,
         )
-        if Manner.STIFF in manners:
-            pair.link(Manner.STIFF, flows)
-        if Manner.BEHIND in manners:
-            things = (
+        if MotionModel.STIFF in models:
+            pair.link(MotionModel.STIFF, flows)
+        if MotionModel.BEHIND in models:
+            moving = (
                 apart(there, flows[0], ~near_hole[0], least),
                 apart(back, flows[1], ~near_hole[1], least),
             )
-            pair.link(Manner.BEHIND, flows, things)
-    return brightening(grey, other_grey, there, ~(spoilt | lost))
+            pair.link(MotionModel.BEHIND, flows, moving)
+    return brightening(grey, second_grey, there, ~(spoilt | lost))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     """Two plates that are being linked."""
 
-    one: Plate
-    other: Plate
+    first: Plate
+    second: Plate
     corner: np.ndarray
     """(2,) float32 (x, y) in the first plate at which flows begin."""
     shift: np.ndarray
@@ -170,17 +171,17 @@ class _Pair:
 
     def link(
         self,
-        manner: Manner,
+        model: MotionModel,
         flows: tuple[np.ndarray, np.ndarray],
         beside: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
     ) -> None:
         """Link both by the ``flows`` there and back; ``beside`` holds further starting places."""
-        one, other, corner, shift = self.one, self.other, self.corner, self.shift
+        first, second, corner, shift = self.first, self.second, self.corner, self.shift
         there, back = flows
-        way = Way(other.number - one.number, manner)
-        one.links[way] = _link(one, there, round_trip(there, back), corner, shift, beside[0])
-        other.links[way.back] = _link(
-            other, back, round_trip(back, there), corner + shift, -shift, beside[1]
+        way = Way(second.number - first.number, model)
+        first.links[way] = _link(first, there, round_trip(there, back), corner, shift, beside[0])
+        second.links[way.back] = _link(
+            second, back, round_trip(back, there), corner + shift, -shift, beside[1]
         )
 
 
@@ -246,9 +247,10 @@ def synthesise(plate: Plate, plates: dict[int, Plate], directed: bool = False) -
         return plate.picture
     hole, numbers = plate.hole[part], plate.spot.numbers[part]
     area = numbers >= 0
-    pictures = {number: other.picture for number, other in plates.items()}
+    pictures = {number: source.picture for number, source in plates.items()}
     gains = {
-        number: min(plate.exposure / other.exposure, _MOST_GAIN) for number, other in plates.items()
+        number: min(plate.exposure / source.exposure, _MOST_GAIN)
+        for number, source in plates.items()
     }
     guesses = []
     for way, all_chains in plate.chains.items():
@@ -301,30 +303,30 @@ def steadied(
         filled: (H, W, 3) uint8 filled pictures by number: this one and its neighbours.
         steps: which neighbours.
     """
-    own, part = filled[plate.number], _part(plate)
+    fill, part = filled[plate.number], _part(plate)
     if part is None:
-        return own
+        return fill
     hole, area = plate.hole[part], plate.spot.numbers[part] >= 0
     height, width = plate.hole.shape
     neighbours = []
     for step in steps:
-        other, link = filled.get(plate.number + step), plate.links.get(Way(step))
-        if other is None or link is None:
+        neighbour_fill, link = filled.get(plate.number + step), plate.links.get(Way(step))
+        if neighbour_fill is None or link is None:
             continue
         places = plate.spot.places + link.flow
         inside = np.all((places >= 0) & (places <= (width - 1, height - 1)), axis=1)
-        neighbours.append(_spread_out(area, sample(other, places), inside, link.doubt))
+        neighbours.append(_spread_out(area, sample(neighbour_fill, places), inside, link.doubt))
     if not neighbours:
-        return own
+        return fill
     # A neighbour may be lighter or darker, as a whole or behind a veil that passes: it must meet
     # this frame's rim, or the fill would be seen as a patch.
     met = meeting_ring(plate.picture[part], area & ~hole, neighbours)
-    total, weights = own[part].astype(np.float32), np.ones(hole.shape, np.float32)
+    total, weights = fill[part].astype(np.float32), np.ones(hole.shape, np.float32)
     for colours, neighbour in zip(met, neighbours, strict=True):
         weight = neighbour.seen * np.exp(-neighbour.variance)
         total += weight[..., None] * colours
         weights += weight
-    result = own.copy()
+    result = fill.copy()
     mean = np.rint(total[hole] / weights[hole][:, None])
     result[part][hole] = np.clip(mean, 0, 255).astype(np.uint8)
     return result

@@ -1,0 +1,1 @@
+"""Half-transparent overlays undone rather than painted over; see ``engine``."""

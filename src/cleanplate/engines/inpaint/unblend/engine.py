@@ -30,6 +30,8 @@ _FILLERS: dict[str, Any] = {"flowfill": flowfill, "telea": telea}
 
 @dataclass(frozen=True)
 class Settings:
+    """How the overlay is learnt, and what fills the pixels that it hides."""
+
     fill: str = setting(
         "flowfill",
         "Engine that fills what cannot be undone.",
@@ -37,7 +39,7 @@ class Settings:
     )
     study: int = setting(
         100,
-        "First frames of a stream that the overlay is learnt from, unless it is known already.",
+        "How many first frames the overlay is learnt from, unless it is known.",
         low=1,
         high=1000,
         unit="frames",
@@ -53,12 +55,12 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "unblend",
-        "Undoes half-transparent watermarks; the picture behind them stays.",
+        "Undoes semi-transparent watermarks and keeps the picture behind them.",
         order=20,
         choices=(
             Choice(
                 "See-through watermark",
-                "Undoes a half-transparent mark that does not move; the picture behind it stays.",
+                "Undoes a semi-transparent, unmoving mark and keeps the picture behind it.",
             ),
         ),
     )
@@ -72,6 +74,8 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The frames that the overlay is learnt from, or the filling engine's lookahead if that is
+        more."""
         return max(self.settings.study - 1, self._filler.lookahead)
 
     @property
@@ -81,6 +85,8 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """The frames that the overlay is learnt from, or the filling engine's window if that is
+        more."""
         return max(self.settings.study, self._filler.window) + 1
 
     def learn(self, frames: Iterable[MaskedFrame]) -> Matte | None:
@@ -112,21 +118,26 @@ class Engine:
         for frames in samples:
             shown = list(frames)
             known[_place(shown[0])] = self.learn(shown)
-        other = type(self).__new__(type(self))
-        other.settings, other._filler, other._known = self.settings, self._filler, known
-        return other
+        taught = type(self).__new__(type(self))
+        taught.settings, taught._filler, taught._known = self.settings, self._filler, known
+        return taught
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``. Places that ``knowing`` was shown need no study of their own.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
         stream = same_sizes(frames)
-        held = deque(islice(stream, 1))
-        if not held:
+        waiting = deque(islice(stream, 1))
+        if not waiting:
             return
-        if _place(held[0]) in self._known:
-            matte = self._known[_place(held[0])]
+        if _place(waiting[0]) in self._known:
+            matte = self._known[_place(waiting[0])]
         else:
-            held.extend(islice(stream, self.settings.study - 1))
-            matte = self.learn(held)
-        filling = self._filler.inpaint(_undone(_drained(held, stream), matte))
+            waiting.extend(islice(stream, self.settings.study - 1))
+            matte = self.learn(waiting)
+        filling = self._filler.inpaint(_undone(_drained(waiting, stream), matte))
         try:
             yield from filling
         finally:
@@ -137,15 +148,15 @@ def _place(masked: MaskedFrame) -> tuple[int, ...]:
     return (*masked.origin, *masked.mask.shape)
 
 
-def _alike(one: MaskedFrame, other: MaskedFrame) -> bool:
-    if one.mask is not other.mask and not np.array_equal(one.mask != 0, other.mask != 0):
+def _alike(first: MaskedFrame, second: MaskedFrame) -> bool:
+    if first.mask is not second.mask and not np.array_equal(first.mask != 0, second.mask != 0):
         return False
-    return one.origin == other.origin
+    return first.origin == second.origin
 
 
-def _drained(held: deque[MaskedFrame], rest: Iterator[MaskedFrame]) -> Iterator[MaskedFrame]:
-    while held:
-        yield held.popleft()
+def _drained(waiting: deque[MaskedFrame], rest: Iterator[MaskedFrame]) -> Iterator[MaskedFrame]:
+    while waiting:
+        yield waiting.popleft()
     yield from rest
 
 
@@ -159,5 +170,7 @@ def _undone(frames: Iterator[MaskedFrame], matte: Matte | None) -> Iterator[Mask
         picture, doubtful = undo(masked.frame.image, matte)
         image = np.where((mask & matte.inside)[..., None], picture, masked.frame.image)
         image.flags.writeable = False
-        left = mask & (doubtful | ~matte.mask)
-        yield replace(masked, frame=replace(masked.frame, image=image), mask=left.astype(np.uint8))
+        to_fill = mask & (doubtful | ~matte.mask)
+        yield replace(
+            masked, frame=replace(masked.frame, image=image), mask=to_fill.astype(np.uint8)
+        )

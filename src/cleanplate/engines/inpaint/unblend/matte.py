@@ -73,16 +73,21 @@ def learn(images: Sequence[np.ndarray], mask: np.ndarray, origin: tuple[int, int
     if len(images) < LEAST_FRAMES or min(mask.shape) < _LEAST_SIDE or not mask.any():
         return None
     stays = what_stays(images)
-    found = shapes(stays)
-    beside = grow(mask.astype(np.uint8), 3) == 0
-    if not ((found & mask).any() and beside.any()):
+    shape_mask = shapes(stays)
+    surroundings = grow(mask.astype(np.uint8), 3) == 0
+    if not ((shape_mask & mask).any() and surroundings.any()):
         return None
-    if np.median(stays.motion[beside]) < _STILL or found[beside].mean() > _TOO_STILL:
+    if (
+        np.median(stays.motion[surroundings]) < _STILL
+        or shape_mask[surroundings].mean() > _TOO_STILL
+    ):
         return None
     # A guess that looks into the overlay is worse than one from further away.
-    tight = found[mask].mean() > _TIGHT
-    inside = mask if tight else (grow(found.astype(np.uint8), 4) > 0) & mask
-    shown = [image for image, one in zip(images, stays.strength > _SHOWN, strict=True) if one]
+    tight = shape_mask[mask].mean() > _TIGHT
+    inside = mask if tight else (grow(shape_mask.astype(np.uint8), 4) > 0) & mask
+    shown = [
+        image for image, is_shown in zip(images, stays.strength > _SHOWN, strict=True) if is_shown
+    ]
     most = min(len(shown), _BUDGET // np.count_nonzero(inside))
     if most < LEAST_FRAMES:
         return None
@@ -99,8 +104,8 @@ def _checked(matte: Matte, images: Sequence[np.ndarray]) -> Matte:
     Letters with a soft glow, and edges that video coding has smeared, are not of one colour: thin
     outlines of them stay, which are filled rather than left to be seen.
     """
-    left = what_stays([undo(image, matte)[0] for image in images])
-    outlines = (left.size > _LEFT) & (left.agreement > _AGREEING) & matte.inside
+    still_there = what_stays([undo(image, matte)[0] for image in images])
+    outlines = (still_there.size > _LEFT) & (still_there.agreement > _AGREEING) & matte.inside
     outlines = grow(outlines.view(np.uint8), _OUTLINE) > 0
     return replace(matte, doubtful=matte.doubtful | (outlines & matte.inside))
 
@@ -216,8 +221,8 @@ def _strength(
     """How strongly a frame shows the overlay: 1 usually, less in a fade, 0 where it is gone."""
     change = (paint - opacity * guess)[sure]
     stubborn = _STUBBORN * max(np.count_nonzero(sure), 1)
-    asked = float(((seen - guess)[sure] * change).sum()) + stubborn
-    strength = asked / (float((change**2).sum()) + stubborn)
+    evidence = float(((seen - guess)[sure] * change).sum()) + stubborn
+    strength = evidence / (float((change**2).sum()) + stubborn)
     if strength < _GONE:
         return 0.0
     return 1.0 if abs(strength - 1) < _AS_USUAL else min(strength, 1.1)

@@ -1,0 +1,1 @@
+""" "Deep Video Inpainting", a recurrent network; see ``engine``."""

@@ -32,8 +32,10 @@ _BYTES = {"512": (2200, 350 << 20), "256": (8000, 350 << 20)}
 
 @dataclass(frozen=True)
 class Settings:
+    """Which weights, at which size, and how far into the future the network sees."""
+
     topology: str = setting(
-        "512", "Which published weights: 512, or 256 for small pictures.", choices=("512", "256")
+        "512", "Which published weights: 512, or 256 for small frames.", choices=("512", "256")
     )
     size: int = setting(
         512,
@@ -44,23 +46,25 @@ class Settings:
     )
     lookahead: int = setting(
         REACH,
-        "Frames of the future that a frame may see; fewer than 6 leaves out the pre-roll.",
+        "Future frames that a frame may use; with fewer than 6 there is no pre-roll.",
         low=0,
         high=REACH,
         unit="frames",
     )
     pre_roll: int = setting(
         30,
-        "Frames of each shot's beginning that are run backwards first, to warm up.",
+        "Frames at the start of each shot that are first run backwards as a warm-up.",
         low=0,
         high=120,
         unit="frames",
     )
-    grow: bool = setting(True, "Widen holes by some pixels for the network's eyes.")
+    grow: bool = setting(True, "Widen the network's holes by a few pixels.")
     remember: bool = setting(
         False, "Carry the long-term memory from frame to frame; the published demo does not."
     )
-    weights: str = setting("", "A weights file; empty takes the one of cleanplate weights.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -78,7 +82,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "vinet",
-        "A recurrent network that paints each frame from its neighbours and its own last frame.",
+        "A recurrent network that paints each frame from its neighbours and its previous output.",
         licence="none stated for the weights: all rights reserved",
         commercial=False,
         needs=("torch",),
@@ -88,7 +92,7 @@ class Engine:
         choices=(
             Choice(
                 "Learned, frame by frame",
-                "A network paints each frame from its neighbours and its own last one.",
+                "A network paints each frame from its neighbours and its previous output.",
             ),
         ),
         seconds_per_megapixel={"cpu": 11.9},
@@ -114,6 +118,7 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """The setting of that name, or the frames of the pre-roll if they are more."""
         return max(self._order.lookahead, self._order.pre_roll - 1)
 
     @property
@@ -123,9 +128,17 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """Six frames before, the frame and those ahead; or the frames of the pre-roll if they are
+        more."""
         return max(REACH + 1 + self._order.lookahead, self._order.pre_roll)
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            InputError: the memory that is allowed is too little for pictures of this size.
+            MaskError: masks or images of differing sizes.
+        """
         for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
             yield from self._fill_shot(shot)
 

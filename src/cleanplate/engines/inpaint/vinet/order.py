@@ -29,9 +29,9 @@ class Order:
 
     def neighbours(self, step: int, steps: int) -> tuple[int, int, int, int]:
         """The frames that stand for t-6, t-3, t+3 and t+6 at ``step`` of ``steps``."""
-        known = min(step + self.lookahead, steps - 1)
-        wanted = (step - REACH, step - STRIDE, step + STRIDE, step + REACH)
-        m2, m1, p1, p2 = (self.frame(self._mirrored(w, known)) for w in wanted)
+        last_known = min(step + self.lookahead, steps - 1)
+        numbers = (step - REACH, step - STRIDE, step + STRIDE, step + REACH)
+        m2, m1, p1, p2 = (self.frame(self._mirrored(w, last_known)) for w in numbers)
         return m2, m1, p1, p2
 
     def _mirrored(self, step: int, known: int) -> int:

@@ -53,13 +53,13 @@ class Scale:
         if self.resized:
             # The mask is resized like the picture: whatever touches a hole is one.
             image, holes = (
-                cv2.resize(one, (self.columns, self.rows), interpolation=_DIRECT)
-                for one in (image, holes)
+                cv2.resize(array, (self.columns, self.rows), interpolation=_DIRECT)
+                for array in (image, holes)
             )
         else:
             border = (0, self.rows - self.height, 0, self.columns - self.width)
             image, holes = (
-                cv2.copyMakeBorder(one, *border, cv2.BORDER_REPLICATE) for one in (image, holes)
+                cv2.copyMakeBorder(array, *border, cv2.BORDER_REPLICATE) for array in (image, holes)
             )
         hole = holes != 0
         if self.grow:
@@ -86,7 +86,7 @@ def _seen_from(masked: MaskedFrame, origin: tuple[int, int]) -> tuple[np.ndarray
     hole = masked.mask != 0
     # A resize must not draw from what is to be filled.
     image = np.where(hole[..., None], np.uint8(_GREY), masked.frame.image)[..., ::-1]
-    dx, dy = (own - new for own, new in zip(masked.origin, origin, strict=True))
+    dx, dy = (old - new for old, new in zip(masked.origin, origin, strict=True))
     if (dx, dy) == (0, 0):
         return np.ascontiguousarray(image), hole
     height, width = hole.shape
@@ -121,5 +121,5 @@ def moved(image: Tensor, shift: tuple[int, int], under: Tensor) -> Tensor:
     if abs(x) >= width or abs(y) >= height:
         return under
     # A negative pad cuts off.
-    here = functional.pad(torch.ones_like(image[:, :1]), (x, -x, y, -y)) > 0
-    return torch.where(here, functional.pad(image, (x, -x, y, -y)), under)
+    covered = functional.pad(torch.ones_like(image[:, :1]), (x, -x, y, -y)) > 0
+    return torch.where(covered, functional.pad(image, (x, -x, y, -y)), under)

@@ -110,13 +110,13 @@ class _Memory:
             # the previous image, which moves along.
             self._features.clear()
             self._state = None
-        own = self._input(masked)
-        reference = self._network.encoder1(own)
-        previous, feedback = self._feedback(own, self._scale.shift(before, self._origin))
-        sources = [self._source(number, one) for number, one in neighbours]
+        current = self._input(masked)
+        reference = self._network.encoder1(current)
+        previous, feedback = self._feedback(current, self._scale.shift(before, self._origin))
+        sources = [self._source(number, neighbour) for number, neighbour in neighbours]
         sources.append(self._network.encoder2(feedback))
         result = self._network.step(reference, sources, previous, self._state)
-        self._previous = result.image, own[:, 4:]
+        self._previous = result.image, current[:, 4:]
         self._state = result.state if self._remember else None
         return result.image
 
@@ -128,16 +128,16 @@ class _Memory:
         """Keep the features of the frames with these numbers alone."""
         self._features = {n: self._features[n] for n in self._features.keys() & numbers}
 
-    def _feedback(self, own: Tensor, shift: tuple[int, int]) -> tuple[Tensor | None, Tensor]:
+    def _feedback(self, current: Tensor, shift: tuple[int, int]) -> tuple[Tensor | None, Tensor]:
         """The previous image, and the input that is made of it."""
         if self._previous is None:
-            return None, own
+            return None, current
         if isinstance(self._previous, MaskedFrame):
             feedback = self._input(self._previous)
             return feedback[:, :3], feedback
         image, mask = self._previous
-        image = moved(image, shift, own[:, :3])
-        mask = moved(mask, shift, own[:, 4:]) * (_AGED if self._network.double_size else 0)
+        image = moved(image, shift, current[:, :3])
+        mask = moved(mask, shift, current[:, 4:]) * (_AGED if self._network.double_size else 0)
         return image, torch.cat([image, torch.ones_like(mask), mask], 1)
 
     def _input(self, masked: MaskedFrame) -> Tensor:

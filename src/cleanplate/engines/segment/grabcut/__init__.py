@@ -1,0 +1,1 @@
+"""Outlines from colours and edges, without weights; see ``engine``."""

@@ -41,14 +41,14 @@ def confidence(lab: np.ndarray, steepness: np.ndarray, mask: np.ndarray) -> floa
     return float(np.clip(0.7 * edge + 0.3 * apart - 0.8 * cut_off, 0, 1))
 
 
-def _separation(lab: np.ndarray, ours: np.ndarray, ring: np.ndarray) -> float:
+def _separation(lab: np.ndarray, mask: np.ndarray, ring: np.ndarray) -> float:
     """1 less the overlap of two colour histograms."""
     levels = np.float32([100, 128, 128]) / BINS  # type: ignore[arg-type]
     bins = np.clip((lab + np.float32([0, 64, 64])) / levels, 0, BINS - 1).astype(np.int32)  # type: ignore[arg-type]
     flat = (bins[..., 0] * BINS + bins[..., 1]) * BINS + bins[..., 2]
-    counts = [np.bincount(flat[part], minlength=BINS**3) for part in (ours, ring)]
-    one, other = (c / c.sum() for c in counts)
-    return 1 - float(np.minimum(one, other).sum())
+    counts = [np.bincount(flat[part], minlength=BINS**3) for part in (mask, ring)]
+    inside, outside = (c / c.sum() for c in counts)
+    return 1 - float(np.minimum(inside, outside).sum())
 
 
 def distinct(masks: list[np.ndarray], scores: list[float], alike: float = 0.95) -> list[int]:

@@ -122,8 +122,8 @@ def _from_discs(encoded: Encoded, held: Held) -> np.ndarray:
     height, width = (max(1, side // 2) for side in held.shape)
     half = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     coarse = cv2.resize(trimap, (width, height), interpolation=cv2.INTER_NEAREST)
-    found = outline.run(half, coarse, 3).astype(np.float32)
-    mask = cv2.resize(found, held.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    coarse_mask = outline.run(half, coarse, 3).astype(np.float32)
+    mask = cv2.resize(coarse_mask, held.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     mask = with_clicks(mask, held)
     mask = with_clicks(outline.cut_band(image, mask, 3, held, 1), held)
     return outline.fill_holes(mask, held)
@@ -134,5 +134,5 @@ def with_clicks(mask: np.ndarray, held: Held, kept: np.ndarray | None = None) ->
     mask = (mask | (held == 1)) & ~(held == 0)
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     meant = (held == 1) if kept is None else (held == 1) | kept
-    wanted = np.unique(parts[meant & mask])
-    return np.isin(parts, wanted[wanted > 0])
+    numbers = np.unique(parts[meant & mask])
+    return np.isin(parts, numbers[numbers > 0])

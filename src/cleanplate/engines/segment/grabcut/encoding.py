@@ -32,7 +32,7 @@ class Encoded:
         return self.graph.patches.labels
 
 
-def look(image: np.ndarray, side: int, patches: int) -> Encoded:
+def encode(image: np.ndarray, side: int, patches: int) -> Encoded:
     """Look at ``image`` ((H, W, 3) uint8 RGB) in ``side`` px on its long side."""
     view = View.of(image, Box(0, 0, image.shape[1], image.shape[0]), side)
     smooth = cv2.bilateralFilter(view.image, 5, 20, 3)

@@ -15,7 +15,7 @@ import numpy as np
 from cleanplate.arrays.prompts import check_image, check_prompt, clip_box
 from cleanplate.engines.segment.grabcut import clicks, outline
 from cleanplate.engines.segment.grabcut.choice import confidence, distinct
-from cleanplate.engines.segment.grabcut.encoding import Encoded, look
+from cleanplate.engines.segment.grabcut.encoding import Encoded, encode
 from cleanplate.engines.segment.grabcut.views import View
 from cleanplate.errors import InputError
 from cleanplate.protocols import About, Choice, Runtime
@@ -29,13 +29,13 @@ SLIGHT = 0.03  # of the square root of the area: how far a given mask is mended
 
 @dataclass(frozen=True, slots=True)
 class GrabcutSettings:
-    """How finely the picture is looked at."""
+    """How finely the picture is divided."""
 
     size: int = setting(
-        400, "Long side in which outlines are sought.", low=64, high=1600, unit="px"
+        400, "Long side at which outlines are searched for.", low=64, high=1600, unit="px"
     )
-    patches: int = setting(1200, "Patches the picture is cut into.", low=100, high=3000)
-    exact_mask: bool = setting(False, "Take a mask as it is given, not drawn to edges.")
+    patches: int = setting(1200, "How many patches the picture is cut into.", low=100, high=3000)
+    exact_mask: bool = setting(False, "Take a given mask as it is, without moving it to the edges.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -47,12 +47,12 @@ class Engine:
     about = About(
         "segment",
         "grabcut",
-        "Outlines what a click, a box or a stroke points at, by its colours.",
+        "Outlines what a click, a box or a stroke points at, by colours and edges.",
         order=10,
         choices=(
             Choice(
                 "By colour and edges",
-                "At once, for things that stand out. A box alone is taken as drawn.",
+                "Instant, for things that stand out. A box alone is taken as drawn.",
             ),
         ),
     )
@@ -64,7 +64,7 @@ class Engine:
     def encode(self, image: np.ndarray) -> Encoded:
         """Cut ``image`` ((H, W, 3) uint8 RGB) into patches and prepare the walk over them."""
         check_image(image)
-        return look(image, self.settings.size, self.settings.patches)
+        return encode(image, self.settings.size, self.settings.patches)
 
     def decode(self, encoded: Encoded, prompt: Prompt) -> Candidates:
         """Outlines of what ``prompt`` points at, best first.
@@ -84,9 +84,9 @@ class Engine:
         if rough is not None and rough.any():
             masks = [_from_mask(encoded, rough, events, held)]
         elif (held == 1).any():
-            found = clicks.guesses(encoded, events, held)
-            masks = [encoded.view.enlarge(guess.mask, encoded.image) for guess in found]
-            doubts = [guess.doubt for guess in found]
+            guesses = clicks.guesses(encoded, events, held)
+            masks = [encoded.view.enlarge(guess.mask, encoded.image) for guess in guesses]
+            doubts = [guess.doubt for guess in guesses]
         elif box is None:
             raise InputError("The prompt holds nothing that is meant; add a point on the object.")
         if box is not None:
@@ -117,11 +117,11 @@ def _from_box(encoded: Encoded, prompt: Prompt, box: Box, side: int) -> list[np.
     trimap = np.full(held.shape, cv2.GC_PR_FGD, np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
     mask = outline.fill_holes(outline.run(view.image, trimap, 3), view.hold(prompt, None))
-    found = view.enlarge(mask, encoded.image)
-    whole = np.zeros_like(found)
-    whole[box.slices] = True
-    found &= whole
-    return [found, whole] if found.sum() >= LEAST * whole.sum() else [whole]
+    outlined = view.enlarge(mask, encoded.image)
+    box_mask = np.zeros_like(outlined)
+    box_mask[box.slices] = True
+    outlined &= box_mask
+    return [outlined, box_mask] if outlined.sum() >= LEAST * box_mask.sum() else [box_mask]
 
 
 def _surround(box: Box, size: tuple[int, int]) -> Box:

@@ -54,9 +54,9 @@ def cut_band(
     trimap = np.where(here > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[(shrunk > 0) | (held == 1)] = cv2.GC_FGD
     trimap[(grown == 0) | (held == 0)] = cv2.GC_BGD
-    found = mask.copy()
-    found[box.slices] = run(image[box.slices], trimap, rounds)
-    return found
+    result = mask.copy()
+    result[box.slices] = run(image[box.slices], trimap, rounds)
+    return result
 
 
 def run(image: np.ndarray, trimap: np.ndarray, rounds: int) -> np.ndarray:

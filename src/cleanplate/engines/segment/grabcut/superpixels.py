@@ -36,6 +36,7 @@ class Superpixels:
 
     @property
     def count(self) -> int:
+        """How many patches there are."""
         return len(self.areas)
 
 
@@ -89,17 +90,17 @@ def _mean(labels: np.ndarray, values: np.ndarray, areas: np.ndarray) -> np.ndarr
 
 def _touching(labels: np.ndarray, lab: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     steepness = gradient(lab)
-    ones, others, slopes = [], [], []
+    lower, higher, slopes = [], [], []
     for first, second in (
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
         ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
     ):
         a, b = labels[first], labels[second]
         differs = a != b
-        ones.append(np.minimum(a, b)[differs])
-        others.append(np.maximum(a, b)[differs])
+        lower.append(np.minimum(a, b)[differs])
+        higher.append(np.maximum(a, b)[differs])
         slopes.append(np.maximum(steepness[first], steepness[second])[differs])
-    a, b = np.concatenate(ones), np.concatenate(others)
+    a, b = np.concatenate(lower), np.concatenate(higher)
     key, inverse = np.unique(a.astype(np.int64) * labels.size + b, return_inverse=True)
     lengths = np.bincount(inverse, minlength=len(key)).astype(np.float32)
     summed = np.bincount(inverse, np.concatenate(slopes), len(key))

@@ -74,10 +74,10 @@ def distances(graph: Graph, sources: np.ndarray) -> np.ndarray:
         reached, patch = heapq.heappop(queue)
         if reached > far[patch]:
             continue
-        for other, cost in graph.neighbours[patch]:
-            if reached + cost < far[other]:
-                far[other] = reached + cost
-                heapq.heappush(queue, (far[other], other))
+        for neighbour, cost in graph.neighbours[patch]:
+            if reached + cost < far[neighbour]:
+                far[neighbour] = reached + cost
+                heapq.heappush(queue, (far[neighbour], neighbour))
     return np.asarray(far)
 
 
@@ -99,10 +99,10 @@ def spread(graph: Graph, prior: np.ndarray, fixed: np.ndarray, rounds: int = 2) 
     guess = graph.walk @ prior.astype(np.float32)
     for _ in range(rounds):
         guess = np.where(known[:, None], prior, guess)
-        ours = graph.alike @ (guess * areas) / np.maximum((guess * areas).sum(axis=0), 1)
-        theirs = (1 - guess) * areas
-        others = graph.alike @ theirs / np.maximum(theirs.sum(axis=0), 1)
-        likely = (ours + 1e-6) / (ours + others + 2e-6)
+        object_likeness = graph.alike @ (guess * areas) / np.maximum((guess * areas).sum(axis=0), 1)
+        background = (1 - guess) * areas
+        background_likeness = graph.alike @ background / np.maximum(background.sum(axis=0), 1)
+        likely = (object_likeness + 1e-6) / (object_likeness + background_likeness + 2e-6)
         for_it, against = prior * likely, (1 - prior) * (1 - likely)
         updated = for_it / np.maximum(for_it + against, 1e-9)
         updated = np.where(known[:, None], prior, updated)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.instances import Instance, run_lengths
 from cleanplate.arrays.masks import bounding_box, stability, without_small
-from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.settings import check, setting
 
 if TYPE_CHECKING:
@@ -24,43 +24,59 @@ NEAR = 20  # px from a crop's edge within which a mask is taken for cut off ther
 
 @dataclass(frozen=True, slots=True)
 class EverythingSettings:
-    """How closely a picture is looked through; the defaults are the published ones."""
+    """How closely a picture is searched; the defaults are the published ones."""
 
     points_per_side: int = setting(32, "Clicks along each side of the picture.", low=1, high=256)
-    points_at_once: int = setting(64, "Clicks decoded at once; fewer take less memory.", low=1)
-    quality: float = setting(0.88, "Least quality that the network predicts of a mask.", low=0)
-    stability: float = setting(0.95, "Least stability of a mask's outline.", low=0, high=1)
-    stability_offset: float = setting(1.0, "Logits up and down between which it is tested.", low=0)
-    overlap: float = setting(0.7, "Boxes that overlap more are one.", low=0, high=1)
-    crop_layers: int = setting(0, "Looks again into 4, 16, ... crops so many times.", low=0, high=4)
-    crop_overlap: float = setting(512 / 1500, "Overlap of crops, of the short side.", low=0, high=1)
-    crop_overlap_limit: float = setting(
-        0.7, "Boxes of different crops that overlap more are one.", low=0, high=1
+    points_at_once: int = setting(64, "Clicks decoded at once; fewer use less memory.", low=1)
+    quality: float = setting(
+        0.88, "The least quality that the network must predict for a mask.", low=0
     )
-    crop_points_shrink: int = setting(1, "Clicks a side are divided by this a layer.", low=1)
-    least_region: int = setting(0, "Holes and islands below this are removed.", low=0, unit="px")
+    stability: float = setting(0.95, "The least stability of a mask's outline.", low=0, high=1)
+    stability_offset: float = setting(
+        1.0, "How far up and down, in logits, the threshold moves in that test.", low=0
+    )
+    overlap: float = setting(
+        0.7, "Of boxes that overlap more than this only the best is kept.", low=0, high=1
+    )
+    crop_layers: int = setting(
+        0, "How many more times to search, in 4, 16, ... crops of the picture.", low=0, high=4
+    )
+    crop_overlap: float = setting(
+        512 / 1500, "Overlap of crops, as a share of the short side.", low=0, high=1
+    )
+    crop_overlap_limit: float = setting(
+        0.7, "The same for boxes of different crops.", low=0, high=1
+    )
+    crop_points_shrink: int = setting(
+        1, "The clicks along a side are divided by this in each layer.", low=1
+    )
+    least_region: int = setting(
+        0, "Holes and islands smaller than this are removed.", low=0, unit="px"
+    )
     threshold: float = setting(0.0, "Logit above which a pixel belongs to a mask.")
 
     def __post_init__(self) -> None:
         check(self)
 
 
-def everything(engine: DecodesMany, image: np.ndarray, settings: EverythingSettings) -> list[Found]:
+def everything(
+    engine: DecodesMany, image: np.ndarray, settings: EverythingSettings
+) -> list[Instance]:
     """All things in ``image`` ((H, W, 3) uint8 RGB), in the published order."""
     height, width = image.shape[:2]
     crops, layers = crop_boxes((height, width), settings.crop_layers, settings.crop_overlap)
     grids = point_grids(settings.points_per_side, settings.crop_layers, settings.crop_points_shrink)
-    found: list[Found] = []
+    instances: list[Instance] = []
     for crop, layer in zip(crops, layers, strict=True):
-        found += _in_crop(engine, image, crop, grids[layer], settings)
+        instances += _in_crop(engine, image, crop, grids[layer], settings)
     if len(crops) > 1:
         # What was seen closer is better seen.
-        scores = [1 / _area(one.crop) for one in found]
-        found = _kept(found, scores, settings.crop_overlap_limit)
+        scores = [1 / _area(instance.crop) for instance in instances]
+        instances = _kept(instances, scores, settings.crop_overlap_limit)
     if settings.least_region > 0:
         limit = max(settings.overlap, settings.crop_overlap_limit)
-        found = _tidied(found, settings.least_region, limit)
-    return found
+        instances = _tidied(instances, settings.least_region, limit)
+    return instances
 
 
 def _in_crop(
@@ -69,12 +85,12 @@ def _in_crop(
     crop: tuple[int, int, int, int],
     grid: np.ndarray,
     settings: EverythingSettings,
-) -> list[Found]:
+) -> list[Instance]:
     x0, y0, x1, y1 = crop
     part = np.ascontiguousarray(image[y0:y1, x0:x1])
     encoded = engine.encode(part)
     points = grid * (x1 - x0, y1 - y0)
-    found: list[Found] = []
+    instances: list[Instance] = []
     for first in range(0, len(points), settings.points_at_once):
         batch = points[first : first + settings.points_at_once]
         decoded = engine.decode_many(
@@ -82,10 +98,10 @@ def _in_crop(
         )
         for point, masks, quality in zip(batch, decoded.logits, decoded.quality, strict=True):
             for logits, expected in zip(masks, quality.tolist(), strict=True):
-                one = _judged(logits, expected, point, crop, image.shape[:2], settings)
-                if one is not None:
-                    found.append(one)
-    return _kept(found, [one.quality for one in found], settings.overlap)
+                instance = _judged(logits, expected, point, crop, image.shape[:2], settings)
+                if instance is not None:
+                    instances.append(instance)
+    return _kept(instances, [instance.quality for instance in instances], settings.overlap)
 
 
 def _judged(
@@ -95,7 +111,7 @@ def _judged(
     crop: tuple[int, int, int, int],
     size: tuple[int, int],
     settings: EverythingSettings,
-) -> Found | None:
+) -> Instance | None:
     """The mask in the whole picture; None when it is doubtful or cut off by the crop's edge."""
     if settings.quality > 0 and not quality > settings.quality:
         return None
@@ -110,24 +126,24 @@ def _judged(
     runs = run_lengths(uncropped(mask, crop, size))
     place = float(point[0] + x0), float(point[1] + y0)
     left, top, right, bottom = box.tolist()
-    return Found(runs, size, (left, top, right, bottom), quality, float(stable), place, crop)
+    return Instance(runs, size, (left, top, right, bottom), quality, float(stable), place, crop)
 
 
-def _kept(found: list[Found], scores: list[float], limit: float) -> list[Found]:
-    boxes = np.array([one.box for one in found], np.float32).reshape(-1, 4)
-    return [found[index] for index in suppressed(boxes, np.array(scores), limit)]
+def _kept(instances: list[Instance], scores: list[float], limit: float) -> list[Instance]:
+    boxes = np.array([instance.box for instance in instances], np.float32).reshape(-1, 4)
+    return [instances[index] for index in suppressed(boxes, np.array(scores), limit)]
 
 
-def _tidied(found: list[Found], least: int, limit: float) -> list[Found]:
+def _tidied(instances: list[Instance], least: int, limit: float) -> list[Instance]:
     """Holes filled and islands removed; of what then coincides the unchanged is kept."""
     tidied, scores = [], []
-    for one in found:
-        mask, filled = without_small(one.mask, least, "holes")
+    for instance in instances:
+        mask, filled = without_small(instance.mask, least, "holes")
         mask, cleared = without_small(mask, least, "islands")
         if filled or cleared:
             left, top, right, bottom = box_of(mask).astype(float).tolist()
-            one = replace(one, runs=run_lengths(mask), box=(left, top, right, bottom))
-        tidied.append(one)
+            instance = replace(instance, runs=run_lengths(mask), box=(left, top, right, bottom))
+        tidied.append(instance)
         scores.append(0.0 if filled or cleared else 1.0)
     return _kept(tidied, scores, limit)
 

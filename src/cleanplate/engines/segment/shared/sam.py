@@ -26,7 +26,7 @@ from cleanplate.types import Box, Candidates, Prompt
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cleanplate.arrays.runs import Found
+    from cleanplate.arrays.instances import Instance
     from cleanplate.networks.sam.sam import Encoded as Embedding
     from cleanplate.networks.sam.sam import Sam
 
@@ -41,15 +41,20 @@ CACHED = 4  # embeddings kept, 4 MB each and up to 8 MB more for HQ-SAM
 class SamSettings(EverythingSettings):
     """Settings that all engines of the family have."""
 
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     candidates: str = setting(
         AUTO,
-        "Masks to choose from: auto gives three for a lone click and one for anything else; one; "
-        "three.",
+        "How many masks to choose from; auto gives three for a single click and one for anything "
+        "else.",
         choices=(AUTO, ONE, THREE),
     )
     refine: int = setting(
-        0, "Decode again so many times with the mask found as a further prompt.", low=0, high=3
+        0,
+        "How many more times to decode, each time with the last mask as a further prompt.",
+        low=0,
+        high=3,
     )
 
     def __post_init__(self) -> None:
@@ -140,13 +145,13 @@ class SamEngine:
             labels[None] if len(points) else None,
             None if box is None else _corners(box),
         )
-        found = self.decode_many(encoded, *prompts, low, several=several)
+        decoded = self.decode_many(encoded, *prompts, low, several=several)
         for _ in range(self.settings.refine):
-            best = found.quality[0].argmax()
-            found = self.decode_many(encoded, *prompts, found.low[0, best], several=several)
-        return _candidates(found, box)
+            best = decoded.quality[0].argmax()
+            decoded = self.decode_many(encoded, *prompts, decoded.low[0, best], several=several)
+        return _candidates(decoded, box)
 
-    def everything(self, image: np.ndarray) -> list[Found]:
+    def everything(self, image: np.ndarray) -> list[Instance]:
         """All things in ``image`` ((H, W, 3) uint8 RGB), in the published order."""
         check_image(image)
         return everything(self, image, self.settings)
@@ -184,7 +189,7 @@ class SamEngine:
             return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
         with torch.inference_mode():
-            found, quality = self._network.decode(
+            logits, quality = self._network.decode(
                 encoded.embedding,
                 tensor(None if points is None else points * scale),
                 tensor(labels),
@@ -193,8 +198,8 @@ class SamEngine:
                 several=several,
                 refined_only=refined_only,
             )
-            full = functions.enlarged(found, *encoded.size)
-            return Decoded(found.cpu().numpy(), full.cpu().numpy(), quality.cpu().numpy())
+            full = functions.enlarged(logits, *encoded.size)
+            return Decoded(logits.cpu().numpy(), full.cpu().numpy(), quality.cpu().numpy())
 
     def mask_prompt(self, mask: np.ndarray) -> np.ndarray:
         """(256, 256) float32: a binary ``mask`` (H, W) as SAM takes masks."""
@@ -260,8 +265,8 @@ def _along(line: np.ndarray) -> np.ndarray:
     reached = np.concatenate([[0], np.cumsum(steps)])
     if reached[-1] == 0:
         return line[:1]
-    wanted = (np.arange(STROKE_POINTS) + 0.5) / STROKE_POINTS * reached[-1]
-    return np.stack([np.interp(wanted, reached, line[:, axis]) for axis in (0, 1)], axis=1)
+    distances = (np.arange(STROKE_POINTS) + 0.5) / STROKE_POINTS * reached[-1]
+    return np.stack([np.interp(distances, reached, line[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _corners(box: Box) -> np.ndarray:
@@ -275,9 +280,9 @@ def _box_of(mask: np.ndarray) -> Box:
     return box
 
 
-def _candidates(found: Decoded, box: Box | None) -> Candidates:
-    """The masks of the one object in ``found``, best first."""
-    logits, quality = found.logits[0], np.clip(found.quality[0], 0, 1).astype(np.float32)
+def _candidates(decoded: Decoded, box: Box | None) -> Candidates:
+    """The masks of the one object in ``decoded``, best first."""
+    logits, quality = decoded.logits[0], np.clip(decoded.quality[0], 0, 1).astype(np.float32)
     if box is not None:
         logits = np.where(_allowed(box, logits.shape[1:]), logits, -np.inf)
     masks = logits > 0

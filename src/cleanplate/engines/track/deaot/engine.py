@@ -1,4 +1,4 @@
-"""DeAOT and AOT: many objects carried along by what they look like, however long the clip."""
+"""DeAOT and AOT: many objects tracked by their appearance, in clips of any length."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cleanplate import checkpoints
-from cleanplate.arrays.runs import ranked
+from cleanplate.arrays.instances import ranked
 from cleanplate.engines.precision import computing
-from cleanplate.engines.track.deaot.memory import Remembered
+from cleanplate.engines.track.deaot.memory import GroupMemory
 from cleanplate.engines.track.deaot.new_objects import new_objects
 from cleanplate.engines.track.deaot.video import Group, Limits, Video
 from cleanplate.engines.track.shared.masks import check_mask, objects_in, replace_objects
@@ -37,35 +37,44 @@ class DeAotSettings:
     """Which network, and how much it remembers."""
 
     model: str = setting(
-        DEFAULT, "Size: r50_deaotl, deaot_t (quick) to swinb_deaotl (best), or aot.", choices=MODELS
+        DEFAULT,
+        "Which network, from deaot_t (fastest) to swinb_deaotl (best), or one of the older aot.",
+        choices=MODELS,
     )
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
-    gap: int = setting(5, "Every so many frames one is remembered for long.", low=1, unit="frames")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
+    gap: int = setting(
+        5, "Every this many frames, one is added to the long-term memory.", low=1, unit="frames"
+    )
     memory_frames: int = setting(
-        8, "Most such frames; the newest stay.", low=0, high=200, unit="frames"
+        8, "How many such frames are kept; the oldest are dropped.", low=0, high=200, unit="frames"
     )
     confirmed_frames: int = setting(
-        16, "Most prompted frames remembered; the first and the newest stay.", low=2, high=200
+        16, "How many prompted frames are kept; the first and the newest stay.", low=2, high=200
     )
     longest: int = setting(
-        1040, "Longer side at which pictures are seen at most.", low=64, high=8192, unit="px"
+        1040, "Frames with a longer side than this are scaled down.", low=64, high=8192, unit="px"
     )
     patience: int = setting(
-        48, "An object hidden for so many frames is lost.", low=1, unit="frames"
+        48, "An object that stays hidden for this many frames counts as lost.", low=1, unit="frames"
     )
     find_new: int = setting(
         0,
-        "Every so many frames sam_hq looks for things that are not tracked, and they are from then "
-        "on; 0: never.",
+        "Every this many frames, sam_hq looks for objects that are not tracked yet, and they are "
+        "tracked from then on; 0 for never.",
         low=0,
         unit="frames",
     )
     new_share: float = setting(
-        0.8, "How much of a new thing lies outside tracked ones, at least.", low=0, high=1
+        0.8,
+        "The least share of a new object that must lie outside the tracked ones.",
+        low=0,
+        high=1,
     )
-    new_area: int = setting(200, "Size of a new thing, at least.", low=1, unit="px")
+    new_area: int = setting(200, "The smallest area of a new object.", low=1, unit="px")
     new_weights: str = setting(
-        "", "Path of the checkpoint of sam_hq vit_tiny; empty: the one that cleanplate keeps."
+        "", "Path of weights for sam_hq vit_tiny; empty for those that cleanplate weights keeps."
     )
 
     def __post_init__(self) -> None:
@@ -96,7 +105,7 @@ class DeAotTracking:
         if frame.index > self._index:
             states += self._joined(frame)
         self._index = frame.index
-        ordered = tuple(sorted(states, key=lambda one: one.object_id))
+        ordered = tuple(sorted(states, key=lambda state: state.object_id))
         return TrackedMask(self._as_ids(self._labels), ordered)
 
     def _followed(self, image: np.ndarray, cut: bool) -> list[ObjectState]:
@@ -110,7 +119,7 @@ class DeAotTracking:
             shares, labels = self._video.probabilities().max(dim=0)
             labels, shares = labels.cpu().numpy().astype(np.uint8), shares.cpu().numpy()
             states = self._judged(labels, shares)
-            absent = [slot for slot, one in enumerate(states, 1) if not _is_seen(one)]
+            absent = [slot for slot, state in enumerate(states, 1) if not _is_seen(state)]
             labels[np.isin(labels, absent)] = 0
             self._video.pass_on(labels, keep=len(absent) < len(states))
         self._labels = labels
@@ -118,13 +127,13 @@ class DeAotTracking:
 
     def _joined(self, frame: Frame) -> list[ObjectState]:
         """What is new in ``frame``, which is remembered for good when there is any."""
-        known = self._as_ids(self._labels)
+        tracked = self._as_ids(self._labels)
         # A user who adds objects later counts up from 1.
-        fresh = self._engine.unknown(frame, known, max([FOUND_FROM - 1, *self.ids]))
-        given = objects_in(fresh)
-        if given:
-            self.confirm(frame, known + fresh, given)
-        return [ObjectState(one, SURE, Visibility.VISIBLE) for one in given]
+        new_mask = self._engine.unknown(frame, tracked, max([FOUND_FROM - 1, *self.ids]))
+        new_ids = objects_in(new_mask)
+        if new_ids:
+            self.confirm(frame, tracked + new_mask, new_ids)
+        return [ObjectState(object_id, SURE, Visibility.VISIBLE) for object_id in new_ids]
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Fix or add objects in the frame last seen, which is then remembered for good."""
@@ -132,19 +141,20 @@ class DeAotTracking:
         self._check_size(frame.image)
         self.confirm(frame, replace_objects(self._as_ids(self._labels), mask), objects_in(mask))
 
-    def confirm(self, frame: Frame, mask: np.ndarray, given: list[int]) -> None:
-        """Take ``mask`` (ids) as the truth of ``frame``; the objects ``given`` are surely there."""
+    def confirm(self, frame: Frame, mask: np.ndarray, present: list[int]) -> None:
+        """Take ``mask`` (ids) as the truth of ``frame``; the objects ``present`` are surely
+        there."""
         self._index, self._shot = frame.index, frame.shot
-        for new in [one for one in given if one not in self.ids]:
-            self.ids.append(new)
+        for new_id in [object_id for object_id in present if object_id not in self.ids]:
+            self.ids.append(new_id)
             self._usual.append(0.0)
             self._hidden.append(0)
         slots = np.zeros(256, np.uint8)
         slots[self.ids] = np.arange(1, len(self.ids) + 1)
         self._labels = slots[mask]
         areas = np.bincount(self._labels.ravel(), minlength=len(self.ids) + 1)
-        for one in given:
-            slot = self.ids.index(one)
+        for object_id in present:
+            slot = self.ids.index(object_id)
             self._usual[slot], self._hidden[slot] = float(areas[slot + 1]), 0
         if self.ids:
             with computing(self._engine.runtime):
@@ -192,7 +202,7 @@ class DeAotTracking:
                 layers.append(self._engine.remembered(state[f"{name}/key"], state[f"{name}/value"]))
             frames.append(layers)
         limits = self._video.limits
-        memory = Remembered(limits.ring, limits.confirmed, frames[:confirmed])
+        memory = GroupMemory(limits.ring, limits.confirmed, frames[:confirmed])
         memory.sampled = frames[confirmed : confirmed + sampled]
         memory.short = frames[-1] if short else None
         memory.since = since
@@ -241,7 +251,7 @@ class Engine:
     about: ClassVar = About(
         "track",
         "deaot",
-        "Follows many things of any shape, also such that bend, by what they look like.",
+        "Tracks many objects of any shape, including ones that bend, by their appearance.",
         licence="BSD-3-Clause",
         needs=("torch",),
         extra="networks",
@@ -250,7 +260,7 @@ class Engine:
         choices=(
             Choice(
                 "Anything, many at once",
-                "People, animals, things that bend, and crowds of them.",
+                "People, animals and anything that bends, even in crowds.",
             ),
         ),
     )
@@ -294,19 +304,19 @@ class Engine:
     def _video(self) -> Video:
         return Video(self._network, self._limits, self.runtime.device)
 
-    def unknown(self, frame: Frame, known: np.ndarray, highest: int) -> np.ndarray:
-        """(H, W) uint8: things of ``frame`` that ``known`` lacks, under ids above ``highest``.
+    def unknown(self, frame: Frame, tracked: np.ndarray, highest: int) -> np.ndarray:
+        """(H, W) uint8: things of ``frame`` that ``tracked`` lacks, under ids above ``highest``.
 
         Empty where it is not the frame's turn to be searched.
         """
         settings = self.settings
         if not settings.find_new or frame.index % settings.find_new:
-            return np.zeros_like(known)
-        proposals = ranked(self._segmenter.everything(frame.image), known.shape)
-        return new_objects(known, proposals, highest, settings.new_share, settings.new_area)
+            return np.zeros_like(tracked)
+        proposals = ranked(self._segmenter.everything(frame.image), tracked.shape)
+        return new_objects(tracked, proposals, highest, settings.new_share, settings.new_area)
 
     def remembered(self, key: np.ndarray, value: np.ndarray) -> Any:
         """What one layer remembers of a frame, from plain arrays."""
         return self._layers.KeyValue(
-            *(self._torch.from_numpy(one).to(self.runtime.device) for one in (key, value))
+            *(self._torch.from_numpy(array).to(self.runtime.device) for array in (key, value))
         )

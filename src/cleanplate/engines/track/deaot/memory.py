@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Remembered:
+class GroupMemory:
     """The memory of one group of objects."""
 
     ring: int
@@ -66,8 +66,8 @@ def _concatenated(frames: Sequence[list[KeyValue]]) -> list[KeyValue]:
         return frames[0]
     return [
         type(layers[0])(
-            torch.cat([one.key for one in layers], dim=1),
-            torch.cat([one.value for one in layers], dim=1),
+            torch.cat([frame.key for frame in layers], dim=1),
+            torch.cat([frame.value for frame in layers], dim=1),
         )
         for layers in zip(*frames, strict=True)
     ]

@@ -28,10 +28,10 @@ def new_objects(
         of the proposals, on background alone. Ids end at 255: what comes after is left out.
     """
     free = np.where(tracked == 0, proposals, 0)
-    whole = np.bincount(proposals.ravel(), minlength=256)
-    left = np.bincount(free.ravel(), minlength=256)
-    left[0] = 0
-    chosen = np.flatnonzero((left > 0) & (left >= area) & (left >= share * whole))
+    areas = np.bincount(proposals.ravel(), minlength=256)
+    free_areas = np.bincount(free.ravel(), minlength=256)
+    free_areas[0] = 0
+    chosen = np.flatnonzero((free_areas > 0) & (free_areas >= area) & (free_areas >= share * areas))
     chosen = chosen[: max(MAX_OBJECT_ID - highest, 0)]
     ids = np.zeros(256, np.uint8)
     ids[chosen] = highest + 1 + np.arange(len(chosen))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from cleanplate.engines.track.deaot.memory import Remembered
+from cleanplate.engines.track.deaot.memory import GroupMemory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class Limits:
 class Group:
     """Up to ten objects."""
 
-    memory: Remembered
+    memory: GroupMemory
     views: list[Seen] = field(default_factory=list)
     """What each layer saw in the frame at hand."""
     logits: Any = None
@@ -87,7 +87,7 @@ class Video:
             # As float: cubic overshoot stays, as in the published evaluation.
             resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_CUBIC)
         mean, std = (
-            np.array(one, np.float32) for one in (self._functions.MEAN, self._functions.STD)
+            np.array(values, np.float32) for values in (self._functions.MEAN, self._functions.STD)
         )
         return np.ascontiguousarray(((resized / 255 - mean) / std).transpose(2, 0, 1)[None])
 
@@ -103,7 +103,7 @@ class Video:
         """
         self.count = count
         while len(self.groups) < max(1, -(-count // GROUP)):
-            memory = Remembered(self.limits.ring, self.limits.confirmed)
+            memory = GroupMemory(self.limits.ring, self.limits.confirmed)
             self.groups.append(Group(memory))
         for group, identity in zip(self.groups, self._identities(labels), strict=True):
             outputs, group.views = self._network.propagate(
@@ -143,13 +143,15 @@ class Video:
     def joined(self) -> Tensor:
         """(count + 1, H, W) logits at the frame's size, all groups together."""
         torch = self._torch
-        full = [self._full(group, index) for index, group in enumerate(self.groups)]
-        if len(full) == 1:
-            return full[0]
+        logits = [self._full(group, index) for index, group in enumerate(self.groups)]
+        if len(logits) == 1:
+            return logits[0]
         # Background is where every group sees background (soft aggregation).
-        shares = [one.softmax(dim=0) for one in full]
-        background = torch.stack([one[0] for one in shares]).prod(dim=0, keepdim=True)
-        together = torch.cat([background, *(one[1:] for one in shares)])
+        shares = [group_shares.softmax(dim=0) for group_shares in logits]
+        background = torch.stack([group_shares[0] for group_shares in shares]).prod(
+            dim=0, keepdim=True
+        )
+        together = torch.cat([background, *(group_shares[1:] for group_shares in shares)])
         return together.clamp(1e-5, 1 - 1e-5).logit()
 
     def pass_on(self, labels: np.ndarray, keep: bool = True) -> None:
@@ -167,12 +169,14 @@ class Video:
         """For each group the embedding of its own objects; others are background to it."""
         torch = self._torch
         small = self._reduced(labels)
-        found = []
+        identities = []
         for index in range(len(self.groups)):
-            own = small.astype(np.int64) - index * GROUP
-            own[(own < 0) | (own > GROUP) | (small == 0)] = 0
-            found.append(self._network.identity(torch.from_numpy(own)[None].to(self._device)))
-        return found
+            slots = small.astype(np.int64) - index * GROUP
+            slots[(slots < 0) | (slots > GROUP) | (small == 0)] = 0
+            identities.append(
+                self._network.identity(torch.from_numpy(slots)[None].to(self._device))
+            )
+        return identities
 
     def _reduced(self, labels: np.ndarray) -> np.ndarray:
         """Labels at the network's size: the pixel at floor(i * in / out), as the weights expect."""
@@ -186,9 +190,9 @@ class Video:
 
     def _full(self, group: Group, index: int) -> Tensor:
         """(n + 1, H, W) logits of one group, of its n objects."""
-        own = min(GROUP, self.count - index * GROUP)
+        count = min(GROUP, self.count - index * GROUP)
         large = self._torch.nn.functional.interpolate(
-            group.logits[None, : own + 1],
+            group.logits[None, : count + 1],
             self.size,
             mode="bilinear",
             align_corners=self._network.variant.align_corners,

@@ -1,0 +1,1 @@
+"""Objects that bend, followed by optical flow and colour; see ``engine``."""

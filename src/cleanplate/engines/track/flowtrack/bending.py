@@ -78,16 +78,16 @@ class Bending:
         old = _resized(self._seen_in(view), size).astype(np.float32) / 255
         first, second = (_resized(image[view.slices], size) for image in (before, after))
         area = float(np.count_nonzero(self.soft > 127))
-        probability, trusted, colours = _redrawn(first, second, old, self.palette)
+        probability, trusted, likeness = _redrawn(first, second, old, self.palette)
         self._take(_resized(probability * 255, (view.width, view.height)), view)
-        now = float(np.count_nonzero(self.soft > 127))
-        self.largest = max(self.largest, int(now))
+        new_area = float(np.count_nonzero(self.soft > 127))
+        self.largest = max(self.largest, int(new_area))
         # What is left when it leaves is background that was taken for it.
-        strange = colours < _STRANGE * self.told_apart and self.told_apart > _TELLING
-        if strange or now < max(1.0, _GONE * self.largest):
+        strange = likeness < _STRANGE * self.told_apart and self.told_apart > _TELLING
+        if strange or new_area < max(1.0, _GONE * self.largest):
             self.soft, self.missing, self.confidence = np.zeros_like(self.soft), 1, 0.0
             return
-        steady = min(now, area) / max(now, area)
+        steady = min(new_area, area) / max(new_area, area)
         self.confidence *= 0.5 ** (1 / _HALF_LIFE) * (0.85 + 0.15 * trusted) * steady**0.3
 
     def lose(self) -> None:
@@ -96,6 +96,7 @@ class Bending:
         self.missing = _HIDDEN_FOR
 
     def report(self) -> ObjectState:
+        """Its confidence and whether it is visible, hidden or lost, in the frame last seen."""
         if self.missing:
             hidden = self.missing <= _HIDDEN_FOR
             return ObjectState(
@@ -118,6 +119,7 @@ class Bending:
         self.place = Box(*(box.x0 + view.x0, box.y0 + view.y0, box.x1 + view.x0, box.y1 + view.y0))
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         place = self.place
         numbers = [place.x0, place.y0, place.x1, place.y1, self.largest, self.missing]
         return self.palette.state() | {
@@ -128,6 +130,7 @@ class Bending:
 
     @classmethod
     def restore(cls, object_id: int, state: dict[str, np.ndarray]) -> Bending:
+        """The object whose ``state`` this was."""
         x0, y0, x1, y1, largest, missing = (int(n) for n in state["numbers"])
         confidence, told_apart = (float(n) for n in state["confidence"])
         place, palette = Box(x0, y0, x1, y1), Palette.restore(state)

@@ -26,7 +26,7 @@ _TAKEN = 25  # of 255: what is left of a pixel's claim to an object when another
 
 @dataclass(frozen=True, slots=True)
 class FlowtrackSettings:
-    """There is nothing to set."""
+    """This engine has no settings."""
 
 
 class FlowtrackTracking:
@@ -36,6 +36,11 @@ class FlowtrackTracking:
         self._image, self._shot, self._objects = image, shot, objects
 
     def step(self, frame: Frame) -> TrackedMask:
+        """Follow every object into ``frame``, the next one; after a cut all of them are lost.
+
+        Raises:
+            InputError: the frame is not of the size of those before it.
+        """
         height, width = frame.image.shape[:2]
         if frame.image.shape != self._image.shape:
             had_height, had_width = self._image.shape[:2]
@@ -44,37 +49,47 @@ class FlowtrackTracking:
                 f"{had_width}x{had_height}; give frames of one size."
             )
         cut = frame.shot != self._shot
-        for one in self._objects:
-            one.step(self._image, frame.image, cut)
+        for tracked in self._objects:
+            tracked.step(self._image, frame.image, cut)
         self._image, self._shot = frame.image, frame.shot
-        return TrackedMask(self._shared_out(), tuple(one.report() for one in self._objects))
+        return TrackedMask(self._shared_out(), tuple(tracked.report() for tracked in self._objects))
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Begin the objects of ``mask``, (H, W) uint8, anew from ``frame``; the others go on.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         self._image, self._shot = frame.image, frame.shot
         replaced = set(objects_in(mask))
-        kept = [one for one in self._objects if one.object_id not in replaced]
-        self._objects = sorted(kept + begun(frame.image, mask), key=lambda one: one.object_id)
+        kept = [tracked for tracked in self._objects if tracked.object_id not in replaced]
+        self._objects = sorted(
+            kept + begun(frame.image, mask), key=lambda tracked: tracked.object_id
+        )
 
     def _shared_out(self) -> np.ndarray:
         """The mask: each pixel is the object's that claims it most; others give it up."""
         owner = np.zeros(self._image.shape[:2], np.uint8)
         claim = np.full(owner.shape, 127, np.uint8)
-        for one in self._objects:
-            here, best = owner[one.place.slices], claim[one.place.slices]
-            better = one.soft > best
-            here[better], best[better] = one.object_id, one.soft[better]
-        for one in self._objects:
-            lost = (one.soft > 127) & (owner[one.place.slices] != one.object_id)
-            one.soft[lost] = _TAKEN
+        for tracked in self._objects:
+            owners, best = owner[tracked.place.slices], claim[tracked.place.slices]
+            better = tracked.soft > best
+            owners[better], best[better] = tracked.object_id, tracked.soft[better]
+        for tracked in self._objects:
+            lost = (tracked.soft > 127) & (owner[tracked.place.slices] != tracked.object_id)
+            tracked.soft[lost] = _TAKEN
         return owner
 
     def state(self) -> dict[str, np.ndarray]:
-        kept = {"image": self._image, "shot": np.array(self._shot)}
-        kept["objects"] = np.array([one.object_id for one in self._objects], np.int64)
-        for one in self._objects:
-            kept |= {f"{one.object_id}.{name}": value for name, value in one.state().items()}
-        return {name: np.array(value) for name, value in kept.items()}
+        """The last picture and what is known of each object."""
+        arrays = {"image": self._image, "shot": np.array(self._shot)}
+        arrays["objects"] = np.array([tracked.object_id for tracked in self._objects], np.int64)
+        for tracked in self._objects:
+            arrays |= {
+                f"{tracked.object_id}.{name}": value for name, value in tracked.state().items()
+            }
+        return {name: np.array(value) for name, value in arrays.items()}
 
 
 class Engine:
@@ -83,14 +98,14 @@ class Engine:
     about = About(
         "track",
         "flowtrack",
-        "People, animals, cloth: followed by motion and colour for a second or two around each "
+        "Tracks people, animals and cloth by motion and colour, for a second or two around each "
         "prompt.",
         order=20,
         choices=(
             Choice(
-                "What bends, for a moment",
+                "Anything that bends, briefly",
                 "People and animals, by motion and colour, for a second or two around "
-                "each mark: mark them again when asked.",
+                "each mark; mark them again when asked.",
             ),
         ),
     )
@@ -100,19 +115,25 @@ class Engine:
         self.settings, self.runtime = settings, runtime
 
     def start(self, frame: Frame, mask: np.ndarray) -> FlowtrackTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         return FlowtrackTracking(frame.image, frame.shot, begun(frame.image, mask))
 
     def resume(self, state: dict[str, np.ndarray]) -> FlowtrackTracking:
+        """Go on from what ``Tracking.state`` returned."""
         objects = []
         for object_id in map(int, state["objects"]):
             prefix = f"{object_id}."
-            own = {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
+            values = {
+                name.removeprefix(prefix): array
+                for name, array in state.items()
                 if name.startswith(prefix)
             }
-            objects.append(Bending.restore(object_id, own))
+            objects.append(Bending.restore(object_id, values))
         return FlowtrackTracking(state["image"], int(state["shot"]), objects)
 
 

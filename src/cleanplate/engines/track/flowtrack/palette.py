@@ -87,17 +87,19 @@ class Palette:
         for name in np.unique(new):
             at = new == name
             having = (old == name).astype(np.float32)
-            found, of_it = (
+            all_near, object_near = (
                 _around(array, side, places[at]) for array in (having, having * probability)
             )
-            local[at] = (of_it + prior * overall[name]) / (found + prior)
+            local[at] = (object_near + prior * overall[name]) / (all_near + prior)
         return local
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         return {"colours": self.colours, "odds": self.odds}
 
     @classmethod
     def restore(cls, state: dict[str, np.ndarray]) -> Self:
+        """The palette whose ``state`` this was."""
         return cls(state["colours"], state["odds"])
 
 

@@ -1,0 +1,1 @@
+"""Flat, textured objects, each followed as a plane in space; see ``engine``."""

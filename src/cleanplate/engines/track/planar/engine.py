@@ -1,4 +1,4 @@
-"""Follows flat, textured things: logos, signs, captions on a surface, screens, number plates.
+"""Tracks flat, textured things: logos, signs, captions on a surface, screens, number plates.
 
 Each object is one homography from its first frame, carried by points from frame to frame and
 anchored to stored views of the object itself, so that nothing drifts.
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlanarSettings:
-    """How planes are followed."""
+    """Whether occluders are left out of the mask."""
 
     keep_occluders: bool = setting(
-        False, "Leave out of the mask the parts that something in front of the object hides."
+        False, "Leave out of the mask whatever passes in front of the object."
     )
 
     def __post_init__(self) -> None:
@@ -44,6 +44,11 @@ class PlanarTracking:
         self._settings, self._picture, self._shot, self._planes = settings, picture, shot, planes
 
     def step(self, frame: Frame) -> TrackedMask:
+        """Follow every plane into ``frame``, the next one; after a cut each is searched for anew.
+
+        Raises:
+            InputError: the frame is not of the size of those before it.
+        """
         height, width = frame.image.shape[:2]
         if (width, height) != self._picture.size:
             had_width, had_height = self._picture.size
@@ -59,6 +64,11 @@ class PlanarTracking:
         return TrackedMask(self._draw(), tuple(plane.report() for plane in self._planes))
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
+        """Begin the objects of ``mask``, (H, W) uint8, anew from ``frame``; the others go on.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         self._picture, self._shot = Picture(frame.image), frame.shot
         replaced = set(objects_in(mask))
@@ -67,12 +77,13 @@ class PlanarTracking:
         self._planes = sorted(kept + started, key=lambda plane: plane.object_id)
 
     def state(self) -> dict[str, np.ndarray]:
-        kept = {"grey": self._picture.grey, "shot": np.array(self._shot)}
-        kept["objects"] = np.array([plane.object_id for plane in self._planes], np.int64)
+        """The last picture, in grey, and what is known of each plane."""
+        arrays = {"grey": self._picture.grey, "shot": np.array(self._shot)}
+        arrays["objects"] = np.array([plane.object_id for plane in self._planes], np.int64)
         for plane in self._planes:
             for name, value in plane.state().items():
-                kept[f"{plane.object_id}.{name}"] = value
-        return kept
+                arrays[f"{plane.object_id}.{name}"] = value
+        return arrays
 
     def _draw(self) -> np.ndarray:
         width, height = self._picture.size
@@ -94,13 +105,13 @@ class Engine:
     about = About(
         "track",
         "planar",
-        "Follows flat, textured things that move, scale, rotate and tilt: logos, signs, plates.",
+        "Tracks flat, textured things that move, scale, rotate and tilt: logos, signs, plates.",
         order=10,
         choices=(
             Choice(
                 "Flat things",
-                "Logos, signs, captions, plates, screens: they may move, turn, tilt "
-                "and come nearer.",
+                "Logos, signs, captions, number plates and screens that move, turn, tilt or "
+                "come nearer.",
             ),
         ),
     )
@@ -110,10 +121,16 @@ class Engine:
         self.settings, self.runtime = settings, runtime
 
     def start(self, frame: Frame, mask: np.ndarray) -> PlanarTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         picture = Picture(frame.image)
         return PlanarTracking(self.settings, picture, frame.shot, start_planes(picture, mask))
 
     def resume(self, state: dict[str, np.ndarray]) -> PlanarTracking:
+        """Go on from what ``Tracking.state`` returned."""
         planes = [Plane.restore(int(n), below(state, f"{n}.")) for n in state["objects"]]
         return PlanarTracking(self.settings, Picture(state["grey"]), int(state["shot"]), planes)

@@ -73,15 +73,15 @@ class Picture:
         reach = 4 << number
         x0, y0 = min(max(box[0] - reach, 0), width - 1), min(max(box[1] - reach, 0), height - 1)
         x1, y1 = min(max(box[2] + reach, 1), width), min(max(box[3] + reach, 1), height)
-        had = self._window
-        if had is not None:
-            left, top, right, bottom = had.box
+        cached = self._window
+        if cached is not None:
+            left, top, right, bottom = cached.box
             if left <= x0 and top <= y0 and right >= x1 and bottom >= y1:
-                return had
+                return cached
         x0, y0 = x0 >> COARSEST << COARSEST, y0 >> COARSEST << COARSEST
         x1, y1 = min(x1 + ROOM, width), min(y1 + ROOM, height)
-        known = self.image if self._grey is None else self._grey
-        self._window = Window((x0, y0, x1, y1), [_grey(known[y0:y1, x0:x1])])
+        source = self.image if self._grey is None else self._grey
+        self._window = Window((x0, y0, x1, y1), [_grey(source[y0:y1, x0:x1])])
         return self._window
 
     def part(self, box: Box, number: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -137,9 +137,9 @@ class Picture:
         """The features of the picture at about ``scale``, a power of 2."""
         scale = 2.0 ** math.floor(math.log2(min(scale, LARGEST / max(self.size))) + 0.5)
         if scale not in self._features:
-            found = find_features(self.scaled(scale), FEATURES)
-            found.points = (found.points + 0.5) / scale - 0.5
-            self._features[scale] = found
+            features = find_features(self.scaled(scale), FEATURES)
+            features.points = (features.points + 0.5) / scale - 0.5
+            self._features[scale] = features
         return self._features[scale]
 
     def scaled(self, scale: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from cleanplate.engines.track.planar import points, search, templates
 from cleanplate.engines.track.planar.anchor import approach, refine
 from cleanplate.engines.track.planar.likeness import Likeness, compare, texture_share
 from cleanplate.engines.track.planar.pictures import Features, Picture
-from cleanplate.engines.track.planar.sight import Sight, convinces
+from cleanplate.engines.track.planar.status import Status, convinces
 from cleanplate.engines.track.planar.templates import Template
 from cleanplate.types import ObjectState
 
@@ -38,6 +38,7 @@ class Guess:
 
     @property
     def score(self) -> float:
+        """How well the pose fits, about 0..1; see ``Likeness.score``."""
         return self.likeness.score
 
 
@@ -71,7 +72,7 @@ class Plane:
         self.velocity = np.zeros(2)
         self.keys: list[Template] = []
         self.correlation = np.ones((1, 1), np.float32)
-        self.sight = Sight()
+        self.status = Status()
 
     @classmethod
     def start(cls, object_id: int, picture: Picture, whole: np.ndarray) -> Plane:
@@ -92,22 +93,22 @@ class Plane:
         """Follow from ``previous`` into ``picture``; ``cut``: they are of different shots."""
         if cut:
             self.velocity = np.zeros(2)
-            self.sight.forget()
-        following = self.sight.sees
+            self.status.forget()
+        following = self.status.is_seen
         best = self._follow(previous, picture) if following else self._stay(picture)
-        if self.sight.wants_search(best.score):
+        if self.status.needs_search(best.score):
             best = max([best, *self._search(picture)], key=lambda guess: guess.score)
-        self.sight.judge(best.likeness, best.inliers, best.pose)
-        if not self.sight.sees:
+        self.status.judge(best.likeness, best.inliers, best.pose)
+        if not self.status.is_seen:
             self.velocity = COAST * self.velocity
             self.pose = planes.translation(*self.velocity) @ self.pose
             if not self._is_near(picture):
-                self.sight.leave()
+                self.status.leave()
             return
         moved = self._centre(best.pose) - self._centre(self.pose)
         self.velocity = moved if following else np.zeros(2)
         self.pose = best.pose
-        if not self.sight.doubts:
+        if not self.status.doubts:
             self.trusted = best.pose
         self.correlation = best.likeness.correlation
         self._remember(picture, best.likeness)
@@ -115,9 +116,9 @@ class Plane:
     def report(self) -> ObjectState:
         """What the tracker says of the object in the frame of the last step."""
         corners = planes.apply(self._motion(), self.quad - 0.5) + 0.5
-        confidence = float(np.clip(self.sight.confidence, 0, 1))
+        confidence = float(np.clip(self.status.confidence, 0, 1))
         return ObjectState(
-            self.object_id, confidence, self.sight.visibility, corners.astype(np.float32)
+            self.object_id, confidence, self.status.visibility, corners.astype(np.float32)
         )
 
     @property
@@ -129,7 +130,7 @@ class Plane:
     def draw(self, canvas: np.ndarray, leave_out: bool) -> None:
         """Write the object's mask into ``canvas`` ((H, W) uint8), less the parts in front of it
         where ``leave_out``."""
-        if not self.sight.sees:
+        if not self.status.is_seen:
             return
         corners = planes.apply(self.pose, templates.corners(self.extent))
         size = np.array([canvas.shape[1], canvas.shape[0]])
@@ -188,8 +189,8 @@ class Plane:
     def _stay(self, picture: Picture) -> Guess:
         """The plane about where it was last seen, or would be by now, or was found just now."""
         places = [self.pose, self.trusted]
-        if self.sight.candidate is not None:
-            places.append(self.sight.candidate)
+        if self.status.candidate is not None:
+            places.append(self.status.candidate)
         guesses = [self._anchored(picture, place) for place in places]
         return max(guesses, key=lambda guess: guess.score)
 
@@ -197,8 +198,8 @@ class Plane:
         """The plane anywhere in the picture."""
         key = self._key(self.trusted)
         largest = self._largest(self.trusted, key)
-        found = search.by_features(picture, self.keys, self.trusted, self.extent, largest)
-        guesses = [self._anchored(picture, place.pose, place.inliers) for place in found[:3]]
+        candidates = search.by_features(picture, self.keys, self.trusted, self.extent, largest)
+        guesses = [self._anchored(picture, place.pose, place.inliers) for place in candidates[:3]]
         if not guesses or max(g.score for g in guesses) < CONTENT:
             sweep = search.by_sweep(picture, key, self.trusted, self.extent)
             guesses += [self._anchored(picture, place.pose) for place in sweep]
@@ -210,7 +211,7 @@ class Plane:
         alike = likeness.score > 0.62 and likeness.visible > 0.6 and likeness.inside > 0.35
         matched = likeness.score > 0.45 and guess.inliers >= 12
         # Of a thing that was followed until now, another place must show more than a look-alike.
-        sure = matched or not self.sight.sees or convinces(likeness)
+        sure = matched or not self.status.is_seen or convinces(likeness)
         return (alike or matched) and sure and search.is_plausible(guess.pose, self.extent)
 
     def _is_step(self, guess: Guess) -> bool:
@@ -303,7 +304,7 @@ class Plane:
     def _point_mask(self) -> np.ndarray:
         key = self._key(self.pose)
         allowed = np.where(key.inside, 255, 0).astype(np.uint8)
-        if self.sight.visible < 0.9:
+        if self.status.visible < 0.9:
             height, width = allowed.shape
             seen = cv2.resize(self.correlation, (width, height))
             allowed[seen < 0.5] = 0
@@ -311,7 +312,7 @@ class Plane:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything, as arrays; ``restore`` makes the same object of it."""
-        kept = {
+        arrays = {
             "mask": self.mask,
             "corner": self.corner,
             "quad": self.quad,
@@ -321,7 +322,7 @@ class Plane:
             "velocity": self.velocity,
             "correlation": self.correlation,
         }
-        kept |= {f"sight.{name}": value for name, value in self.sight.state().items()}
+        arrays |= {f"status.{name}": value for name, value in self.status.state().items()}
         for number, key in enumerate(self.keys):
             parts = {
                 "inside": key.inside,
@@ -330,8 +331,8 @@ class Plane:
                 "descriptors": key.features.descriptors,
             }
             parts |= {f"image{i}": image for i, image in enumerate(key.images)}
-            kept |= {f"key{number}.{name}": value for name, value in parts.items()}
-        return {name: np.array(value) for name, value in kept.items()}
+            arrays |= {f"key{number}.{name}": value for name, value in parts.items()}
+        return {name: np.array(value) for name, value in arrays.items()}
 
     @classmethod
     def restore(cls, object_id: int, state: dict[str, np.ndarray]) -> Plane:
@@ -341,7 +342,7 @@ class Plane:
         )
         plane.pose, plane.trusted = state["pose"], state["trusted"]
         plane.velocity, plane.correlation = state["velocity"], state["correlation"]
-        plane.sight = Sight.restore(below(state, "sight."))
+        plane.status = Status.restore(below(state, "status."))
         for number in range(KEYS):
             parts = below(state, f"key{number}.")
             if not parts:

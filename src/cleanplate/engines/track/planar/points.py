@@ -85,8 +85,8 @@ def _corners(grey: np.ndarray, mask: np.ndarray, mapping: np.ndarray, area: floa
     width, height = (int(s) for s in high - low)
     allowed = cv2.warpPerspective(mask, planes.translation(*-low) @ mapping, (width, height))
     spacing = max(2.0, 0.7 * np.sqrt(area / POINTS))
-    found = cv2.goodFeaturesToTrack(place, POINTS, 0.003, spacing, mask=allowed, blockSize=3)
-    return np.zeros((0, 2)) if found is None else found[:, 0].astype(np.float64) + low
+    points = cv2.goodFeaturesToTrack(place, POINTS, 0.003, spacing, mask=allowed, blockSize=3)
+    return np.zeros((0, 2)) if points is None else points[:, 0].astype(np.float64) + low
 
 
 def _flow(

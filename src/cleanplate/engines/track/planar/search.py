@@ -30,7 +30,7 @@ LEAST_ANGLE = 0.35  # least sine of a corner's angle
 
 
 @dataclass(slots=True, eq=False)
-class Found:
+class PoseCandidate:
     """A place where the plane may be."""
 
     pose: np.ndarray
@@ -44,34 +44,36 @@ def by_features(
     pose: np.ndarray,
     extent: np.ndarray,
     largest: Motion,
-) -> list[Found]:
+) -> list[PoseCandidate]:
     """The places that matches of each template's features agree on, most matches first.
 
     ``pose`` is the last one known: it tells how large the plane is.
     """
-    here = picture.features(feature_scale(planes.apply(pose, corners(extent))))
+    present = picture.features(feature_scale(planes.apply(pose, corners(extent))))
     places = []
     for template in templates:
         stored = template.features
-        if min(len(stored.points), len(here.points)) < LEAST_INLIERS:
+        if min(len(stored.points), len(present.points)) < LEAST_INLIERS:
             continue
-        pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(stored.descriptors, here.descriptors, k=2)
+        pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(
+            stored.descriptors, present.descriptors, k=2
+        )
         good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < RATIO * p[1].distance]
         if len(good) < LEAST_INLIERS:
             continue
         source = stored.points[[m.queryIdx for m in good]]
-        target = here.points[[m.trainIdx for m in good]]
+        target = present.points[[m.trainIdx for m in good]]
         fitted = planes.fit(source, target, largest, THRESHOLD)
         if fitted is None or fitted[1].sum() < LEAST_INLIERS:
             continue
         if is_plausible(fitted[0], extent):
-            places.append(Found(fitted[0], int(fitted[1].sum())))
+            places.append(PoseCandidate(fitted[0], int(fitted[1].sum())))
     return sorted(places, key=lambda place: -place.inliers)
 
 
 def by_sweep(
     picture: Picture, template: Template, pose: np.ndarray, extent: np.ndarray
-) -> list[Found]:
+) -> list[PoseCandidate]:
     """The places that look most like ``template`` as it last stood (``pose``), at five scales.
 
     For thin letters and emblems, which hold too few features.
@@ -89,11 +91,11 @@ def by_sweep(
         if min(width, height) < 5 or width >= small.shape[1] or height >= small.shape[0]:
             continue
         view = planes.translation(-low[0], -low[1]) @ resized @ pose
-        look = _render(template, view, extent, (width, height))
+        rendered = _render(template, view, extent, (width, height))
         # Half of a thing that comes in from the side can be found too.
         rim_x, rim_y = width // 2, height // 2
         wide = cv2.copyMakeBorder(small, rim_y, rim_y, rim_x, rim_x, cv2.BORDER_REPLICATE)
-        similar = cv2.matchTemplate(wide, look, cv2.TM_CCOEFF_NORMED)
+        similar = cv2.matchTemplate(wide, rendered, cv2.TM_CCOEFF_NORMED)
         for _ in range(PEAKS):
             _, height_of_peak, _, (x, y) = cv2.minMaxLoc(similar)
             to_small = planes.translation(x - rim_x, y - rim_y)
@@ -108,12 +110,12 @@ def by_sweep(
             )
     peaks.sort(key=lambda peak: -peak[0])
     apart = 0.3 * np.sqrt(planes.area(quad))
-    places: list[Found] = []
-    for _, found in peaks:
-        centre = planes.apply(found, np.zeros((1, 2)))
-        others = [planes.apply(p.pose, np.zeros((1, 2))) for p in places]
-        if all(np.linalg.norm(centre - other) > apart for other in others):
-            places.append(Found(found, 0))
+    places: list[PoseCandidate] = []
+    for _, found_pose in peaks:
+        centre = planes.apply(found_pose, np.zeros((1, 2)))
+        centres = [planes.apply(p.pose, np.zeros((1, 2))) for p in places]
+        if all(np.linalg.norm(centre - accepted) > apart for accepted in centres):
+            places.append(PoseCandidate(found_pose, 0))
         if len(places) == PEAKS:
             break
     return places
@@ -146,7 +148,7 @@ def _render(
     shrink = np.sqrt(size[0] * size[1] / image.size)
     if shrink < 1:  # else fine texture aliases
         image = cv2.GaussianBlur(image, (0, 0), 0.5 / shrink)
-    look = cv2.warpPerspective(
+    rendered = cv2.warpPerspective(
         image,
         mapping,
         size,
@@ -154,4 +156,4 @@ def _render(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=float(image.mean()),
     )
-    return np.clip(look, 0, 255).astype(np.uint8)
+    return np.clip(rendered, 0, 255).astype(np.uint8)

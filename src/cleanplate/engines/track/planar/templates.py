@@ -62,6 +62,7 @@ class Template:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) in px at stride 1."""
         return self.images[0].shape[1], self.images[0].shape[0]
 
 
@@ -133,9 +134,9 @@ def _features(picture: Picture, pose: np.ndarray, extent: np.ndarray) -> Feature
     width, height = (max(4, round(float(s) * scale)) for s in planes.sides(quad))
     mapping = pixel_to_plane((width, height), extent)
     view, _ = picture.rectify(pose @ mapping, (width, height), 1 / scale)
-    found = find_features(view.astype(np.uint8), FEATURES)
-    found.points = planes.apply(mapping, found.points).astype(np.float32)
-    return found
+    features = find_features(view.astype(np.uint8), FEATURES)
+    features.points = planes.apply(mapping, features.points).astype(np.float32)
+    return features
 
 
 def feature_scale(quad: np.ndarray) -> float:
@@ -150,8 +151,8 @@ def _layer(image: np.ndarray, inside: np.ndarray, extent: np.ndarray) -> Layer:
     smooth = cv2.GaussianBlur(image, (0, 0), BLUR)
     slope_y, slope_x = np.gradient(smooth)
     slope_x, slope_y = slope_x / to_plane[0, 0], slope_y / to_plane[1, 1]
-    here = cv2.resize(inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    index = np.flatnonzero(here)
+    belongs = cv2.resize(inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    index = np.flatnonzero(belongs)
     row, column = np.divmod(index, width)
     if len(index) > PIXELS:  # every second one, like the white fields of a chessboard
         index, row, column = (part[(row + column) % 2 == 0] for part in (index, row, column))

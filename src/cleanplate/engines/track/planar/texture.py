@@ -67,11 +67,11 @@ def textured(texture: Texture, weight: Weight) -> np.ndarray:
     return known & (texture.variance > max(LEAST_VARIANCE, LEAST_SHARE * most))
 
 
-def correlate(one: Texture, other: Texture, weight: Weight) -> np.ndarray:
+def correlate(first: Texture, second: Texture, weight: Weight) -> np.ndarray:
     """(h / 2, w / 2) float32 -1..1: the local correlation of two patches."""
-    together = local_mean(weight.pixels * one.values * other.values, weight)
-    together -= one.mean * other.mean
-    correlation = together / np.sqrt(np.maximum(one.variance * other.variance, 1e-3))
+    together = local_mean(weight.pixels * first.values * second.values, weight)
+    together -= first.mean * second.mean
+    correlation = together / np.sqrt(np.maximum(first.variance * second.variance, 1e-3))
     return np.clip(correlation, -1, 1)
 
 

@@ -1,7 +1,7 @@
-"""Follows anything from its box, and outlines it finely: SiamMask's box prompts HQ-SAM.
+"""Tracks anything from its box, with a fine outline: SiamMask's box prompts HQ-SAM.
 
 Wang et al., "Fast Online Object Tracking and Segmentation", CVPR 2019; Ke et al., "Segment Anything
-in High Quality", NeurIPS 2023. Each network is checked by the other; see ``follower``.
+in High Quality", NeurIPS 2023. Each network is checked by the other; see ``detector``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from cleanplate.protocols import About, Choice, Runtime
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleanplate.engines.track.shared.siammask.quarry import Quarry
-    from cleanplate.engines.track.siammask_hq.follower import Crowd
+    from cleanplate.engines.track.shared.siammask.target import Target
+    from cleanplate.engines.track.siammask_hq.detector import LastOutlines
     from cleanplate.types import Frame
 
 
@@ -29,7 +29,7 @@ class Engine:
     about: ClassVar[About] = About(
         "track",
         "siammask_hq",
-        "Follows anything from its box and outlines it finely; searches it when lost.",
+        "Tracks anything from its box, with a fine outline; searches for it when lost.",
         licence="MIT and Apache-2.0",
         needs=("torch", "PIL"),
         extra="networks",
@@ -39,7 +39,7 @@ class Engine:
         choices=(
             Choice(
                 "Anything, finely outlined",
-                "One thing at a time with a fine outline; looks for it when it is lost.",
+                "Each object by itself, with a fine outline; searches for it when it is lost.",
             ),
         ),
     )
@@ -66,33 +66,46 @@ class Engine:
         self._outliner = Outliner(segmenter, settings)
 
     def start(self, frame: Frame, mask: np.ndarray) -> SiamMaskTracking:
+        """Begin at ``frame``, whose ``mask`` ((H, W) uint8, value = object id) is the truth.
+
+        Raises:
+            MaskError: the mask is not of the frame's size.
+        """
         check_mask(mask, frame.image)
         begin = partial(self._begin, {})
-        quarries = {n: begin(frame.image, mask, n) for n in objects_in(mask)}
-        return SiamMaskTracking(begin, mask.shape, frame.shot, quarries)
+        targets = {n: begin(frame.image, mask, n) for n in objects_in(mask)}
+        return SiamMaskTracking(begin, mask.shape, frame.shot, targets)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
-        crowd: Crowd = {}
-        quarries = {n: self._restored(crowd, own, n) for n, own in states_of(state)}
+        """Go on from what ``Tracking.state`` returned."""
+        last_outlines: LastOutlines = {}
+        targets = {
+            n: self._restored(last_outlines, target_state, n)
+            for n, target_state in states_of(state)
+        }
         height, width = state["size"].tolist()
-        begin = partial(self._begin, crowd)
-        return SiamMaskTracking(begin, (height, width), int(state["shot"]), quarries)
+        begin = partial(self._begin, last_outlines)
+        return SiamMaskTracking(begin, (height, width), int(state["shot"]), targets)
 
-    def _begin(self, crowd: Crowd, image: np.ndarray, mask: np.ndarray, number: int) -> Quarry:
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
-        from cleanplate.engines.track.siammask_hq.follower import HqFollower
+    def _begin(
+        self, last_outlines: LastOutlines, image: np.ndarray, mask: np.ndarray, number: int
+    ) -> Target:
+        from cleanplate.engines.track.shared.siammask.target import Target
+        from cleanplate.engines.track.siammask_hq.detector import HqDetector
 
-        own = mask == number
-        plain = self._siammask.follower(image, own)
-        follower = HqFollower(plain, self._outliner, self.settings, number, crowd)
-        follower.learn(own)
-        return Quarry(self._siammask.settings, follower)
+        object_mask = mask == number
+        plain = self._siammask.detector(image, object_mask)
+        detector = HqDetector(plain, self._outliner, self.settings, number, last_outlines)
+        detector.learn(object_mask)
+        return Target(self._siammask.settings, detector)
 
-    def _restored(self, crowd: Crowd, state: dict[str, np.ndarray], number: int) -> Quarry:
-        from cleanplate.engines.track.shared.siammask.quarry import Quarry
-        from cleanplate.engines.track.siammask_hq.follower import HqFollower
+    def _restored(
+        self, last_outlines: LastOutlines, state: dict[str, np.ndarray], number: int
+    ) -> Target:
+        from cleanplate.engines.track.shared.siammask.target import Target
+        from cleanplate.engines.track.siammask_hq.detector import HqDetector
 
-        plain = self._siammask.restored_follower(state)
-        follower = HqFollower(plain, self._outliner, self.settings, number, crowd)
-        follower.restore(state)
-        return Quarry.restore(self._siammask.settings, follower, state)
+        plain = self._siammask.restored_detector(state)
+        detector = HqDetector(plain, self._outliner, self.settings, number, last_outlines)
+        detector.restore(state)
+        return Target.restore(self._siammask.settings, detector, state)

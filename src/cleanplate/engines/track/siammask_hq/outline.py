@@ -40,20 +40,26 @@ class Span(NamedTuple):
 
     @property
     def longer(self) -> float:
+        """Its longer side in px."""
         return max(self.x1 - self.x0, self.y1 - self.y0)
 
     @property
     def area(self) -> float:
+        """Its area in square px; 0 for a span whose ends have crossed."""
         return max(self.x1 - self.x0, 0) * max(self.y1 - self.y0, 0)
 
     def common(self, other: Span) -> Span:
+        """What it shares with ``other``; the ends cross where that is nothing."""
         low, high = map(max, self[:2], other[:2]), map(min, self[2:], other[2:])
         return Span(*low, *high)
 
     def grown(self, across: float, down: float) -> Span:
+        """Itself with ``across`` px more at the left and right, and ``down`` px at the top and
+        bottom."""
         return Span(self.x0 - across, self.y0 - down, self.x1 + across, self.y1 + down)
 
     def holds(self, x: float, y: float) -> bool:
+        """Whether the place (x, y) lies in it."""
         return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
 
 
@@ -72,10 +78,12 @@ class Outline:
 
     @property
     def area(self) -> float:
+        """Pixels of the mask."""
         return float(np.count_nonzero(self.mask))
 
 
 def span_of(place: Place) -> Span:
+    """The box of ``place``, whose sides may lie between pixels."""
     return Span(*place.corners[[0, 2]].ravel().tolist())
 
 
@@ -86,7 +94,7 @@ class Outliner:
         self._segmenter, self._settings = segmenter, settings
 
     def outline(
-        self, image: np.ndarray, place: Place, inside: Point | None, others: list[Point]
+        self, image: np.ndarray, place: Place, inside: Point | None, inside_others: list[Point]
     ) -> Outline:
         """What is at ``place``.
 
@@ -94,25 +102,27 @@ class Outliner:
             image: (H, W, 3) uint8 RGB.
             place: about where the object is, and how large.
             inside: a place inside the object; it is pointed at when others are near.
-            others: places inside other objects.
+            inside_others: places inside other objects.
         """
         whole = _whole(image)
         box = _with_room(span_of(place)).common(whole)
         view = _View(self._segmenter, image, box)
-        found = view.outline(box, inside, others)
+        outline = view.outline(box, inside, inside_others)
         for _ in range(self._settings.grow_times):
-            wider = _wider(box, found.mask, self._settings.grow_by).common(whole)
+            wider = _wider(box, outline.mask, self._settings.grow_by).common(whole)
             if wider == box:
                 break
             box, view = wider, view.showing(wider)
-            found = view.outline(box, inside, others)
-        if not found.area:
-            return found
-        fitting = _with_room(_span_around(found.mask)).common(whole)
+            outline = view.outline(box, inside, inside_others)
+        if not outline.area:
+            return outline
+        fitting = _with_room(_span_around(outline.mask)).common(whole)
         if fitting.area < _FAR_TOO_LARGE * box.area:
-            again = view.showing(fitting).outline(fitting, inside, others)
-            found = max(found, again, key=lambda one: one.quality if one.area else -1)
-        return found
+            fitted = view.showing(fitting).outline(fitting, inside, inside_others)
+            outline = max(
+                outline, fitted, key=lambda candidate: candidate.quality if candidate.area else -1
+            )
+        return outline
 
 
 class _View:
@@ -128,14 +138,14 @@ class _View:
     def showing(self, box: Span) -> _View:
         """This one, or a new one when it shows ``box`` with too little around it, or too small."""
         around = _BEYOND * box.longer
-        wanted = box.grown(around, around).common(_whole(self._image))
+        needed = box.grown(around, around).common(_whole(self._image))
         small = box.longer < _SMALL_IN_CROP * self._crop.longer and self._crop.longer > _LEAST_CROP
-        if wanted.common(self._crop) == wanted and not small:
+        if needed.common(self._crop) == needed and not small:
             return self
         return _View(self._segmenter, self._image, box)
 
-    def outline(self, box: Span, inside: Point | None, others: list[Point]) -> Outline:
-        near = [point for point in others if self._crop.holds(*point)]
+    def outline(self, box: Span, inside: Point | None, inside_others: list[Point]) -> Outline:
+        near = [point for point in inside_others if self._crop.holds(*point)]
         points = [inside, *near] if near and inside is not None else near
         labels = [1] * (len(points) - len(near)) + [0] * len(near)
         origin = np.array(self._crop[:2])

@@ -1,4 +1,4 @@
-"""What the tracker of SiamMask and HQ-SAM can be told."""
+"""The settings of the tracker made of SiamMask and HQ-SAM."""
 
 from __future__ import annotations
 
@@ -10,43 +10,56 @@ from cleanplate.settings import check, setting
 
 @dataclass(frozen=True, slots=True)
 class SiamMaskHqSettings:
+    """Which weights, how boxes are made to fit, and from which confidence on an outline is
+    believed."""
+
     variant: str = setting(
         "davis",
-        "Which published SiamMask finds the box, with its tuning.",
+        "Which published SiamMask weights and tuning find the box.",
         choices=("davis", "vot", "vot_ld"),
     )
     model: str = setting(
         "vit_tiny",
-        "Size of HQ-SAM, which outlines: vit_tiny, vit_b, vit_l, vit_h.",
+        "Size of HQ-SAM, which draws the outline: vit_tiny, vit_b, vit_l, vit_h.",
         choices=("vit_tiny", "vit_b", "vit_l", "vit_h"),
     )
     lost_below: float = setting(
-        0.3, "Confidence under which an object counts as gone; 0: it never does.", low=0, high=1
+        0.3, "Below this confidence an object counts as gone; 0 for never.", low=0, high=1
     )
     sure_above: float = setting(
-        0.7, "Confidence from which an object counts as whole, or as found again.", low=0, high=1
+        0.7,
+        "From this confidence on an object counts as fully visible, or as found again.",
+        low=0,
+        high=1,
     )
     least_quality: float = setting(
-        0.7, "HQ-SAM's estimate of an outline from which it is believed.", low=0, high=1
+        0.7, "The least quality that HQ-SAM must predict for an outline to be used.", low=0, high=1
     )
     least_stability: float = setting(
-        0.7, "Stability of an outline from which it is believed.", low=0, high=1
+        0.7, "The least stability of an outline for it to be used.", low=0, high=1
     )
     agreement: float = setting(
-        0.5, "Overlap (IoU) of an outline's box with SiamMask's from which it is believed.", low=0
+        0.5, "The least overlap (IoU) of an outline's box with SiamMask's for it to be used.", low=0
     )
     fall: float = setting(
-        3.0, "An outline whose area falls by more than this factor at once is doubted.", low=1
+        3.0,
+        "An outline whose area shrinks by more than this factor in one frame is not used.",
+        low=1,
     )
     grow_times: int = setting(
-        3, "A box whose edge the outline reaches grows at most so often a frame.", low=0, high=10
+        3,
+        "How many times in a frame a box may grow when the outline reaches its edge.",
+        low=0,
+        high=10,
     )
-    grow_by: float = setting(0.25, "Share of its extent by which a box grows.", low=0.05, high=1)
+    grow_by: float = setting(
+        0.25, "How much a box grows, as a share of its size.", low=0.05, high=1
+    )
     weights: str = setting(
-        "", "SiamMask's weights file; empty takes the one of cleanplate weights."
+        "", "Path of SiamMask weights; empty for those that cleanplate weights keeps."
     )
     hq_weights: str = setting(
-        "", "HQ-SAM's weights file; empty takes the one of cleanplate weights."
+        "", "Path of HQ-SAM weights; empty for those that cleanplate weights keeps."
     )
 
     def __post_init__(self) -> None:

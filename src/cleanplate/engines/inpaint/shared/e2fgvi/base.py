@@ -25,22 +25,26 @@ _ITEM = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True)
 class Settings:
+    """How much of the shot the network sees, and which weights it uses."""
+
     reach: int | None = setting(
         50,
-        "How far, each way, every tenth frame is a reference. A shot no longer than this is filled "
-        "exactly as published; none: any shot is, and memory grows with it.",
+        "How far each way every tenth frame serves as a reference. Shots no longer than this are "
+        "filled exactly as published; with none all are, and memory grows with the shot.",
         low=0,
         high=1000,
         unit="frames",
     )
     dilation: int = setting(
         4,
-        "How much wider than the mask the hole is that the network sees.",
+        "How much wider than the mask the network's hole is.",
         low=0,
         high=50,
         unit="px",
     )
-    weights: str = setting("", "A weights file; empty takes the one of cleanplate weights.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -52,12 +56,12 @@ class _Tile:
 
     box: Box
     weights: np.ndarray
-    sight: AsItIs | Fitted
+    view: AsItIs | Fitted
     shot: Shot
 
 
 class Learned:
-    """An engine; ``_sight`` and ``_plan`` are what differs."""
+    """An engine; ``_view`` and ``_plan`` are what differs."""
 
     def __init__(self, settings: Settings, runtime: Runtime, name: str) -> None:
         import torch
@@ -84,6 +88,7 @@ class Learned:
 
     @property
     def lookback(self) -> int | None:
+        """The same as ``lookahead``: windows are symmetric."""
         return self.lookahead
 
     @property
@@ -97,7 +102,7 @@ class Learned:
         """How a region of this size is worked through within the memory that is allowed."""
         raise NotImplementedError
 
-    def _sight(self, width: int, height: int) -> Any:
+    def _view(self, width: int, height: int) -> Any:
         raise NotImplementedError
 
     def _planned(self, width: int, height: int, tiled: bool) -> Plan:
@@ -105,23 +110,29 @@ class Learned:
         return plan(width, height, self.settings.reach, item, self._runtime.memory, tiled)
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            InputError: the memory that is allowed is too little for a region of this size.
+            MaskError: masks or images of differing sizes.
+        """
         for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
             yield from self._fill_shot(shot)
 
     def _fill_shot(self, shot: Iterator[MaskedFrame]) -> Iterator[Frame]:
-        held: deque[MaskedFrame] = deque()
+        waiting: deque[MaskedFrame] = deque()
         tiles: list[_Tile] = []
         for masked in shot:
             tiles = tiles or self._tiles(*masked.mask.shape[::-1])
-            held.append(masked)
+            waiting.append(masked)
             for tile in tiles:
                 inside = tile.box.slices
                 hole = masked.mask[inside] != 0
-                picture = tile.sight.take(masked.frame.image[inside], hole)
+                picture = tile.view.take(masked.frame.image[inside], hole)
                 tile.shot.add(masked.frame.index, picture)
             del masked
-            yield from _released(held, tiles, ended=False)
-        yield from _released(held, tiles, ended=True)
+            yield from _released(waiting, tiles, ended=False)
+        yield from _released(waiting, tiles, ended=True)
 
     def _tiles(self, width: int, height: int) -> list[_Tile]:
         from cleanplate.engines.inpaint.shared.e2fgvi.shot import Shot
@@ -131,17 +142,17 @@ class Learned:
             _Tile(
                 box,
                 weights(box, width, height),
-                self._sight(box.width, box.height),
+                self._view(box.width, box.height),
                 Shot(self._network, self._runtime.device, chosen.reach),
             )
             for box in chosen.tiles
         ]
 
 
-def _released(held: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iterator[Frame]:
-    """The oldest of the ``held`` frames, as far as no tile's later window changes them."""
+def _released(waiting: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iterator[Frame]:
+    """The oldest of the ``waiting`` frames, as far as no tile's later window changes them."""
     for parts in zip(*(tile.shot.finished(ended) for tile in tiles), strict=True):
-        masked = held.popleft()
+        masked = waiting.popleft()
         hole = masked.mask != 0
         if not hole.any():
             yield masked.frame
@@ -150,7 +161,7 @@ def _released(held: deque[MaskedFrame], tiles: list[_Tile], ended: bool) -> Iter
         for tile, (seen, fill) in zip(tiles, parts, strict=True):
             if fill is not None:
                 image, inside = masked.frame.image[tile.box.slices].copy(), hole[tile.box.slices]
-                tile.sight.paste(image, inside, seen, fill)
+                tile.view.paste(image, inside, seen, fill)
                 pasted.append((tile, image))
         image = _mixed(pasted, hole.shape)
         image[~hole] = masked.frame.image[~hole]

@@ -38,6 +38,8 @@ class AsItIs:
         self._dilation = dilation
 
     def take(self, image: np.ndarray, hole: np.ndarray) -> Picture:
+        """What the network sees of ``image`` (H, W, 3) with its ``hole`` (H, W) bool: the hole
+        widened."""
         return Picture(image, widened(hole, self._dilation))
 
     def paste(self, image: np.ndarray, hole: np.ndarray, seen: Picture, fill: np.ndarray) -> None:
@@ -107,7 +109,7 @@ def nearest(hole: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _touched(hole: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The pixels of ``size`` that any pixel of ``hole`` lies in: thin lines stay."""
-    found = np.zeros(size, bool)
+    touched = np.zeros(size, bool)
     rows, columns = np.nonzero(hole)
-    found[rows * size[0] // hole.shape[0], columns * size[1] // hole.shape[1]] = True
-    return found
+    touched[rows * size[0] // hole.shape[0], columns * size[1] // hole.shape[1]] = True
+    return touched

@@ -82,11 +82,11 @@ def plan(
     ways = [whole, *(_tilings(width, height) if tiled else [])]
     least = None
     for tiles in ways:
-        for some in _reaches(reach):
-            need = max(cost(t.width, t.height, some, item) for t in tiles)
-            need += (len(tiles) - 1) * _kept(tiles[0], some, item)
+        for nearer in _reaches(reach):
+            need = max(cost(t.width, t.height, nearer, item) for t in tiles)
+            need += (len(tiles) - 1) * _kept(tiles[0], nearer, item)
             if need <= memory:
-                return Plan(width, height, tuple(tiles), some, need)
+                return Plan(width, height, tuple(tiles), nearer, need)
             least = need if least is None else min(least, need)
     assert least is not None
     raise InputError(

@@ -130,23 +130,23 @@ class Shot:
     def _run(self, centre: int) -> None:
         near = [i for i in range(centre - STRIDE, centre + STRIDE + 1) if i in self._entries]
         local = [self._entries[i] for i in near]
-        wanted = [n for n, entry in enumerate(local) if entry.picture.hole.any()]
-        if not wanted:
+        masked_numbers = [n for n, entry in enumerate(local) if entry.picture.hole.any()]
+        if not masked_numbers:
             return
         references = [self._entries[i] for i in self._references(centre, near)]
         self._encode(local + references)
         self._estimate(local)
         features = self._carried(local)
         tokens = torch.cat([self.network.ss(features), *self._tokens(references)])[None]
-        crop = _around([local[n].picture.hole for n in wanted])
+        crop = _around([local[n].picture.hole for n in masked_numbers])
         part = crop.part(*features.shape[-2:])
-        found = self.network.transform(tokens, part, wanted)[0]
+        painted_tokens = self.network.transform(tokens, part, masked_numbers)[0]
         del tokens
         step = _batch(local[0].picture.hole.size)
-        for start in range(0, len(wanted), step):
-            chosen = wanted[start : start + step]
-            some = found[start : start + step]
-            pictures = self.network.decode(some, features[chosen], part, crop)
+        for start in range(0, len(masked_numbers), step):
+            chosen = masked_numbers[start : start + step]
+            tokens_of_batch = painted_tokens[start : start + step]
+            pictures = self.network.decode(tokens_of_batch, features[chosen], part, crop)
             values = ((pictures + 1) / 2 * 255).permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
             for n, picture in zip(chosen, values, strict=True):
                 local[n].blend(crop, picture)
@@ -173,13 +173,16 @@ class Shot:
 
     def _estimate(self, local: list[_Entry]) -> None:
         """The flow between each of the ``local`` frames and the next one."""
-        for one, other in itertools.pairwise(local):
-            if one.flows is None:
-                assert one.pyramid is not None
-                assert other.pyramid is not None
-                both = one.pyramid.joined(other.pyramid), other.pyramid.joined(one.pyramid)
+        for entry, following in itertools.pairwise(local):
+            if entry.flows is None:
+                assert entry.pyramid is not None
+                assert following.pyramid is not None
+                both = (
+                    entry.pyramid.joined(following.pyramid),
+                    following.pyramid.joined(entry.pyramid),
+                )
                 there, back = self.network.update_spynet.flow(*both).split(1)
-                one.flows, one.pyramid = (there, back), None
+                entry.flows, entry.pyramid = (there, back), None
 
     def _carried(self, local: list[_Entry]) -> Tensor:
         """(L, 128, h, w): the features of the local frames, propagated."""

@@ -18,7 +18,7 @@ _RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)  # height to width of the anchors
 _CONTEXT = 0.5  # of the sides' mean, added to each side
 _LEAST_SIDE = 10.0  # px, of an object that is followed
 _LEAST_AREA = 100.0  # px, of an outline that is believed
-OUTSIDE = -1.0  # in a mask of probabilities: beyond what was looked at
+OUTSIDE = -1.0  # in a mask of probabilities: beyond the search region
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,13 @@ def crop(
 
 
 def exemplar_side(place: Place) -> int:
+    """Side in px of the square that the object at ``place`` is learnt from: it, with its
+    context."""
     return max(round(place.extent), 1)
 
 
 def search_side(place: Place) -> int:
+    """Side in px of the square around ``place`` in which the object is looked for."""
     scale = EXEMPLAR / place.extent
     return max(round(place.extent + 2 * ((SEARCH - EXEMPLAR) / 2) / scale), 1)
 
@@ -124,13 +127,13 @@ def search_side(place: Place) -> int:
 @cache
 def anchors() -> np.ndarray:
     """(5, 25, 25, 4) float64: x, y, width, height in px of the crop, from its middle."""
-    found = np.zeros((len(_RATIOS), GRID, GRID, 4))
+    boxes = np.zeros((len(_RATIOS), GRID, GRID, 4))
     steps = (np.arange(GRID) - GRID // 2) * STRIDE
-    found[..., 0], found[..., 1] = steps[None, None], steps[None, :, None]
+    boxes[..., 0], boxes[..., 1] = steps[None, None], steps[None, :, None]
     for number, ratio in enumerate(_RATIOS):
         width = int(math.sqrt(STRIDE * STRIDE / ratio))
-        found[number, ..., 2:] = width * STRIDE, int(width * ratio) * STRIDE
-    return found
+        boxes[number, ..., 2:] = width * STRIDE, int(width * ratio) * STRIDE
+    return boxes
 
 
 @cache

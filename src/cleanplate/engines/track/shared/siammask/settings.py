@@ -1,4 +1,4 @@
-"""What the SiamMask tracker can be told."""
+"""The settings of the SiamMask tracker."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ from cleanplate.settings import check, setting
 
 @dataclass(frozen=True, slots=True)
 class SiamMaskSettings:
+    """Which weights, what is marked as the object, and from which confidence on it is believed."""
+
     variant: str = setting(
         "davis",
-        "Which published weights, with their tuning: davis for outlines, vot and vot_ld for boxes.",
+        "Which published weights and tuning: davis for outlines, vot and vot_ld for boxes.",
         choices=("davis", "vot", "vot_ld"),
     )
     shape: str = setting(
         "mask",
-        "What is marked: the outline, the box, or the smallest rotated box around the outline.",
+        "What becomes the mask: the outline, the box, or the smallest rotated box around it.",
         choices=("mask", "box", "rotated box"),
     )
     refine: bool = setting(
-        True, "Draw the outline finely; no is quicker, and all that weights without refinement can."
+        True, "Draw a fine outline; off is faster, and needed for weights without a refinement."
     )
     lost_below: float = setting(
-        0.3, "Confidence under which an object counts as gone; 0 as published.", low=0, high=1
+        0.3,
+        "Below this confidence an object counts as gone; 0, as published, for never.",
+        low=0,
+        high=1,
     )
     sure_above: float = setting(
-        0.7, "Confidence from which an object counts as whole, or as found again.", low=0, high=1
+        0.7,
+        "From this confidence on an object counts as fully visible, or as found again.",
+        low=0,
+        high=1,
     )
-    weights: str = setting("", "A weights file; empty takes the one of cleanplate weights.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
 
     def __post_init__(self) -> None:
         check(self)

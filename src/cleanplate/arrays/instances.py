@@ -1,4 +1,7 @@
-"""Masks as run lengths, and as COCO writes them: column by column, beginning with background."""
+"""Objects outlined in a picture (COCO: instances), their masks kept as run lengths.
+
+Runs go column by column and begin with background, as COCO writes them.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,14 @@ def mask_of(runs: Sequence[int], height: int, width: int) -> np.ndarray:
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def ranked(found: Sequence[Found], size: tuple[int, ...]) -> np.ndarray:
-    """(H, W) uint8: each thing's number from 1, largest first, small ones on top; 255 at most."""
+def ranked(instances: Sequence[Instance], size: tuple[int, ...]) -> np.ndarray:
+    """(H, W) uint8: each instance's number from 1, largest first, small ones on top; 255 at
+    most."""
     mask = np.zeros(size, np.uint8)
-    for number, one in enumerate(sorted(found, key=lambda one: -one.area)[:255], start=1):
-        mask[one.mask] = number
+    for number, instance in enumerate(
+        sorted(instances, key=lambda instance: -instance.area)[:255], start=1
+    ):
+        mask[instance.mask] = number
     return mask
 
 
@@ -52,8 +58,8 @@ def coco_text(runs: Sequence[int]) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """One thing in the picture."""
+class Instance:
+    """One object outlined in a picture, whatever it is."""
 
     runs: list[int]
     """Its mask, as ``run_lengths``."""
@@ -62,7 +68,9 @@ class Found:
     box: tuple[float, float, float, float]
     """x0, y0, x1, y1; the last pixel included, so that one pixel has no width."""
     quality: float
+    """The network's own estimate of the mask's IoU, 0 to about 1."""
     stability: float
+    """0..1: how little the mask depends on the threshold."""
     point: tuple[float, float]
     """The click that found it."""
     crop: tuple[int, int, int, int]
@@ -70,12 +78,12 @@ class Found:
 
     @property
     def mask(self) -> np.ndarray:
-        """(H, W) bool."""
+        """(H, W) bool, made anew at each call."""
         return mask_of(self.runs, *self.size)
 
     @property
     def area(self) -> int:
-        """Pixels."""
+        """Pixels of the mask."""
         return sum(self.runs[1::2])
 
     def record(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from cleanplate.engines.track.shared.siammask.follower import Sighting
+from cleanplate.engines.track.shared.siammask.detector import Detection
 from cleanplate.engines.track.shared.siammask.geometry import Place, search_side
 from cleanplate.types import ObjectState, Visibility
 
@@ -21,43 +21,56 @@ if TYPE_CHECKING:
     from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings
 
 _PATIENCE = 12  # frames for which a thing counts as hidden before it counts as lost
-_LOOKS = 3  # places that are searched in a frame, the last one apart
-_LOOKS_AFTER_CUT = 12  # in the first frame of a shot
+_TRIES = 3  # places that are searched in a frame, the last one apart
+_TRIES_AFTER_CUT = 12  # in the first frame of a shot
 
 
-class Looker(Protocol):
-    """Looks for one object; see ``Follower``."""
+class ObjectDetector(Protocol):
+    """Looks for one object; see ``Detector``."""
 
     @property
-    def place(self) -> Place: ...
+    def place(self) -> Place:
+        """The upright box that was accepted last."""
+        ...
 
-    def look(
+    def detect(
         self,
         image: np.ndarray,
         outline: bool = True,
         around: tuple[float, float] | None = None,
-    ) -> Sighting: ...
+    ) -> Detection:
+        """Where the object seems to be in ``image``; nothing is changed. See
+        ``Detector.detect``."""
+        ...
 
-    def accept(self, sighting: Sighting) -> None: ...
+    def accept(self, detection: Detection) -> None:
+        """Take ``detection`` as the object's new place."""
+        ...
 
-    def state(self) -> dict[str, np.ndarray]: ...
+    def state(self) -> dict[str, np.ndarray]:
+        """All that is needed to restore it."""
+        ...
 
 
-class Quarry:
+class Target:
     """One object in one direction of time."""
 
     def __init__(
-        self, settings: SiamMaskSettings, follower: Looker, missed: int = 0, looked: int = 0
+        self,
+        settings: SiamMaskSettings,
+        detector: ObjectDetector,
+        missed: int = 0,
+        searched: int = 0,
     ) -> None:
         """
         Args:
             settings: of the engine.
-            follower: of the object.
+            detector: of the object.
             missed: frames since it was seen last.
-            looked: places searched since then.
+            searched: places searched since then.
         """
-        self._settings, self._follower = settings, follower
-        self._missed, self._looked = missed, looked
+        self._settings, self._detector = settings, detector
+        self._missed, self._searched = missed, searched
         self._confidence = 1.0
 
     def step(self, image: np.ndarray, cut: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -67,34 +80,35 @@ class Quarry:
             (H, W) bool, what it covers, nothing when it is hidden; (H, W) float32, how sure that
             is at each pixel.
         """
-        sighting = self._sight(image, cut)
-        self._confidence = sighting.score
-        covered = self._covered(sighting, image.shape[:2])
-        gone = sighting.score < self._needed(cut) or not covered.any()
+        detection = self._detect(image, cut)
+        self._confidence = detection.score
+        covered = self._covered(detection, image.shape[:2])
+        gone = detection.score < self._needed(cut) or not covered.any()
         if gone:
             self._missed += 1
             nothing = np.zeros(image.shape[:2], bool)
             return nothing, nothing.astype(np.float32)
-        self._follower.accept(sighting)
-        self._missed = self._looked = 0
+        self._detector.accept(detection)
+        self._missed = self._searched = 0
         if self._settings.shape == "mask":
-            return covered, sighting.probability
-        return covered, np.full(image.shape[:2], sighting.score, np.float32)
+            return covered, detection.probability
+        return covered, np.full(image.shape[:2], detection.score, np.float32)
 
     def report(self, number: int, seen: bool) -> ObjectState:
         """What was made of the object in the frame last seen; ``seen``: a pixel of it was left."""
         return ObjectState(number, self._confidence, self._visibility(seen))
 
     def state(self) -> dict[str, np.ndarray]:
-        return self._follower.state() | {"lost": np.array([self._missed, self._looked])}
+        """All that ``restore`` needs, its detector's state included."""
+        return self._detector.state() | {"lost": np.array([self._missed, self._searched])}
 
     @classmethod
     def restore(
-        cls, settings: SiamMaskSettings, follower: Looker, state: dict[str, np.ndarray]
-    ) -> Quarry:
-        """The one whose ``state`` this was; ``follower`` is restored already."""
-        missed, looked = state["lost"].tolist()
-        return cls(settings, follower, missed, looked)
+        cls, settings: SiamMaskSettings, detector: ObjectDetector, state: dict[str, np.ndarray]
+    ) -> Target:
+        """The one whose ``state`` this was; ``detector`` is restored already."""
+        missed, searched = state["lost"].tolist()
+        return cls(settings, detector, missed, searched)
 
     def _visibility(self, seen: bool) -> Visibility:
         if self._missed > _PATIENCE:
@@ -112,26 +126,26 @@ class Quarry:
         searching = cut or self._missed > 0
         return self._settings.sure_above if searching else self._settings.lost_below
 
-    def _sight(self, image: np.ndarray, cut: bool) -> Sighting:
+    def _detect(self, image: np.ndarray, cut: bool) -> Detection:
         outline = self._settings.shape != "box"
-        best = self._follower.look(image, outline)
+        best = self._detector.detect(image, outline)
         needed = self._needed(cut)
         if best.score >= needed or not (cut or self._missed):
             return best
         places = self._places(image)
-        looks = min(_LOOKS_AFTER_CUT if cut else _LOOKS, len(places))
-        for _ in range(looks):
-            around = places[self._looked % len(places)]
-            self._looked += 1
-            other = self._follower.look(image, outline, around)
-            best = max(best, other, key=lambda sighting: sighting.score)
+        tries = min(_TRIES_AFTER_CUT if cut else _TRIES, len(places))
+        for _ in range(tries):
+            around = places[self._searched % len(places)]
+            self._searched += 1
+            candidate = self._detector.detect(image, outline, around)
+            best = max(best, candidate, key=lambda detection: detection.score)
             if best.score >= needed:
                 break
         return best
 
     def _places(self, image: np.ndarray) -> list[tuple[float, float]]:
         """Middles of search regions that cover the picture, nearest to the last place first."""
-        last = self._follower.place
+        last = self._detector.place
         step = max(search_side(last) / 2, 16)
         height, width = image.shape[:2]
         columns, rows = (
@@ -141,13 +155,13 @@ class Quarry:
         grid = [(float(x), float(y)) for y in rows for x in columns]
         return sorted(grid, key=lambda at: (at[0] - last.x) ** 2 + (at[1] - last.y) ** 2)
 
-    def _covered(self, sighting: Sighting, size: tuple[int, ...]) -> np.ndarray:
+    def _covered(self, detection: Detection, size: tuple[int, ...]) -> np.ndarray:
         if self._settings.shape == "mask":
-            return sighting.mask
+            return detection.mask
         canvas = np.zeros(size, np.uint8)
         if self._settings.shape == "rotated box":
-            cv2.fillConvexPoly(canvas, np.round(sighting.box).astype(np.int32), 1)
+            cv2.fillConvexPoly(canvas, np.round(detection.box).astype(np.int32), 1)
         else:
-            x0, y0, x1, y1 = (round(max(float(v), 0)) for v in sighting.place.corners[[0, 2]].flat)
+            x0, y0, x1, y1 = (round(max(float(v), 0)) for v in detection.place.corners[[0, 2]].flat)
             canvas[y0:y1, x0:x1] = 1
         return canvas != 0

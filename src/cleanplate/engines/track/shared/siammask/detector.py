@@ -1,7 +1,7 @@
 """One object followed by SiamMask: its exemplar and where it was, and no more.
 
-``Follower.look`` is the published step. It says where the object seems to be and changes nothing,
-so that whoever asks may disbelieve it: ``accept`` takes a sighting as the new place.
+``Detector.detect`` is the published step. It says where the object seems to be and changes nothing,
+so that whoever asks may disbelieve it: ``accept`` takes a detection as the new place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cleanplate.networks.siammask import EXEMPLAR, SEARCH, Exemplar, SiamMask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
+class Detection:
     """Where an object seems to be in one frame."""
 
     place: Place
@@ -39,14 +39,14 @@ class Sighting:
     mask: np.ndarray
     """(H, W) bool; empty where no outline was asked for."""
     probability: np.ndarray
-    """(H, W) float32, -1 beyond what was looked at."""
+    """(H, W) float32, -1 beyond the search region."""
     box: np.ndarray
     """(4, 2) float32: the rotated box around the mask, else the corners of the upright one."""
     cell: tuple[int, int]
     """Row and column of the grid."""
 
 
-class Follower:
+class Detector:
     """One object in one direction of time."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Follower:
         self.place, self._fill, self._exemplar = place, fill, exemplar
 
     @classmethod
-    def start(cls, network: SiamMask, tuning: Tuning, image: np.ndarray, place: Place) -> Follower:
+    def start(cls, network: SiamMask, tuning: Tuning, image: np.ndarray, place: Place) -> Detector:
         """Learn the object at ``place`` of an image (H, W, 3) uint8 RGB."""
         picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         fill = picture.mean(axis=(0, 1))
@@ -69,17 +69,17 @@ class Follower:
     @classmethod
     def start_on(
         cls, network: SiamMask, tuning: Tuning, image: np.ndarray, mask: np.ndarray
-    ) -> Follower:
+    ) -> Detector:
         """Learn the object under ``mask`` (H, W) bool, which is not empty."""
         return cls.start(network, tuning, image, place_of(mask))
 
     @torch.inference_mode()
-    def look(
+    def detect(
         self,
         image: np.ndarray,
         outline: bool = True,
         around: tuple[float, float] | None = None,
-    ) -> Sighting:
+    ) -> Detection:
         """Where the object seems to be.
 
         Args:
@@ -102,7 +102,7 @@ class Follower:
         if not outline:
             nowhere = np.full((height, width), OUTSIDE, np.float32)
             cell = choice.row, choice.column
-            return Sighting(place, choice.score, nowhere > 0, nowhere, place.corners, cell)
+            return Detection(place, choice.score, nowhere > 0, nowhere, place.corners, cell)
         refines = self._network.refine_model is not None
         draw = self._network.refined_mask if refines else self._network.coarse_mask
         logits = draw(self._exemplar, region, choice.row, choice.column)[0]
@@ -110,21 +110,22 @@ class Follower:
         mask = probability > self._tuning.threshold
         # The published tracker takes the place's corners before it is drawn into the picture.
         box = rotated_box(mask, choice.place)
-        return Sighting(place, choice.score, mask, probability, box, (choice.row, choice.column))
+        return Detection(place, choice.score, mask, probability, box, (choice.row, choice.column))
 
-    def accept(self, sighting: Sighting) -> None:
+    def accept(self, detection: Detection) -> None:
         """Go on from there."""
-        self.place = sighting.place
+        self.place = detection.place
 
     def state(self) -> dict[str, np.ndarray]:
         """All that ``restore`` needs."""
         place = self.place
-        kept = {name: _array(kernel) for name, kernel in self._exemplar._asdict().items()}
-        kept["place"] = np.array([place.x, place.y, place.width, place.height])
-        return kept | {"fill": self._fill.copy()}
+        arrays = {name: _array(kernel) for name, kernel in self._exemplar._asdict().items()}
+        arrays["place"] = np.array([place.x, place.y, place.width, place.height])
+        return arrays | {"fill": self._fill.copy()}
 
     @classmethod
-    def restore(cls, network: SiamMask, tuning: Tuning, state: dict[str, np.ndarray]) -> Follower:
+    def restore(cls, network: SiamMask, tuning: Tuning, state: dict[str, np.ndarray]) -> Detector:
+        """The detector whose ``state`` this was."""
         like = next(network.parameters())
         kernels = (torch.from_numpy(state[name]) for name in Exemplar._fields)
         exemplar = Exemplar(*(kernel.to(like.device, like.dtype) for kernel in kernels))

@@ -34,7 +34,7 @@ def convinces(likeness: Likeness) -> bool:
 
 
 @dataclass(slots=True, eq=False)
-class Sight:
+class Status:
     """The state of one object, moved by ``judge`` once a frame."""
 
     visibility: Visibility = Visibility.VISIBLE
@@ -51,7 +51,8 @@ class Sight:
     """A pose (3, 3) that looked right once after the object was lost; believed if it holds."""
 
     @property
-    def sees(self) -> bool:
+    def is_seen(self) -> bool:
+        """Whether the object was visible, wholly or partly, in the frame last judged."""
         return self.visibility in (Visibility.VISIBLE, Visibility.PARTLY_HIDDEN)
 
     def forget(self) -> None:
@@ -62,9 +63,9 @@ class Sight:
         """The object's place is outside of the picture."""
         self.visibility = Visibility.LOST
 
-    def wants_search(self, score: float) -> bool:
+    def needs_search(self, score: float) -> bool:
         """Whether the whole picture is worth searching, at ``score`` for the best guess so far."""
-        if self.sees:
+        if self.is_seen:
             if self.doubts:
                 return score < SURE and self.doubts % PAUSE == 0
             return score < DOUBTFUL and self.poor % (PAUSE if score < POOR else LONG_PAUSE) == 0
@@ -91,7 +92,7 @@ class Sight:
 
     def _accepts(self, likeness: Likeness, inliers: int, pose: np.ndarray) -> bool:
         score, visible = likeness.score, likeness.visible
-        if self.sees:
+        if self.is_seen:
             return score >= 0.30 and (convinces(likeness) or self.doubts < DOUBTS)
         if not convinces(likeness):
             return False
@@ -106,6 +107,7 @@ class Sight:
         return held
 
     def state(self) -> dict[str, np.ndarray]:
+        """All that ``restore`` needs, as arrays."""
         candidate = np.zeros((0, 3)) if self.candidate is None else self.candidate
         return {
             "visibility": np.array(list(Visibility).index(self.visibility)),
@@ -116,7 +118,8 @@ class Sight:
         }
 
     @classmethod
-    def restore(cls, state: dict[str, np.ndarray]) -> Sight:
+    def restore(cls, state: dict[str, np.ndarray]) -> Status:
+        """The one whose ``state`` this was."""
         confidence, visible, missing, poor, doubts = (float(n) for n in state["numbers"])
         candidate = state["candidate"] if len(state["candidate"]) else None
         visibility = list(Visibility)[int(state["visibility"])]
