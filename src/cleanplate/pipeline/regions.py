@@ -1,10 +1,10 @@
 """Where the engine works in each frame: planned ahead for a file, or found as pictures come.
 
 A file's regions are planned from the boxes of all its masks (``arrays.regions.plan``): they know
-how large a mask will become and when it comes back. A stream knows none of this. Its regions are opened
-with the room that the mask has now, follow it, are opened anew when it outgrows them, and closed at
-a cut or when nothing of theirs has been seen for a while. A causal engine is given such regions for
-files, too, so that a file shows what a stream would.
+how large a mask will become and when it comes back. A stream knows none of this. Its regions are
+opened with the room that the mask has now, follow it, are opened anew when it outgrows them, and
+closed at a cut or when nothing of theirs has been seen for a while. A causal engine is given such
+regions for files, too, so that a file shows what a stream would.
 """
 
 from __future__ import annotations
