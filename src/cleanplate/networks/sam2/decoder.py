@@ -104,9 +104,7 @@ class Decoded:
 def stability(masks: Tensor) -> Tensor:
     """(...): how little the area of logits (..., H, W) depends on where they are cut."""
     flat = masks.flatten(-2)
-    narrow, wide = (
-        (flat > at).sum(dim=-1).float() for at in (STABILITY_DELTA, -STABILITY_DELTA)
-    )
+    narrow, wide = ((flat > at).sum(dim=-1).float() for at in (STABILITY_DELTA, -STABILITY_DELTA))
     return torch.where(wide > 0, narrow / wide, 1.0)
 
 

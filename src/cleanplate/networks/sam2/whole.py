@@ -138,14 +138,19 @@ class Sam2(nn.Module):
         labels: Tensor | None = None,
         masks: Tensor | None = None,
         *,
+        several: bool | None = None,
         dynamic: bool = True,
     ) -> Answer:
         """The object that prompts point at, or that ``seen`` remembers when there are none.
 
-        The arguments are those of ``decode``; ``dynamic`` lets an unstable single mask give way to
-        the best of the three. With no more than one point there are three masks to choose from.
+        The arguments are those of ``decode``, and
+
+        Args:
+            several: take the best of three masks; None: where there is no more than one point.
+            dynamic: an unstable single mask gives way to the best of the three.
         """
-        several = points is None or points.shape[1] <= 1
+        if several is None:
+            several = points is None or points.shape[1] <= 1
         if points is None:  # as trained: a point that is none
             points, labels = seen.new_zeros(len(seen), 1, 2), seen.new_full((len(seen), 1), -1.0)
         decoded = self.decode(seen, features, points, labels, masks)
@@ -176,14 +181,12 @@ class Sam2(nn.Module):
         low = functional.interpolate(full, (side, side), mode="bilinear", antialias=True)
         prompt = self.mask_downsample(masks)
         level = features.level.expand(len(masks), -1, -1, -1)
-        pointer = self.answer(level, features, masks=prompt).pointer
+        pointer = self.answer(level, features, masks=prompt, several=False).pointer
         present = masks.flatten(1).any(dim=1)
         pointer = torch.where(present[:, None], pointer, self.no_obj_ptr)
         presence = torch.where(present, 10.0, -10.0)
         ones = torch.ones_like(presence)
-        return Answer(
-            low[:, 0], ones, pointer, presence, low, ones[:, None], pointer[:, None]
-        )
+        return Answer(low[:, 0], ones, pointer, presence, low, ones[:, None], pointer[:, None])
 
     # --- memory ---
 
