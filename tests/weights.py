@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.checkpoints import find, store
-from cleanplate.networks import e2fgvi, e2fgvi_propagation, sam, siammask, tiny_vit
+from cleanplate.networks import e2fgvi, e2fgvi_propagation, lama, sam, siammask, tiny_vit
+from cleanplate.networks.sam2 import hiera
 from cleanplate.networks.sam_vit import Size
 from cleanplate.networks.vinet import VINet
 
@@ -72,6 +73,19 @@ def make_sam_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tiny_vit, "DEPTHS", (1, 1, 1, 1))
     patch.setattr(tiny_vit, "HEADS", (1, 1, 1, 1))
     patch.setattr(tiny_vit.TinyViT, "early_width", 24)
+
+
+def make_sam2_small(patch: pytest.MonkeyPatch) -> None:
+    """SAM 2's encoder with a block a stage."""
+    patch.setattr(hiera, "TINY", hiera.Size(16, 1, (1, 1, 1, 1), (2,), (8, 4, 4, 4), 7))
+
+
+def make_lama_small(patch: pytest.MonkeyPatch) -> None:
+    """LaMa with one block of few channels."""
+    patch.setattr(lama, "BLOCKS", 1)
+    patch.setattr(lama, "BASE", 4)
+    patch.setattr(lama, "LOCAL", 8)
+    patch.setattr(lama, "GLOBAL", 24)
 
 
 def make_siammask_small(patch: pytest.MonkeyPatch) -> None:

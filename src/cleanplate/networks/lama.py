@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BLOCKS = 18
+BASE = 64
+"""Channels at the picture's own size; each halving doubles them."""
 LOCAL, GLOBAL = 128, 384
 """Channels that see their surroundings, and channels that see the whole picture."""
 MULTIPLE = 8
@@ -186,12 +188,12 @@ class Generator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.model = nn.Sequential(
-            *(nn.ReflectionPad2d(3), Layer(4, 64, 7, 1)),
-            *(Layer(64, 128), Layer(128, 256), Parting(256)),
+            *(nn.ReflectionPad2d(3), Layer(4, BASE, 7, 1)),
+            *(Layer(BASE, 2 * BASE), Layer(2 * BASE, 4 * BASE), Parting(4 * BASE)),
             *(Block() for _ in range(BLOCKS)),
             Joining(),
-            *(*_doubled(512), *_doubled(256), *_doubled(128)),
-            *(nn.ReflectionPad2d(3), nn.Conv2d(64, 3, 7), nn.Sigmoid()),
+            *(*_doubled(8 * BASE), *_doubled(4 * BASE), *_doubled(2 * BASE)),
+            *(nn.ReflectionPad2d(3), nn.Conv2d(BASE, 3, 7), nn.Sigmoid()),
         )
 
     def forward(self, x: Tensor) -> Tensor:
