@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from cleanplate import registry
+from cleanplate.arrays.flow import dense_flow, pixel_grid
 from cleanplate.media.mask_files import read_mask_image
 from cleanplate.media.read import open_clip
-from cleanplate.arrays.flow import dense_flow, pixel_grid
 from cleanplate.types import Frame
 
 CLIPS = ("blackswan", "dogs-jump")

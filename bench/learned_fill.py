@@ -14,6 +14,7 @@ precision. Each runs in a process of its own, with weights made from names; rati
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def weights_for(name: str, folder: Path) -> str:
 
     checkpoint = registry.find("inpaint", name).about.checkpoints[0]
     module, builder = find(checkpoint).network.split(":")
-    network = getattr(__import__(f"cleanplate.networks.{module}", fromlist=["x"]), builder)()
+    network = getattr(importlib.import_module(module), builder)()
     return str(save(network, folder / f"{name}.pth"))
 
 
@@ -96,7 +97,7 @@ def plain(name: str, weights: str) -> Any:
     import torch
 
     from cleanplate import checkpoints
-    from cleanplate.networks import e2fgvi
+    from cleanplate.networks.e2fgvi import e2fgvi
 
     network = getattr(e2fgvi, name)().eval().requires_grad_(False)
     checkpoints.load(network, name, weights)

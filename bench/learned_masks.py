@@ -27,14 +27,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cleanplate.engines.track._aot_video import Limits, Video
-from cleanplate.networks import aot, aot_attention, aot_layers, sam, sam_vit
-from cleanplate.networks.winograd import quicken
+from cleanplate.engines.track.deaot.video import Limits, Video
+from cleanplate.networks.aot import aot, attention, layers
+from cleanplate.networks.layers.winograd import quicken
+from cleanplate.networks.sam import sam, vit
 from tests.weights import named_weights
 
 ALL = ("sam_hq_vit_tiny", "mobile_sam", "sam_vit_b", "deaot_t", "r50_deaotl", "aot_t")
 HEIGHT, WIDTH = 480, 854
-SIZES = {"sam_vit_b": sam_vit.VIT_B, "sam_vit_l": sam_vit.VIT_L, "sam_vit_h": sam_vit.VIT_H}
+SIZES = {"sam_vit_b": vit.VIT_B, "sam_vit_l": vit.VIT_L, "sam_vit_h": vit.VIT_H}
 
 
 def best(works: dict[str, Callable[[], Any]], turns: int) -> dict[str, float]:
@@ -62,14 +63,14 @@ def autocast(precision: str) -> Any:
 # --- SAM ---------------------------------------------------------------------------------------
 
 
-def products(size: sam_vit.Size, blocks: Iterable[int] | None = None) -> Callable[[], None]:
+def products(size: vit.Size, blocks: Iterable[int] | None = None) -> Callable[[], None]:
     """The matrix products of such a transformer (of some blocks) on 64 x 64 tokens alone."""
     blocks = range(size.depth) if blocks is None else blocks
-    tokens, width, depth = sam_vit.GRID**2, size.width, width_of_head(size)
+    tokens, width, depth = vit.GRID**2, size.width, width_of_head(size)
     x = torch.randn(tokens, width)
     weights = [torch.randn(width, n) for n in (3 * width, width, 4 * width)]
     back = torch.randn(4 * width, width)
-    windows = torch.randn(25 * size.heads, sam_vit.WINDOW**2, depth)
+    windows = torch.randn(25 * size.heads, vit.WINDOW**2, depth)
     whole = torch.randn(size.heads, tokens, depth)
 
     def run() -> None:
@@ -83,7 +84,7 @@ def products(size: sam_vit.Size, blocks: Iterable[int] | None = None) -> Callabl
     return run
 
 
-def width_of_head(size: sam_vit.Size) -> int:
+def width_of_head(size: vit.Size) -> int:
     return size.width // size.heads
 
 
@@ -121,7 +122,7 @@ def bench_sam(name: str, precision: str, turns: int) -> None:
 def bench_blocks(name: str, precision: str, turns: int) -> None:
     """One block of each kind against its products: quick, so that its best turn is undisturbed."""
     size, works = SIZES[name], {}
-    x = torch.randn(1, sam_vit.GRID, sam_vit.GRID, size.width)
+    x = torch.randn(1, vit.GRID, vit.GRID, size.width)
 
     def in_precision(call: Callable[[], Any]) -> Callable[[], None]:
         def run() -> None:
@@ -130,8 +131,8 @@ def bench_blocks(name: str, precision: str, turns: int) -> None:
 
         return run
 
-    for kind, index, window in (("windows", 0, sam_vit.WINDOW), ("the whole", size.whole[0], 0)):
-        block = loaded(sam_vit.Block(size, window))
+    for kind, index, window in (("windows", 0, vit.WINDOW), ("the whole", size.whole[0], 0)):
+        block = loaded(vit.Block(size, window))
         works[kind] = in_precision(lambda block=block: block(x))
         works[f"{kind}, products"] = in_precision(products(size, (index,)))
     best(works, 1)
@@ -151,31 +152,31 @@ def bench_blocks(name: str, precision: str, turns: int) -> None:
 
 
 def dense_window(
-    self: aot_attention.WindowAttention,
+    self: attention.WindowAttention,
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    size: aot_attention.Size,
+    size: attention.Size,
     embedded: Tensor | None = None,
 ) -> Tensor:
     """The paper's form: the window scattered into a matrix of all places with all places."""
     count, heads, total, depth = q.shape
     height, width = size
     flat = q.transpose(-1, -2).reshape(count, heads * depth, height, width)
-    terms = self.relative_emb_k(flat).view(count, heads, aot_attention.SPAN**2, total)
-    index, outside = aot_attention._offsets(0, height, 0, height, width)
+    terms = self.relative_emb_k(flat).view(count, heads, attention.SPAN**2, total)
+    index, outside = attention._offsets(0, height, 0, height, width)
     scores = (q * depth**-0.5) @ k.transpose(-1, -2)
     scores = scores + terms.transpose(-1, -2).gather(-1, index.expand(count, heads, -1, -1))
     found = scores.masked_fill(outside, -1e8).softmax(dim=-1)
     answer = found @ v
     if embedded is not None:
-        local = found.new_zeros(count, heads, total, aot_attention.SPAN**2)
+        local = found.new_zeros(count, heads, total, attention.SPAN**2)
         local.scatter_add_(-1, index.expand_as(found), found)
         answer = answer + local @ embedded.transpose(-1, -2)
     return answer
 
 
-def plain_map(x: Tensor, size: aot_attention.Size) -> Tensor:
+def plain_map(x: Tensor, size: attention.Size) -> Tensor:
     """Tokens as a map whose channels lie apart, as a network is written without thought of it."""
     return x.transpose(1, 2).unflatten(2, size).contiguous()
 
@@ -190,22 +191,22 @@ STRAIGHT = {"as_map": plain_map, "as_tokens": plain_tokens}
 @contextmanager
 def straightforward() -> Iterator[None]:
     """DeAOT's layers as their paper words them."""
-    quick, few = aot_attention.WindowAttention.window, aot_attention._MOST_QUERIES
-    modules = (aot, aot_attention, aot_layers)
-    ours = {name: getattr(aot_attention, name) for name in STRAIGHT}
+    quick, few = attention.WindowAttention.window, attention._MOST_QUERIES
+    modules = (aot, attention, layers)
+    ours = {name: getattr(attention, name) for name in STRAIGHT}
 
     def put(functions: dict[str, Callable[..., Tensor]]) -> None:
         for module in modules:
             for name, function in functions.items():
                 setattr(module, name, function)
 
-    aot_attention.WindowAttention.window = dense_window
-    aot_attention._MOST_QUERIES = HEIGHT * WIDTH  # all at once
+    attention.WindowAttention.window = dense_window
+    attention._MOST_QUERIES = HEIGHT * WIDTH  # all at once
     put(STRAIGHT)
     try:
         yield
     finally:
-        aot_attention.WindowAttention.window, aot_attention._MOST_QUERIES = quick, few
+        attention.WindowAttention.window, attention._MOST_QUERIES = quick, few
         put(ours)
 
 

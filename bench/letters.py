@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from cleanplate import registry
+from cleanplate.arrays.masks import grow
 from cleanplate.evaluation.measures import psnr
 from cleanplate.media.read import open_clip
-from cleanplate.arrays.masks import grow
 from cleanplate.types import Box, Frame, MaskedFrame, Prompt
 
 WORD, FONT = "RAPHA", cv2.FONT_HERSHEY_TRIPLEX | cv2.FONT_ITALIC

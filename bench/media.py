@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from cleanplate.arrays.streams import prefetch
 from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderChoice, choose_encoder
 from cleanplate.media.composite import Patch, composite
@@ -28,7 +29,6 @@ from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import component_views
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
-from cleanplate.arrays.streams import prefetch
 from cleanplate.types import Box, VideoInfo
 
 PIECE = 250

@@ -21,10 +21,10 @@ import torch
 from timing import timed
 from torch import Tensor
 
-from cleanplate.engines.track._siammask_follower import Follower
-from cleanplate.engines.track._siammask_geometry import TUNINGS, Place
+from cleanplate.engines.track.shared.siammask.follower import Follower
+from cleanplate.engines.track.shared.siammask.geometry import TUNINGS, Place
+from cleanplate.networks.layers.winograd import quicken
 from cleanplate.networks.siammask import SEARCH, Exemplar, SiamMask
-from cleanplate.networks.winograd import quicken
 
 
 def build(arguments: argparse.Namespace, precision: str, fold: bool) -> SiamMask:

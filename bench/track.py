@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 
 from cleanplate import registry
-from cleanplate.media.read import open_clip
 from cleanplate.arrays import planes
+from cleanplate.media.read import open_clip
 from cleanplate.types import Frame, Visibility
 
 ROOT = Path(__file__).resolve().parent.parent

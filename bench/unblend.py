@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 
 from cleanplate import registry
+from cleanplate.arrays.masks import grow
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import survey
-from cleanplate.arrays.masks import grow
 from cleanplate.types import Frame, MaskedFrame
 
 CLIPS = ("tennis", "MG4car", "watermark-cuts", "blackswan", "crossing-portrait", "dogs-jump")

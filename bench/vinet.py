@@ -24,9 +24,9 @@ from timing import timed
 from torch import Tensor
 from torch.nn import functional
 
-from cleanplate.networks import vinet_layers
-from cleanplate.networks.vinet import Step, VINet
-from cleanplate.networks.vinet_layers import Features
+from cleanplate.networks.vinet import layers
+from cleanplate.networks.vinet.layers import Features
+from cleanplate.networks.vinet.vinet import Step, VINet
 
 FLOWS = ("flownet", "flownet_64", "flownet_128")
 
@@ -46,10 +46,10 @@ def by_displacement(reference: Tensor, source: Tensor, radius: int) -> Tensor:
 
 def published(network: VINet, pictures: list[Tensor], feedback: Tensor) -> Step:
     """One step as it is published; ``pictures`` are t-6, t-3, t, t+3, t+6."""
-    tiles, flows = vinet_layers.correlation, {n: network.get_submodule(n) for n in FLOWS}
+    tiles, flows = layers.correlation, {n: network.get_submodule(n) for n in FLOWS}
     m2, m1, t, p1, p2 = pictures
     try:
-        vinet_layers.correlation = by_displacement
+        layers.correlation = by_displacement
         for name, flow in flows.items():
             network.set_submodule(name, OneByOne(flow))
         sources = [network.encoder2(x) for x in (m2, m1, p1, p2, feedback)]
@@ -58,7 +58,7 @@ def published(network: VINet, pictures: list[Tensor], feedback: Tensor) -> Step:
             network.encoder1(t), sources, feedback[:, :3], None, lambda name, value: None
         )
     finally:
-        vinet_layers.correlation = tiles
+        layers.correlation = tiles
         for name, flow in flows.items():
             network.set_submodule(name, flow)
 

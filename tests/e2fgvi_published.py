@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cleanplate.networks.e2fgvi import E2FGVI, MULTIPLE
+from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI, MULTIPLE
 
 STRIDE, STEP = 5, 10
 

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.checkpoints import find, store
-from cleanplate.networks import e2fgvi, e2fgvi_propagation, lama, sam, siammask, tiny_vit
+from cleanplate.networks import lama, siammask
+from cleanplate.networks.e2fgvi import e2fgvi, propagation
+from cleanplate.networks.sam import sam, tiny_vit
+from cleanplate.networks.sam.vit import Size
 from cleanplate.networks.sam2 import hiera
-from cleanplate.networks.sam_vit import Size
-from cleanplate.networks.vinet import VINet
+from cleanplate.networks.vinet.vinet import VINet
 
 
 def named_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -98,7 +100,7 @@ def make_e2fgvi_small(patch: pytest.MonkeyPatch) -> None:
     """E2FGVI with thin layers, one block, and a sixteenth of its size."""
     patch.setattr(e2fgvi, "SIZE", e2fgvi.MULTIPLE)
     patch.setattr(e2fgvi, "BLOCKS", 1)
-    for module in (e2fgvi, e2fgvi_propagation):
+    for module in (e2fgvi, propagation):
         patch.setattr(module, "CHANNELS", 32)
     widths = ((3, 8), (8, 8), (8, 16), (16, 32), (32, 48), (80, 64), (96, 48), (80, 32), (64, 32))
     layers = (
@@ -113,6 +115,6 @@ def provide(name: str) -> None:
         module, builder = find(name).network.split(":")
         torch.manual_seed(0)  # for what no name makes: buffers
         save(
-            getattr(importlib.import_module(f"cleanplate.networks.{module}"), builder)(),
+            getattr(importlib.import_module(module), builder)(),
             store.path_of(name),
         )

@@ -17,7 +17,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from cleanplate.arrays.runs import Found, ranked
 from cleanplate.errors import InputError
+from cleanplate.files.publish import check_target, write_text
 from cleanplate.jobs import job, prompting
 from cleanplate.jobs.job import settings_from
 from cleanplate.jobs.progress import Progress
@@ -26,8 +28,6 @@ from cleanplate.jobs.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
-from cleanplate.files.publish import check_target, write_text
-from cleanplate.arrays.runs import Found, ranked
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.errors import MediaError
-from cleanplate.media.composite import Patch, composite
 from cleanplate.arrays.masks import bounding_box, inward_alpha, shifted
 from cleanplate.arrays.regions import Region
+from cleanplate.errors import MediaError
+from cleanplate.media.composite import Patch, composite
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:

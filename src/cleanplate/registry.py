@@ -1,5 +1,8 @@
 """Finds engines by task and name. The folder ``engines/<task>`` is the list.
 
+An engine is a module, ``engines/<task>/<name>.py``, or, where it has helpers of its own, a folder,
+``engines/<task>/<name>/engine.py``.
+
 Other packages add engines through the entry point group ``cleanplate.engines``: an entry
 ``task.name = "package.module"`` names a module that defines ``Engine``.
 """
@@ -17,6 +20,7 @@ from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.protocols import About, Runtime, Task
 from cleanplate.settings import parse
 
+SHARED = "shared"  # the folder of what several engines of a task use
 TASKS: tuple[Task, ...] = ("segment", "track", "inpaint")
 
 
@@ -26,8 +30,9 @@ def _modules() -> dict[tuple[str, str], str]:
     for task in TASKS:
         package = importlib.import_module(f"cleanplate.engines.{task}")
         for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_") and not module.ispkg:
-                found[task, module.name] = f"{package.__name__}.{module.name}"
+            if module.name != SHARED:
+                inner = ".engine" if module.ispkg else ""
+                found[task, module.name] = f"{package.__name__}.{module.name}{inner}"
     for entry in importlib.metadata.entry_points(group="cleanplate.engines"):
         task, _, name = entry.name.partition(".")
         if task in TASKS and name:

@@ -16,13 +16,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cleanplate.arrays.masks import clipped, shifted, widened
+from cleanplate.arrays.overlay import Stays, find_letters, what_stays
 from cleanplate.jobs.lettering import sampled, spread
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.tracking import Span
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, survey
-from cleanplate.arrays.masks import clipped, shifted, widened
-from cleanplate.arrays.overlay import Stays, find_letters, what_stays
 from cleanplate.types import Box, Suggestion
 
 _WIDTH = 720  # px of the pictures that are compared

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cleanplate.errors import InputError
 from cleanplate.arrays.amounts import parse_bytes
+from cleanplate.errors import InputError
 
 
 @pytest.mark.parametrize(

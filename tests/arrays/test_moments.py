@@ -2,8 +2,8 @@ from fractions import Fraction
 
 import pytest
 
-from cleanplate.errors import InputError
 from cleanplate.arrays.moments import parse_moment
+from cleanplate.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""SAM 2.1 as engines: what is remembered and for how long, objects that come and go, side and size."""
+"""SAM 2.1 as engines: what is remembered, objects that come and go, the cautious rules."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import torch
 
 from cleanplate import registry
 from cleanplate.checkpoints import store
-from cleanplate.engines.track._sam2_cautious import ANCHORS, SETTLED, Caution
-from cleanplate.engines.track._sam2_memory import (
+from cleanplate.engines.track.sam2.cautious import ANCHORS, SETTLED, Caution
+from cleanplate.engines.track.sam2.memory import (
     NEIGHBOURS,
     POINTERS,
     Limits,
     Output,
     Remembered,
 )
-from cleanplate.engines.track._sam2_video import Rules, Video
+from cleanplate.engines.track.sam2.video import Rules, Video
 from cleanplate.errors import InputError
-from cleanplate.networks import sam2
+from cleanplate.networks.sam2 import sam2
 from cleanplate.protocols import Runtime
 from cleanplate.types import Box, Frame, Prompt
 from tests.weights import make_sam2_small, named_weights, provide

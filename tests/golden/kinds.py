@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cleanplate.engines.track.deaot import MODELS
+from cleanplate.engines.track.deaot.engine import MODELS
 
 FAMILIES = {
     "aot": MODELS,

@@ -19,8 +19,9 @@ import torch
 
 from cleanplate import registry
 from cleanplate.checkpoints import store
-from cleanplate.engines.track._aot_video import Limits, Video
-from cleanplate.networks import aot, siammask
+from cleanplate.engines.track.deaot.video import Limits, Video
+from cleanplate.networks import siammask
+from cleanplate.networks.aot import aot
 from cleanplate.types import Frame, MaskedFrame
 from tests.scene import texture
 from tests.weights import (

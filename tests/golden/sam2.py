@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cleanplate.engines.segment._sam import Encoded
 from cleanplate.engines.segment.sam2 import Engine
-from cleanplate.networks.sam2 import Features, Sam2
+from cleanplate.engines.segment.shared.sam import Encoded
+from cleanplate.networks.sam2.sam2 import Features, Sam2
 from cleanplate.protocols import Runtime
 from tests.golden.conftest import Case, Golden
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.engines.track._aot_video import GROUP, Limits, Video
-from cleanplate.engines.track.deaot import MODELS
-from cleanplate.networks import aot
-from cleanplate.networks.aot_attention import as_map
+from cleanplate.engines.track.deaot.engine import MODELS
+from cleanplate.engines.track.deaot.video import GROUP, Limits, Video
+from cleanplate.networks.aot import aot
+from cleanplate.networks.aot.attention import as_map
 from tests.golden.conftest import Case, Golden
 
 SLOW = ("r50_deaotl", "swinb_deaotl")

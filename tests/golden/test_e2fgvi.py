@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.networks import e2fgvi
-from cleanplate.networks.e2fgvi import E2FGVI
-from cleanplate.networks.e2fgvi_transformer import WINDOW, whole_of
-from cleanplate.networks.sampling import warp_features
-from cleanplate.networks.spynet import warp
+from cleanplate.networks.e2fgvi import e2fgvi
+from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI
+from cleanplate.networks.e2fgvi.spynet import warp
+from cleanplate.networks.e2fgvi.transformer import WINDOW, whole_of
+from cleanplate.networks.layers.sampling import warp_features
 from tests.e2fgvi_published import dilated, padded
 from tests.golden.conftest import Case, Golden
 from tests.golden.kinds import FAMILIES

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from cleanplate import registry
-from cleanplate.engines.inpaint._e2fgvi_pictures import Fitted, nearest, resized
-from cleanplate.networks import e2fgvi
-from cleanplate.networks.e2fgvi import E2FGVI
-from cleanplate.networks.e2fgvi_discriminator import Discriminator
-from cleanplate.networks.spynet import SPyNet
+from cleanplate.engines.inpaint.shared.e2fgvi.pictures import Fitted, nearest, resized
+from cleanplate.networks.e2fgvi import e2fgvi
+from cleanplate.networks.e2fgvi.discriminator import Discriminator
+from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI
+from cleanplate.networks.e2fgvi.spynet import SPyNet
 from cleanplate.types import Frame, MaskedFrame
 from tests.e2fgvi_published import dilated, fill
 from tests.golden.conftest import Case

@@ -12,19 +12,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.engines import _lama
+from cleanplate.engines.inpaint.shared import lama as painting
 from cleanplate.networks import lama
 from cleanplate.protocols import Runtime
 from tests.golden.conftest import Case, Golden
 from tests.golden.kinds import FAMILIES
 
 
-def build(golden: Golden, folder: Path) -> _lama.Lama:
+def build(golden: Golden, folder: Path) -> painting.Lama:
     """The golden network, loaded by the engine from the published wrapping."""
     path = folder / f"{golden.name}.ckpt"
     state = {k: torch.from_numpy(np.asarray(v)) for k, v in golden.weights().items()}
     torch.save({"state_dict": state, "global_step": 1}, path)
-    engine = _lama.Lama(str(path), Runtime())
+    engine = painting.Lama(str(path), Runtime())
     path.unlink()
     return engine
 
@@ -32,7 +32,7 @@ def build(golden: Golden, folder: Path) -> _lama.Lama:
 @pytest.fixture
 def engine(
     case: Case, built: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> _lama.Lama:
+) -> painting.Lama:
     name = case.golden.name
     if name not in built:
         built[name] = build(case.golden, tmp_path_factory.mktemp("weights"))
@@ -56,7 +56,7 @@ def check(case: Case, name: str, found: Any) -> None:
     np.testing.assert_allclose(sample, wanted, rtol, output["atol"], err_msg=name)
 
 
-def layer_of(engine: _lama.Lama, case: Case) -> Any:
+def layer_of(engine: painting.Lama, case: Case) -> Any:
     """The layer that a case's ``call`` names."""
     (path,) = re.findall(r"generator\.(model\.\d+(?:\.\w+)*)", case["call"])[:1]
     return engine.network.generator.get_submodule(path.removesuffix(".ffc"))
@@ -79,7 +79,7 @@ def test_keys_and_shapes_are_the_published_ones(name: str, golden: Callable[...,
 
 
 @pytest.mark.compares("lama", "convolution")
-def test_a_fourier_convolution_agrees_part_by_part(case: Case, engine: _lama.Lama) -> None:
+def test_a_fourier_convolution_agrees_part_by_part(case: Case, engine: painting.Lama) -> None:
     convolution: Any = layer_of(engine, case).ffc
     near, far = features_of(case)
     inner: dict[str, Tensor] = {}
@@ -104,7 +104,7 @@ def test_a_fourier_convolution_agrees_part_by_part(case: Case, engine: _lama.Lam
 
 
 @pytest.mark.compares("lama", "block")
-def test_a_block_agrees(case: Case, engine: _lama.Lama) -> None:
+def test_a_block_agrees(case: Case, engine: painting.Lama) -> None:
     block: Any = layer_of(engine, case)
     with torch.inference_mode():
         given = features_of(case)
@@ -116,7 +116,7 @@ def test_a_block_agrees(case: Case, engine: _lama.Lama) -> None:
 
 
 @pytest.mark.compares("lama", "network")
-def test_the_whole_network_agrees_layer_by_layer(case: Case, engine: _lama.Lama) -> None:
+def test_the_whole_network_agrees_layer_by_layer(case: Case, engine: painting.Lama) -> None:
     generator = engine.network.generator
     ends = {"stem": 1, "down1": 2, "down2": 3, "down3": 4, "up1": 26, "up2": 29, "up3": 32}
     ends |= {f"block{n}": 5 + n for n in range(lama.BLOCKS)} | {"logits": 34}
@@ -134,7 +134,7 @@ def test_the_whole_network_agrees_layer_by_layer(case: Case, engine: _lama.Lama)
 
 
 @pytest.mark.compares("lama", "prediction")
-def test_pictures_are_filled_as_by_the_published_script(case: Case, engine: _lama.Lama) -> None:
+def test_pictures_are_filled_as_by_the_published_script(case: Case, engine: painting.Lama) -> None:
     expressions = re.findall(r"\w+\(\*PICTURES\[.*?\]\)", case["inputs"])
     known = {name: getattr(case.inputs, name) for name in ("picture", "hole", "PICTURES")}
     picture, mask = (eval(one, known) for one in expressions)
@@ -145,8 +145,8 @@ def test_pictures_are_filled_as_by_the_published_script(case: Case, engine: _lam
     )
     inpainted = engine.predicted(picture, hole)
     hook.remove()
-    image, padded_hole = _lama.padded(picture.astype(np.float32) / 255, hole)
-    _, grey = _lama.padded(picture.astype(np.float32) / 255, mask.astype(np.float32) / 255)
+    image, padded_hole = painting.padded(picture.astype(np.float32) / 255, hole)
+    _, grey = painting.padded(picture.astype(np.float32) / 255, mask.astype(np.float32) / 255)
     check(case, "padded_image", image.transpose(2, 0, 1)[None])
     check(case, "padded_mask", grey[None, None])
     assert ((grey > 0) == padded_hole).all()

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 import torch
 
-from cleanplate.engines.track._aot_memory import Remembered
-from cleanplate.engines.track._aot_video import GROUP, Group, Limits, Video
-from cleanplate.engines.track._new_objects import new_objects
+from cleanplate.engines.track.deaot.memory import Remembered
+from cleanplate.engines.track.deaot.new_objects import new_objects
+from cleanplate.engines.track.deaot.video import GROUP, Group, Limits, Video
 from tests.golden.conftest import Case
 from tests.golden.test_aot import SLOW, network_of
 
 if TYPE_CHECKING:
-    from cleanplate.networks import aot
-    from cleanplate.networks.aot_layers import KeyValue
+    from cleanplate.networks.aot import aot
+    from cleanplate.networks.aot.layers import KeyValue
 
 __all__ = ["SLOW"]
 

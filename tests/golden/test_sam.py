@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cleanplate.engines.segment._sam import Decoded, SamEngine
 from cleanplate.engines.segment.mobile_sam import Engine as MobileSam
 from cleanplate.engines.segment.sam import Engine as PlainSam
 from cleanplate.engines.segment.sam_hq import Engine as HighQuality
-from cleanplate.networks import sam
+from cleanplate.engines.segment.shared.sam import Decoded, SamEngine
+from cleanplate.networks.sam import sam
 from cleanplate.protocols import Runtime
 from tests.golden.conftest import Case, Golden
 from tests.golden.kinds import FAMILIES

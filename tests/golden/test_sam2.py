@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from cleanplate.engines import _sam2
+from cleanplate.engines import sam2 as pictures
 from cleanplate.engines.segment.sam2 import with_corners
-from cleanplate.networks import sam2
-from cleanplate.networks.sam2 import positions, prepared
+from cleanplate.networks.sam2 import positions, sam2
 from cleanplate.networks.sam2.decoder import chosen, stability
+from cleanplate.networks.sam2.sam2 import prepared
 from tests.golden.conftest import Case, Golden
 from tests.golden.kinds import FAMILIES
 from tests.golden.sam2 import SLOW, Loaded, check, image_of, loaded_for, parts_of, prompts_of
@@ -90,9 +90,9 @@ def test_a_picture_and_its_masks_agree(case: Case, loaded: Loaded) -> None:
 @pytest.mark.compares("sam2", "preparation")
 def test_pictures_and_prompts_are_brought_to_the_same_frame(case: Case, loaded: Loaded) -> None:
     inputs = case.inputs
-    check(case, "image_input", prepared(_sam2.still_pixels(inputs.image(), SIDE)))
+    check(case, "image_input", prepared(pictures.still_pixels(inputs.image(), SIDE)))
     (number,) = re.findall(r"\bframe\((\d+)\)", case["inputs"])
-    check(case, "frame_resized", _sam2.stretched(inputs.frame(int(number)), SIDE))
+    check(case, "frame_resized", pictures.stretched(inputs.frame(int(number)), SIDE))
     scale = np.array([SIDE / inputs.WIDTH, SIDE / inputs.HEIGHT])
     check(case, "points_in_1024", inputs.POINTS[None] * scale)
     corners, _ = with_corners(None, None, inputs.BOXES * np.tile(scale, 2))

@@ -1,4 +1,4 @@
-"""SAM 2.1 follows objects through clips as the authors' predictor does: prompts, passes, removals."""
+"""SAM 2.1 follows objects through clips as the authors' predictor does."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from cleanplate.engines import _sam2
-from cleanplate.engines.track._sam2_memory import Limits, Looked
-from cleanplate.engines.track._sam2_video import Rules, Video
-from cleanplate.networks.sam2 import Features, prepared
+from cleanplate.engines import sam2 as pictures
+from cleanplate.engines.track.sam2.memory import Limits, Looked
+from cleanplate.engines.track.sam2.video import Rules, Video
+from cleanplate.networks.sam2.sam2 import Features, prepared
 from cleanplate.protocols import Runtime
 from tests.golden.conftest import Case
 from tests.golden.sam2 import SLOW, Loaded, check, loaded_for
@@ -70,12 +70,12 @@ class Predictor:
         return self.inputs.VIDEO_HEIGHT, self.inputs.VIDEO_WIDTH
 
     def pixels(self, frame: int) -> torch.Tensor:
-        return _sam2.frame_pixels(self.inputs.frame(frame), self.side)
+        return pictures.frame_pixels(self.inputs.frame(frame), self.side)
 
     def seen(self, frame: int) -> Features:
         key = self.side, frame
         if key not in self.loaded.seen:
-            features = _sam2.features_of(self.loaded.network, self.pixels(frame), Runtime())
+            features = pictures.features_of(self.loaded.network, self.pixels(frame), Runtime())
             self.loaded.seen[key] = features
         return self.loaded.seen[key]
 

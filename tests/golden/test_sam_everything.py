@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from cleanplate.engines.segment import _everything as everything
-from cleanplate.networks import sam, sam_vit
 from cleanplate.arrays.runs import coco_text, run_lengths
+from cleanplate.engines.segment.shared import everything
+from cleanplate.networks.sam import sam, vit
 from tests.golden.conftest import Case
 from tests.golden.test_sam import SLOW, Loaded, check, image_of, loaded_for
 
@@ -80,7 +80,7 @@ def test_the_parts_of_everything_mode_agree(case: Case) -> None:
         if name.startswith("rel_pos_"):
             _, _, queries, keys = name.split("_")
             table = torch.tensor(inputs.rel_pos_table())
-            hold(name, sam_vit.relative_positions(int(queries), int(keys), table))
+            hold(name, vit.relative_positions(int(queries), int(keys), table))
     if case.output("near_edge"):
         *corners, near = said(r"is_box_near_crop_edge\(([^)]*)\)")
         crop, whole = tuple(corners[:4]), tuple(corners[4:8])

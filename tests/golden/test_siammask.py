@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.engines.track._siammask_follower import Follower, Sighting
-from cleanplate.engines.track._siammask_geometry import TUNINGS, Place, crop, rotated_box
+from cleanplate.engines.track.shared.siammask.follower import Follower, Sighting
+from cleanplate.engines.track.shared.siammask.geometry import TUNINGS, Place, crop, rotated_box
+from cleanplate.networks.layers.winograd import quicken
 from cleanplate.networks.siammask import GRID, SiamMask
-from cleanplate.networks.winograd import quicken
 from tests.golden.conftest import Case
 
 

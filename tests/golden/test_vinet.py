@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cleanplate.networks.correlation import correlation
-from cleanplate.networks.vinet import VINet
-from cleanplate.networks.vinet_layers import State, warp
+from cleanplate.networks.layers.correlation import correlation
+from cleanplate.networks.vinet.layers import State, warp
+from cleanplate.networks.vinet.vinet import VINet
 from tests.golden.conftest import Case
 
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.engines.inpaint._vinet_order import REACH, Order
-from cleanplate.engines.inpaint._vinet_pictures import Scale, levels
-from cleanplate.engines.inpaint._vinet_shot import run
-from cleanplate.networks.vinet import VINet
+from cleanplate.engines.inpaint.vinet.order import REACH, Order
+from cleanplate.engines.inpaint.vinet.pictures import Scale, levels
+from cleanplate.engines.inpaint.vinet.shot import run
+from cleanplate.networks.vinet.vinet import VINet
 from cleanplate.types import Frame, MaskedFrame
 from tests.golden.conftest import Case
 from tests.golden.test_vinet import network_of, sampled

@@ -113,7 +113,7 @@ def test_where_objects_overlap_the_higher_id_is_on_top(project: Project, one: in
 def test_a_frame_is_encoded_once_for_all_clicks_in_it(
     project: Project, one: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cleanplate.engines.segment import grabcut
+    from cleanplate.engines.segment.grabcut import engine as grabcut
 
     seen = []
     encode = grabcut.Engine.encode

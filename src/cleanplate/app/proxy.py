@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.app.frames import narrowed
+from cleanplate.arrays.streams import prefetch
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.encode import nominal_rate
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.arrays.streams import prefetch
 from cleanplate.types import VideoInfo
 
 WIDEST = 960  # px: stills show the source's own pixels

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanplate.app.sentences import Refusal
-from cleanplate.media.read import open_clip
 from cleanplate.files.publish import write_text
+from cleanplate.media.read import open_clip
 from cleanplate.types import VideoInfo
 
 if TYPE_CHECKING:

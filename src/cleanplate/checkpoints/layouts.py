@@ -26,12 +26,12 @@ def shapes(state: Mapping[str, Tensor]) -> Shapes:
 
 @cache
 def expected(network: str) -> Shapes:
-    """The keys and shapes of the network that ``module:builder`` names; takes no memory."""
+    """The keys and shapes of the network that ``package.module:builder`` names; takes no memory."""
     import torch
 
     module, builder = network.split(":")
     with torch.device("meta"):
-        built: Any = getattr(importlib.import_module(f"cleanplate.networks.{module}"), builder)()
+        built: Any = getattr(importlib.import_module(module), builder)()
     return shapes(built.state_dict())
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cleanplate.arrays.moments import parse_moment
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
@@ -17,7 +18,6 @@ from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
 from cleanplate.media.encoder_settings import EncoderSettings
-from cleanplate.arrays.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

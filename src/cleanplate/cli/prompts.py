@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand
 
-from cleanplate.errors import InputError
 from cleanplate.arrays.moments import parse_moment
+from cleanplate.errors import InputError
 from cleanplate.types import Box, Point, Prompt
 
 if TYPE_CHECKING:

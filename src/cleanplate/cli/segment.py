@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cleanplate.arrays.moments import parse_moment
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.errors import InputError
-from cleanplate.arrays.moments import parse_moment
 
 Segmenter = Annotated[
     str | None,

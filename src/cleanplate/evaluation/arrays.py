@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate.media.composite import Patch
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.arrays.regions import NONE, Margins, plan
+from cleanplate.media.composite import Patch
 from cleanplate.pipeline import fill
 from cleanplate.types import Box
 

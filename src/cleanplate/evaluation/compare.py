@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cleanplate.arrays.masks import bounding_box, clipped
 from cleanplate.errors import InputError
+from cleanplate.files.publish import publishing
 from cleanplate.media.mask_files import Masks, frame_numbers, open_masks
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.arrays.masks import bounding_box, clipped
-from cleanplate.files.publish import publishing
 from cleanplate.types import Box
 
 _CHANGED = 12  # grey levels: what differs by more is no trace of compression

@@ -25,10 +25,10 @@ from cleanplate.evaluation.masks import KINDS, hole_masks
 from cleanplate.evaluation.pictures import thumbnails
 from cleanplate.evaluation.vfid import Features
 from cleanplate.evaluation.warping import TrueMotion
+from cleanplate.files.publish import publishing
 from cleanplate.jobs.runtime import resolve
 from cleanplate.jobs.settings import EngineSettings
 from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
-from cleanplate.files.publish import publishing
 from cleanplate.registry import create, find
 
 DATASET = "dataset"  # masks that come with the clips

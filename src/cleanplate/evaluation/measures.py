@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.errors import MissingDependencyError
 from cleanplate.arrays.flow import dense_flow, pixel_grid, round_trip
+from cleanplate.errors import MissingDependencyError
 
 SSIM_WINDOW = 65  # as the field's tables use
 WARPING = "hole_warp-1: DIS medium on the truth, forward-backward within 1 px, hole only"

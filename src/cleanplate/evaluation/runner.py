@@ -23,10 +23,10 @@ from cleanplate.evaluation.measures import FLICKER, SSIM_WINDOW, WARPING
 from cleanplate.evaluation.page import page
 from cleanplate.evaluation.trackers import TrackingOrder
 from cleanplate.evaluation.vfid import frechet_distance
+from cleanplate.files.publish import write_text
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import versions
 from cleanplate.jobs.work import checksum
-from cleanplate.files.publish import write_text
 
 
 def evaluate_inpainting(

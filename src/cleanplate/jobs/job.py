@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 
 from cleanplate import registry
+from cleanplate.arrays.masks import components, grow
+from cleanplate.arrays.moments import parse_moment
+from cleanplate.arrays.regions import Margins, Region, plan
+from cleanplate.arrays.streams import prefetch
 from cleanplate.errors import InputError
+from cleanplate.files.publish import check_target
 from cleanplate.jobs import lettering, prompting, tracking
 from cleanplate.jobs.measure import Measured, measured
 from cleanplate.jobs.progress import Progress
@@ -50,11 +55,6 @@ from cleanplate.media.mask_files import (
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Survey, cut_at, load_survey, save_survey, survey
-from cleanplate.arrays.masks import components, grow
-from cleanplate.arrays.moments import parse_moment
-from cleanplate.files.publish import check_target
-from cleanplate.arrays.regions import Margins, Region, plan
-from cleanplate.arrays.streams import prefetch
 from cleanplate.pipeline import fill, first_needed
 from cleanplate.protocols import Runtime, Task
 from cleanplate.types import Prompt

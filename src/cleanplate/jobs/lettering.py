@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanplate.errors import InputError
-from cleanplate.jobs.settings import LETTERS, WHOLE_BOX
 from cleanplate.arrays.masks import shifted, widened
 from cleanplate.arrays.overlay import find_letters, most_frames
+from cleanplate.errors import InputError
+from cleanplate.jobs.settings import LETTERS, WHOLE_BOX
 from cleanplate.types import Box
 
 if TYPE_CHECKING:

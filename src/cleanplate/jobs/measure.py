@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.arrays.masks import object_boxes
+from cleanplate.arrays.regions import NONE
 from cleanplate.errors import MaskError
+from cleanplate.files.publish import publishing
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.mask_files import Masks
-from cleanplate.arrays.masks import object_boxes
-from cleanplate.files.publish import publishing
-from cleanplate.arrays.regions import NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

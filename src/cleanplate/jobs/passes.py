@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.streams import prefetch
 from cleanplate.errors import CancelledError
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.records import Record, load_piece, load_state, save_piece, save_state
-from cleanplate.arrays.streams import prefetch
 from cleanplate.types import Frame, ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:

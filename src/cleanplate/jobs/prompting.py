@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.masks import clipped
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO
-from cleanplate.arrays.masks import clipped
 from cleanplate.types import Box, Prompt
 
 if TYPE_CHECKING:

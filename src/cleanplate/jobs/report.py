@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cleanplate.files.publish import write_text
 from cleanplate.jobs.doubts import Doubt, of_report
 from cleanplate.jobs.progress import Progress
-from cleanplate.files.publish import write_text
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 

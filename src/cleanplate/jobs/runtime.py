@@ -6,9 +6,9 @@ import importlib
 import importlib.util
 from typing import Any
 
+from cleanplate.arrays.amounts import parse_bytes
 from cleanplate.errors import InputError
 from cleanplate.jobs.settings import AUTO, EngineSettings
-from cleanplate.arrays.amounts import parse_bytes
 from cleanplate.protocols import Runtime
 
 

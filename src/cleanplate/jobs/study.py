@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.jobs.lettering import spread
 from cleanplate.arrays.overlay import most_frames
+from cleanplate.jobs.lettering import spread
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
+    from cleanplate.arrays.regions import Region
     from cleanplate.jobs.tracking import Span
     from cleanplate.media.read import Clip
-    from cleanplate.arrays.regions import Region
 
 
 def studied(

@@ -21,13 +21,13 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
+from cleanplate.files.publish import publishing
 from cleanplate.media.beside import add_copy, attach_cover, is_written_anew, other_packets
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import open_container, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN
 from cleanplate.media.probe import describe_stream
 from cleanplate.media.verify import AssembleReport, compare_tags, verify_times
-from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 # Written anew by the muxer, or true of the old pictures only.

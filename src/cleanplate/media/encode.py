@@ -22,12 +22,12 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
+from cleanplate.files.publish import publishing
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.colour import UNSAID, effective_matrix
 from cleanplate.media.decode import reason
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
-from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 TICK = Fraction(1, 1000)  # the unit of Matroska's timestamps

@@ -13,6 +13,7 @@ import av
 import cv2
 
 from cleanplate.errors import InputError, MediaError
+from cleanplate.files.publish import publishing
 from cleanplate.media.decode import IMAGE_SUFFIXES, Damage, decode_file, reason
 from cleanplate.media.encode import to_format
 from cleanplate.media.layout import Layout, find_layout
@@ -20,7 +21,6 @@ from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import FrameCopier, Picture, make_palette
 from cleanplate.media.probe import display_matrix, probe_file
 from cleanplate.media.video import BACKWARD_BUDGET
-from cleanplate.files.publish import publishing
 from cleanplate.types import VideoInfo
 
 DEFAULT_RATE = Fraction(24)

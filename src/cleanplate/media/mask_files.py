@@ -20,10 +20,10 @@ import numpy as np
 from av.error import FFmpegError
 
 from cleanplate.errors import InputError, MaskError, MediaError
+from cleanplate.files.publish import publishing
 from cleanplate.media.decode import open_container
 from cleanplate.media.images import find_images
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
-from cleanplate.files.publish import publishing
 
 _MOST_IDS = 64  # a picture with more distinct values than this is no mask
 _PNG = ".png"

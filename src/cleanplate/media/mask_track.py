@@ -18,8 +18,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MaskError
-from cleanplate.media.decode import open_container, reason, use_threads
 from cleanplate.files.publish import publishing
+from cleanplate.media.decode import open_container, reason, use_threads
 
 _TIME_BASE = Fraction(1, 1000)  # Matroska's own
 _ANY_RATE = Fraction(25)  # for players that ask; times are exact

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanplate.errors import MediaError
-from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
 from cleanplate.files.publish import publishing
+from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.networks.frozen import fold_all
-from cleanplate.networks.fused import RELU, Unit, convolved
+from cleanplate.networks.layers.frozen import fold_all
+from cleanplate.networks.layers.fused import RELU, Unit, convolved
 
 EXEMPLAR, SEARCH = 127, 255  # px a side
 GRID, STRIDE = 25, 8

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from cleanplate.errors import InputError
+from cleanplate.files.locking import locked
 from cleanplate.jobs import job
 from cleanplate.media.survey import Survey
-from cleanplate.files.locking import locked
 from cleanplate.projects import edits
 from cleanplate.projects.folder import Folder
 from cleanplate.projects.outlines import Asked, Outline, Outliner

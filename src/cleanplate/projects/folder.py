@@ -21,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.errors import InputError
 from cleanplate.arrays.masks import bounding_box
+from cleanplate.errors import InputError
 from cleanplate.files.publish import publishing, write_text
 from cleanplate.projects.state import NEVER, State
 from cleanplate.types import Box

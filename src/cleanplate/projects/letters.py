@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.masks import clipped
+from cleanplate.files.publish import write_text
 from cleanplate.jobs import lettering
 from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.settings import WHOLE_BOX
 from cleanplate.jobs.tracking import Span
-from cleanplate.arrays.masks import clipped
-from cleanplate.files.publish import write_text
 from cleanplate.projects.folder import Folder
 from cleanplate.projects.state import Anchor, Kind, State
 

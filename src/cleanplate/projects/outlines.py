@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.engines.segment._prompts import check_prompt, draw_strokes
+from cleanplate.arrays.masks import clipped
+from cleanplate.arrays.prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.jobs import job, prompting
 from cleanplate.jobs.settings import PRINT
-from cleanplate.arrays.masks import clipped
 from cleanplate.types import Candidates, Prompt
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from cleanplate.errors import InputError
+from cleanplate.files.locking import locked
 from cleanplate.jobs import job
 from cleanplate.jobs.progress import Progress
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
-from cleanplate.files.locking import locked
 from cleanplate.projects import edits, following, telling, transfer
 from cleanplate.projects.editing import Editing, settings_of
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint

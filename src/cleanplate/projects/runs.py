@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cleanplate.files.publish import write_text
 from cleanplate.jobs.passes import SEEN, Pieces
 from cleanplate.jobs.records import Record, load_piece
-from cleanplate.files.publish import write_text
 from cleanplate.types import Visibility
 
 FORWARD, BACKWARD, GIVEN = "forward", "backward", "given"

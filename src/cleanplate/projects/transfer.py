@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanplate.arrays.masks import grow
 from cleanplate.errors import InputError, MaskError
+from cleanplate.files.publish import check_target
 from cleanplate.jobs import job
 from cleanplate.jobs.passes import PIECE
 from cleanplate.jobs.progress import Progress
@@ -25,8 +27,6 @@ from cleanplate.media.mask_files import (
     write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
-from cleanplate.arrays.masks import grow
-from cleanplate.files.publish import check_target
 from cleanplate.projects.runs import GIVEN, Runs, Source
 from cleanplate.projects.state import COLOURS, Anchor, Kind, Object, State
 from cleanplate.projects.view import View

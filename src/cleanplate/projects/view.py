@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from cleanplate.arrays.masks import shifted
 from cleanplate.jobs import doubts
 from cleanplate.jobs.doubts import Doubt, Series
 from cleanplate.media.survey import Survey
-from cleanplate.arrays.masks import shifted
 from cleanplate.projects.folder import Folder, Stamp
 from cleanplate.projects.runs import GIVEN, Runs
 from cleanplate.projects.shown import NOT_FOLLOWED, WORDS, Shown, all_shown, static_anchor

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cleanplate.engines.inpaint import _e2fgvi_engine
+from cleanplate.engines.inpaint.shared.e2fgvi import base
 from cleanplate.protocols import About, Runtime
 
 if TYPE_CHECKING:
-    from cleanplate.engines.inpaint._e2fgvi_pictures import AsItIs
-    from cleanplate.engines.inpaint._e2fgvi_plan import Plan
+    from cleanplate.engines.inpaint.shared.e2fgvi.pictures import AsItIs
+    from cleanplate.engines.inpaint.shared.e2fgvi.plan import Plan
 
 
-class Engine(_e2fgvi_engine.Learned):
+class Engine(base.Learned):
     """See the module."""
 
     about: ClassVar[About] = About(
@@ -30,15 +30,15 @@ class Engine(_e2fgvi_engine.Learned):
         extra="networks",
         checkpoints=("e2fgvi_hq",),
     )
-    Settings: ClassVar[type[_e2fgvi_engine.Settings]] = _e2fgvi_engine.Settings
+    Settings: ClassVar[type[base.Settings]] = base.Settings
 
-    def __init__(self, settings: _e2fgvi_engine.Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: base.Settings, runtime: Runtime) -> None:
         super().__init__(settings, runtime, "e2fgvi_hq")
 
     def plan(self, width: int, height: int) -> Plan:
         return self._planned(width, height, tiled=True)
 
     def _sight(self, width: int, height: int) -> AsItIs:
-        from cleanplate.engines.inpaint._e2fgvi_pictures import AsItIs
+        from cleanplate.engines.inpaint.shared.e2fgvi.pictures import AsItIs
 
         return AsItIs(self.settings.dilation)

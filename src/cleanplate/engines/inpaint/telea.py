@@ -12,7 +12,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from cleanplate.engines.inpaint._inputs import same_sizes
+from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame

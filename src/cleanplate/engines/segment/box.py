@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box
+from cleanplate.arrays.prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError
 from cleanplate.protocols import About, Runtime
 from cleanplate.types import Candidates, Prompt

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.engines.segment._prompts import check_image, check_prompt, clip_box, draw_strokes
-from cleanplate.errors import InputError
 from cleanplate.arrays.masks import bounding_box, grow, widened
 from cleanplate.arrays.overlay import letter_height
+from cleanplate.arrays.prompts import check_image, check_prompt, clip_box, draw_strokes
+from cleanplate.errors import InputError
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Point, Prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cleanplate.engines.segment._sam import SamEngine, SamSettings
+from cleanplate.engines.segment.shared.sam import SamEngine, SamSettings
 from cleanplate.protocols import About
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cleanplate.engines.segment._sam import SamEngine, SamSettings
+from cleanplate.engines.segment.shared.sam import SamEngine, SamSettings
 from cleanplate.protocols import About
 from cleanplate.settings import setting
 

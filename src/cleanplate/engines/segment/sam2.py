@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import cv2
 import numpy as np
 
-from cleanplate.engines import _sam2
-from cleanplate.engines.segment._sam import LOGIT, Decoded, Encoded, SamEngine, SamSettings
+from cleanplate.engines import sam2 as pictures
+from cleanplate.engines.segment.shared.sam import LOGIT, Decoded, Encoded, SamEngine, SamSettings
 from cleanplate.protocols import About
 from cleanplate.settings import setting
 
@@ -24,12 +24,12 @@ class Settings(SamSettings):
     """How large a network, how large a picture, and how many masks."""
 
     model: str = setting(
-        "tiny", "Size: tiny (quick), small, base_plus, large (best).", choices=_sam2.SIZES
+        "tiny", "Size: tiny (quick), small, base_plus, large (best).", choices=pictures.SIZES
     )
     side: int = setting(
         1024,
         "Side of the square in which the network sees a picture; less is quicker and coarser.",
-        choices=_sam2.SIDES,
+        choices=pictures.SIDES,
         unit="px",
     )
 
@@ -43,7 +43,7 @@ class Engine(SamEngine):
         "Outlines anything that a click, a box or a rough mask points at, in fine detail.",
         needs=("torch", "PIL"),
         extra="networks",
-        checkpoints=_sam2.CHECKPOINTS,
+        checkpoints=pictures.CHECKPOINTS,
     )
     Settings: ClassVar = Settings
 
@@ -85,7 +85,7 @@ class Engine(SamEngine):
                 self._network.alone(features), features, *map(tensor, (places, labels, masks))
             )
             found = found.three() if several else found.one()
-            full = _sam2.resized(found.masks, encoded.size)
+            full = pictures.resized(found.masks, encoded.size)
             small = found.masks.clamp(-LIMIT, LIMIT)
             return Decoded(*(one.cpu().numpy() for one in (small, full, found.quality)))
 
@@ -97,11 +97,11 @@ class Engine(SamEngine):
         return (2 * inside - 1) * LOGIT
 
     def _loaded(self) -> Any:
-        return _sam2.loaded(self.settings.model, self.settings.weights, self.runtime)
+        return pictures.loaded(self.settings.model, self.settings.weights, self.runtime)
 
     def _encode(self, image: np.ndarray) -> Encoded:
-        pixels = _sam2.still_pixels(image, self.settings.side)
-        return Encoded(_sam2.features_of(self._network, pixels, self.runtime), image.shape[:2])
+        pixels = pictures.still_pixels(image, self.settings.side)
+        return Encoded(pictures.features_of(self._network, pixels, self.runtime), image.shape[:2])
 
 
 def with_corners(

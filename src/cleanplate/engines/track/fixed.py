@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanplate.engines.track._masks import check_mask, objects_in, replace_objects
+from cleanplate.engines.track.shared.masks import check_mask, objects_in, replace_objects
 from cleanplate.protocols import About, Runtime
 from cleanplate.types import ObjectState, TrackedMask, Visibility
 

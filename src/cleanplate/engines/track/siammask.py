@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from cleanplate.engines.track._masks import check_mask, objects_in
+from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.errors import InputError
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
@@ -21,8 +21,8 @@ from cleanplate.types import TrackedMask
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cleanplate.engines.track._siammask_follower import Follower
-    from cleanplate.engines.track._siammask_quarry import Quarry
+    from cleanplate.engines.track.shared.siammask.follower import Follower
+    from cleanplate.engines.track.shared.siammask.quarry import Quarry
     from cleanplate.types import Frame
 
 
@@ -130,8 +130,8 @@ class Engine:
         import torch
 
         from cleanplate import checkpoints
+        from cleanplate.networks.layers.winograd import quicken
         from cleanplate.networks.siammask import SiamMask
-        from cleanplate.networks.winograd import quicken
 
         self.settings = settings
         network = SiamMask(settings.refine).eval().requires_grad_(False)
@@ -146,7 +146,7 @@ class Engine:
         return SiamMaskTracking(self._begin, mask.shape, frame.shot, quarries)
 
     def resume(self, state: dict[str, np.ndarray]) -> SiamMaskTracking:
-        from cleanplate.engines.track._siammask_quarry import Quarry
+        from cleanplate.engines.track.shared.siammask.quarry import Quarry
 
         quarries = {
             number: Quarry.restore(self.settings, self.restored_follower(own), own)
@@ -157,19 +157,19 @@ class Engine:
 
     def follower(self, image: np.ndarray, mask: np.ndarray) -> Follower:
         """One that has learnt what is under ``mask`` (H, W) bool."""
-        from cleanplate.engines.track._siammask_follower import Follower
-        from cleanplate.engines.track._siammask_geometry import TUNINGS
+        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
         return Follower.start_on(self._network, TUNINGS[self.settings.variant], image, mask)
 
     def restored_follower(self, state: dict[str, np.ndarray]) -> Follower:
         """The one whose ``state`` this was."""
-        from cleanplate.engines.track._siammask_follower import Follower
-        from cleanplate.engines.track._siammask_geometry import TUNINGS
+        from cleanplate.engines.track.shared.siammask.follower import Follower
+        from cleanplate.engines.track.shared.siammask.geometry import TUNINGS
 
         return Follower.restore(self._network, TUNINGS[self.settings.variant], state)
 
     def _begin(self, image: np.ndarray, mask: np.ndarray, number: int) -> Quarry:
-        from cleanplate.engines.track._siammask_quarry import Quarry
+        from cleanplate.engines.track.shared.siammask.quarry import Quarry
 
         return Quarry(self.settings, self.follower(image, mask == number))

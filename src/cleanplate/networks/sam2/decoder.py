@@ -11,9 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.networks.sam import Perceptron, PositionEmbedding, TwoWayBlock, TwoWayTransformer
+from cleanplate.networks.sam.sam import (
+    Perceptron,
+    PositionEmbedding,
+    TwoWayBlock,
+    TwoWayTransformer,
+)
+from cleanplate.networks.sam.vit import LayerNorm2d
 from cleanplate.networks.sam2.hiera import WIDTH, Mlp
-from cleanplate.networks.sam_vit import LayerNorm2d
 
 BOX_CORNERS = 2, 3
 """Labels of the two points that a box becomes."""

@@ -8,12 +8,13 @@ section 4 and appendix D.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.networks.sam_vit import cut, joined
+from cleanplate.networks.sam.vit import cut, joined
 
 WIDTH = 256
 """Of the neck's levels."""
@@ -79,8 +80,7 @@ class Mlp(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairs)
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
         self.act = activation()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -178,6 +178,9 @@ class Level(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, WIDTH, 1)
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
 
 class Neck(nn.Module):
     """All stages with 256 channels; the coarsest is added to the one before it."""
@@ -188,9 +191,7 @@ class Neck(nn.Module):
 
     def forward(self, stages: list[Tensor]) -> list[Tensor]:
         """Four levels, finest first."""
-        levels = [
-            level.conv(stage) for level, stage in zip(reversed(self.convs), stages, strict=True)
-        ]
+        levels = [level(stage) for level, stage in zip(reversed(self.convs), stages, strict=True)]
         # Sums are float32, as published, whatever the products are.
         above = functional.interpolate(levels[3].float(), scale_factor=2.0, mode="nearest")
         levels[2] = levels[2] + above

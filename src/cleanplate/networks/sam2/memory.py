@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cleanplate.networks.sam.vit import LayerNorm2d
 from cleanplate.networks.sam2.hiera import WIDTH
 from cleanplate.networks.sam2.positions import rotated, rotations, sine_map
-from cleanplate.networks.sam_vit import LayerNorm2d
 
 MEMORY_WIDTH = 64
 

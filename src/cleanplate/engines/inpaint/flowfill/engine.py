@@ -1,0 +1,137 @@
+"""Carries the real background along the optical flow from the frames in which it can be seen.
+
+The flow is completed inside the hole from what surrounds it; chains of places lead along it, both
+ways in time and in several strides, to where no hole covers the background; each chain's colour is
+weighed by the error that the ring around the hole shows it to have; what no frame shows is filled
+smoothly from the frame itself; and the fills are steadied along the flow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import ClassVar
+
+import numpy as np
+
+from cleanplate.arrays.grain import with_grain
+from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
+from cleanplate.engines.inpaint.flowfill.plates import Manner
+from cleanplate.engines.inpaint.shared.inputs import same_sizes
+from cleanplate.protocols import About, Runtime
+from cleanplate.settings import check, setting
+from cleanplate.types import Frame, MaskedFrame
+
+_THREADS = 2
+_SIMPLE = (Manner.FREE, Manner.STIFF)
+_PLANS = {
+    "fast": Plan(
+        strides=(1, 10),
+        rough_side=216,
+        flow_side=448,
+        manners=_SIMPLE,
+        precision="fine",
+        directed=False,
+    ),
+    "standard": Plan(strides=(1, 10), rough_side=216, flow_side=448),
+    "best": Plan(strides=(1, 4, 10), rough_side=216, flow_side=448),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    quality: str = setting(
+        "standard",
+        "How much work goes into a frame.",
+        choices=("fast", "standard", "best"),
+    )
+    window: int = setting(
+        30,
+        "Frames each way in which to look for background.",
+        low=1,
+        high=200,
+        unit="frames",
+    )
+    causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
+
+    texture: bool = setting(
+        False, "Invent texture, copied from the surroundings, for what no frame shows."
+    )
+    grain: bool = setting(False, "Give the fill the grain of the picture around it.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Engine:
+    """See the module."""
+
+    about: ClassVar[About] = About(
+        "inpaint",
+        "flowfill",
+        "Real background carried along the motion from frames that show it.",
+    )
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.settings = settings
+        self._seed = runtime.seed
+
+    @property
+    def _block(self) -> int:
+        """Frames that are filled together, so that chains into the future are shared."""
+        return 1 if self.settings.causal else max(self.settings.window // 2, 1)
+
+    @property
+    def lookahead(self) -> int | None:
+        if self.settings.causal:
+            return 0
+        return self.settings.window + self._block + SWEEPS - 1
+
+    @property
+    def lookback(self) -> int | None:
+        """Background from the window; flow there from rough fills, which have a window, too."""
+        recursive = self.settings.causal or self.settings.texture
+        return None if recursive else 2 * self.settings.window + SWEEPS
+
+    @property
+    def window(self) -> int | None:
+        ahead = 0 if self.settings.causal else self.settings.window
+        return frames_behind(self.settings.window) + ahead + self._block
+
+    def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
+                yield from self._fill_shot(shot, pool)
+
+    def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
+        causal, reach = self.settings.causal, self.settings.window
+        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
+        held: deque[MaskedFrame] = deque()
+        for masked in shot:
+            held.append(masked)
+            carrier.add(masked)
+            # Blocks end at the same frames wherever the stream begins: a job that is resumed in
+            # the middle of a shot gives the same fill.
+            if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
+                ahead, steady = (0, 0) if causal else (reach, SWEEPS)
+                yield from self._released(held, carrier.finish(ahead, steady))
+        yield from self._released(held, carrier.finish(0, 0))
+
+    def _released(
+        self, held: deque[MaskedFrame], pictures: Iterable[np.ndarray]
+    ) -> Iterator[Frame]:
+        """The oldest of the ``held`` frames, with these ``pictures``."""
+        for picture in pictures:
+            frame, mask = held[0].frame, held.popleft().mask
+            if picture is frame.image:
+                yield frame
+                continue
+            if self.settings.grain:
+                random = np.random.default_rng((self._seed, frame.index))
+                picture = with_grain(picture, mask != 0, random)
+            picture.flags.writeable = False
+            yield replace(frame, image=picture)

@@ -1,0 +1,114 @@
+"""Texture for what no frame shows: made on a key frame, carried stiffly from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays.chains import Chains, extend, no_chains, sample, spot_of
+from cleanplate.arrays.texture import texture_fill
+from cleanplate.engines.inpaint.flowfill.plates import Manner, Plate, Way
+
+_LEAST = 300  # px below which the smooth fill is good enough
+_DOUBTFUL = 4.0  # px of doubt beyond which a chain has seen nothing
+_FEATHER = 5  # px
+_DOUBTED = 6.0  # grey levels of error beyond which a ring pixel counts less
+_RIDGE = 1.0  # grey levels squared: what keeps a ring without structure from moving anything
+_FASTEST = 2.0  # px a frame of correction
+
+
+class Inventor:
+    """The textures of one shot, whose frames are given in their order."""
+
+    def __init__(self, reach: int) -> None:
+        self._reach = reach  # frames after which the key frame is renewed
+        self._key = -1
+        self._picture = np.zeros((0, 0, 3), np.uint8)
+        self._chains = no_chains(spot_of(np.zeros((0, 0), bool)))
+
+    def add(self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray) -> np.ndarray:
+        """``filled``, the synthesised picture of ``plate``, with texture where nothing was seen."""
+        missing = _never_seen(plate)
+        if self._key >= 0:
+            self._chains = _settled(plate, self._follow(plate, plates), self._key, self._picture)
+            filled, missing = self._carry(plate, filled, missing)
+        if self._key < 0 or plate.number - self._key >= self._reach:
+            if np.count_nonzero(missing) >= _LEAST:
+                filled = texture_fill(filled, missing)
+            self._key, self._picture = plate.number, filled
+        return filled
+
+    def _follow(self, plate: Plate, plates: dict[int, Plate]) -> Chains:
+        """Chains back to the key frame, which shows everything."""
+        # A stiff motion keeps straight what was invented straight.
+        link = plate.links.get(Way(-1, Manner.STIFF)) or plate.links.get(Way(-1))
+        before = plates[plate.number - 1]
+        if link is None:
+            return no_chains(plate.spot)
+        chains = self._chains
+        if before.number == self._key:
+            chains = no_chains(spot_of(np.zeros(plate.hole.shape, bool)))
+        return extend(link, before.number, chains, self._key, plate.number)
+
+    def _carry(
+        self, plate: Plate, filled: np.ndarray, missing: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``filled`` with the key frame's texture, and what is still missing."""
+        if not missing.any():
+            return filled, missing
+        ys, xs = plate.spot.places.astype(int).T[::-1]
+        reached = self._chains.frame == self._key
+        wanted = cv2.blur(missing.astype(np.float32), (_FEATHER, _FEATHER)) * plate.hole
+        share = (wanted[ys, xs] * reached)[:, None]
+        colours = sample(self._picture, self._chains.place, cv2.INTER_CUBIC)
+        result = filled.copy()
+        result[ys, xs] = np.rint(share * colours + (1 - share) * filled[ys, xs]).astype(np.uint8)
+        left = missing.copy()
+        left[ys[reached], xs[reached]] = False
+        return result, left
+
+
+def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Chains:
+    """``chains`` to the key frame, moved by the affine motion under which the ring fits best.
+
+    One robust Gauss-Newton step a frame (Lucas and Kanade, 1981) is enough to stop the drift that
+    would otherwise add up on the long way to the key frame. The last unknown is a difference in
+    brightness.
+    """
+    ys, xs = plate.spot.places.astype(int).T[::-1]
+    asked = ~plate.hole[ys, xs] & (chains.frame == key)
+    if np.count_nonzero(asked) < _LEAST:
+        return chains
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    place = chains.place[asked]
+    truth = cv2.cvtColor(plate.picture, cv2.COLOR_RGB2GRAY)[ys[asked], xs[asked]]
+    missed = truth - sample(grey, place)
+    gx, gy = (
+        sample(cv2.Sobel(grey, cv2.CV_32F, dx, dy, scale=1 / 8), place)
+        for dx, dy in ((1, 0), (0, 1))
+    )
+    centre = plate.spot.places.mean(axis=0)
+    size = max(float(np.abs(plate.spot.places - centre).max()), 1.0)
+    u, v = ((plate.spot.places - centre) / size).T
+    here = np.stack([np.ones_like(u), u, v], axis=1)
+    terms = np.concatenate([gx[:, None] * here[asked], gy[:, None] * here[asked]], axis=1)
+    terms = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
+    weights = 1 / np.maximum(np.abs(missed - np.median(missed)), _DOUBTED)
+    normal = terms.T @ (weights[:, None] * terms)
+    normal[np.arange(6), np.arange(6)] += _RIDGE * weights.sum()
+    motion = np.linalg.solve(normal, terms.T @ (weights * missed))[:6].reshape(2, 3)
+    moved = np.clip(here @ motion.T, -_FASTEST, _FASTEST)
+    return replace(chains, place=chains.place + moved.astype(np.float32))
+
+
+def _never_seen(plate: Plate) -> np.ndarray:
+    """The pixels of the hole from which no trusted chain leads anywhere: (H, W) bool."""
+    seen = np.zeros(len(plate.spot.places), bool)
+    for chains in (chains.of(plate.spot) for chains in plate.chains.values()):
+        seen |= (chains.frame >= 0) & (chains.doubt < _DOUBTFUL)
+    missing = plate.hole.copy()
+    ys, xs = plate.spot.places[seen].astype(int).T[::-1]
+    missing[ys, xs] = False
+    return missing

@@ -1,0 +1,154 @@
+"""Half-transparent overlays are undone, not painted over: what is behind them is in the picture.
+
+The overlay's opacity and colour are learnt from many frames (see ``matte``), from the first ones
+of the stream if nobody showed it better ones; then each frame is freed of it. Where it hides the
+picture, or is not known well enough, another engine fills. Where nothing can be learnt, as under
+a camera that never moves, that engine fills all of the mask: ``Engine.learn`` says which it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from cleanplate.arrays.overlay import most_frames
+from cleanplate.engines.inpaint import telea
+from cleanplate.engines.inpaint.flowfill import engine as flowfill
+from cleanplate.engines.inpaint.shared.inputs import same_sizes
+from cleanplate.engines.inpaint.unblend.matte import Matte, learn, undo
+from cleanplate.protocols import About, Runtime
+from cleanplate.settings import check, setting
+from cleanplate.types import Frame, MaskedFrame
+
+_FILLERS: dict[str, Any] = {"flowfill": flowfill, "telea": telea}
+
+
+@dataclass(frozen=True)
+class Settings:
+    fill: str = setting(
+        "flowfill",
+        "Engine that fills what cannot be undone.",
+        choices=tuple(_FILLERS),
+    )
+    study: int = setting(
+        100,
+        "First frames of a stream that the overlay is learnt from, unless it is known already.",
+        low=1,
+        high=1000,
+        unit="frames",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Engine:
+    """See the module."""
+
+    about: ClassVar[About] = About(
+        "inpaint", "unblend", "Undoes half-transparent watermarks; the picture behind them stays."
+    )
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.settings = settings
+        filler = _FILLERS[settings.fill]
+        self._filler = filler.Engine(filler.Settings(), runtime)
+        self._known: Mapping[tuple[int, ...], Matte | None] = {}
+
+    @property
+    def lookahead(self) -> int | None:
+        return max(self.settings.study - 1, self._filler.lookahead)
+
+    @property
+    def lookback(self) -> int | None:
+        """The overlay is learnt from the first frames."""
+        return None
+
+    @property
+    def window(self) -> int | None:
+        return max(self.settings.study, self._filler.window) + 1
+
+    def learn(self, frames: Iterable[MaskedFrame]) -> Matte | None:
+        """The overlay under the masks; None if it cannot be told: then the masks are filled.
+
+        Args:
+            frames: any of one clip that show it, best from many shots; all of one size. Those
+                whose mask or place differs from the first masked one's are left out.
+        """
+        images: list[np.ndarray] = []
+        first: MaskedFrame | None = None
+        for masked in frames:
+            if first is None and masked.mask.any():
+                first = masked
+            if first is not None and _alike(masked, first):
+                images.append(masked.frame.image)
+        if first is None:
+            return None
+        count = min(len(images), most_frames(first.mask.shape[1], first.mask.shape[0]))
+        chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+        return learn([images[i] for i in chosen], first.mask != 0, first.origin)
+
+    def knowing(self, *samples: Iterable[MaskedFrame]) -> Self:
+        """An engine like this that has learnt from ``samples``, one for each place of the picture.
+
+        Streams whose frames have the place and size of a sample's need no study of their own.
+        """
+        known = dict(self._known)
+        for frames in samples:
+            shown = list(frames)
+            known[_place(shown[0])] = self.learn(shown)
+        other = type(self).__new__(type(self))
+        other.settings, other._filler, other._known = self.settings, self._filler, known
+        return other
+
+    def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        stream = same_sizes(frames)
+        held = deque(islice(stream, 1))
+        if not held:
+            return
+        if _place(held[0]) in self._known:
+            matte = self._known[_place(held[0])]
+        else:
+            held.extend(islice(stream, self.settings.study - 1))
+            matte = self.learn(held)
+        filling = self._filler.inpaint(_undone(_drained(held, stream), matte))
+        try:
+            yield from filling
+        finally:
+            filling.close()
+
+
+def _place(masked: MaskedFrame) -> tuple[int, ...]:
+    return (*masked.origin, *masked.mask.shape)
+
+
+def _alike(one: MaskedFrame, other: MaskedFrame) -> bool:
+    if one.mask is not other.mask and not np.array_equal(one.mask != 0, other.mask != 0):
+        return False
+    return one.origin == other.origin
+
+
+def _drained(held: deque[MaskedFrame], rest: Iterator[MaskedFrame]) -> Iterator[MaskedFrame]:
+    while held:
+        yield held.popleft()
+    yield from rest
+
+
+def _undone(frames: Iterator[MaskedFrame], matte: Matte | None) -> Iterator[MaskedFrame]:
+    """The frames without the overlay; their masks hold what is still to be filled."""
+    for masked in frames:
+        mask = masked.mask != 0
+        if matte is None or masked.origin != matte.origin or not mask.any():
+            yield masked
+            continue
+        picture, doubtful = undo(masked.frame.image, matte)
+        image = np.where((mask & matte.inside)[..., None], picture, masked.frame.image)
+        image.flags.writeable = False
+        left = mask & (doubtful | ~matte.mask)
+        yield replace(masked, frame=replace(masked.frame, image=image), mask=left.astype(np.uint8))
