@@ -21,6 +21,8 @@ from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint.flowfill.plates import Manner
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
+from cleanplate.engines.inpaint.shared.lama import Lama
+from cleanplate.engines.inpaint.shared.painting import Painter
 from cleanplate.protocols import About, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
@@ -41,6 +43,9 @@ _PLANS = {
 }
 
 
+SMOOTH, TEXTURE, LAMA = "smooth", "texture", "lama"
+
+
 @dataclass(frozen=True)
 class Settings:
     quality: str = setting(
@@ -57,8 +62,14 @@ class Settings:
     )
     causal: bool = setting(False, "Use past frames only, so that nothing waits for the future.")
 
-    texture: bool = setting(
-        False, "Invent texture, copied from the surroundings, for what no frame shows."
+    unseen: str = setting(
+        SMOOTH,
+        "What no frame shows: smooth; texture copied from the surroundings; lama, a learned guess "
+        "made once and carried along.",
+        choices=(SMOOTH, TEXTURE, LAMA),
+    )
+    lama_weights: str = setting(
+        "", "Path of LaMa's checkpoint; empty: the one that cleanplate keeps."
     )
     grain: bool = setting(False, "Give the fill the grain of the picture around it.")
 
@@ -76,9 +87,15 @@ class Engine:
     )
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, painter: Painter | None = None
+    ) -> None:
+        """``painter`` stands in for LaMa."""
         self.settings = settings
         self._seed = runtime.seed
+        self._painter = painter
+        if painter is None and settings.unseen == LAMA:
+            self._painter = Lama(settings.lama_weights, runtime)
 
     @property
     def _block(self) -> int:
@@ -94,7 +111,7 @@ class Engine:
     @property
     def lookback(self) -> int | None:
         """Background from the window; flow there from rough fills, which have a window, too."""
-        recursive = self.settings.causal or self.settings.texture
+        recursive = self.settings.causal or self.settings.unseen != SMOOTH
         return None if recursive else 2 * self.settings.window + SWEEPS
 
     @property
@@ -109,7 +126,11 @@ class Engine:
 
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
-        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
+        carrier = Carrier(
+            *(_PLANS[self.settings.quality], reach, causal, pool),
+            texture=self.settings.unseen == TEXTURE,
+            painter=self._painter,
+        )
         held: deque[MaskedFrame] = deque()
         for masked in shot:
             held.append(masked)

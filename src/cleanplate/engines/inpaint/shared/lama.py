@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from cleanplate import checkpoints
 from cleanplate.arrays.masks import grow
 from cleanplate.engines.precision import computing
+from cleanplate.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from cleanplate.protocols import Runtime
@@ -22,20 +23,17 @@ _OVERLAP = 0.25  # of a view, that it shares with the next
 _MARGIN = 24  # px around the hole in which a view's fill gives way to what was known
 
 
-class Painter(Protocol):
-    """Whatever can fill a picture's hole by itself: LaMa, or what stands in for it."""
-
-    def paint(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """``picture`` ((H, W, 3) uint8 RGB) with ``hole`` ((H, W) bool) filled, a new array."""
-        ...
-
-
 class Lama:
     """Suvorov et al., WACV 2022: any size, coarse before fine where pictures are large."""
 
     def __init__(self, weights: str, runtime: Runtime) -> None:
-        import torch
-
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                "LaMa needs torch, which is not installed; install it with: "
+                "pip install 'cleanplate[networks]'."
+            ) from error
         from cleanplate.networks import lama
 
         self.runtime, self._torch = runtime, torch
@@ -45,7 +43,7 @@ class Lama:
         self.network: Any = network.to(runtime.device).eval().requires_grad_(False)
 
     def paint(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """See ``Painter``; pixels outside the hole stay as they are."""
+        """See ``painting.Painter``; pixels outside the hole stay as they are."""
         if not hole.any():
             return picture.copy()
         if picture.shape[0] * picture.shape[1] <= LARGEST:
