@@ -41,7 +41,7 @@ class Spectrum(nn.Module):
         self.bn = nn.BatchNorm2d(2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
+        width = x.shape[3]
         waves = torch.fft.rfft2(x.float(), norm="ortho")
         # Real and imaginary parts alternate along the channels.
         parts = torch.view_as_real(waves).permute(0, 1, 4, 2, 3).flatten(1, 2)
