@@ -144,9 +144,7 @@ def main() -> None:
                 with Watch() as watch:
                     results = list(fills(engine, images, masks, shots))
                 ours, shakes, _ = measured(images, iter(results), masks, shots)
-                rows.setdefault((kind, name), []).append(
-                    (watch.mean, ours - plain, shakes / shaky)
-                )
+                rows.setdefault((kind, name), []).append((watch.mean, ours - plain, shakes / shaky))
                 line += f"  {name} {ours - plain:+6.2f} dB E {shakes / shaky:5.3f}"
                 if chosen.show:
                     show(chosen.show, f"{video.name}-{kind}-{name}", results)

@@ -175,8 +175,8 @@ def striped(count: int) -> list[np.ndarray]:
 def test_texture_continues_what_no_frame_shows_and_holds_it_still() -> None:
     images, masks = striped(25), [box_mask(60, 40)] * 25
     smooth, textured = (
-        filled_by("flowfill", clip(images, masks), texture=texture, quality="fast")
-        for texture in ("false", "true")
+        filled_by("flowfill", clip(images, masks), unseen=unseen, quality="fast")
+        for unseen in ("smooth", "texture")
     )
     assert psnr(images, textured, masks) > psnr(images, smooth, masks) + 6
     steps = [
@@ -222,7 +222,7 @@ def test_the_seed_decides_the_grain() -> None:
         ({}, (46, 62, 75)),
         ({"causal": "true"}, (0, None, 31)),
         ({"window": "1"}, (3, 4, 6)),
-        ({"texture": "true"}, (46, None, 75)),
+        ({"unseen": "texture"}, (46, None, 75)),
     ],
 )
 def test_lookahead_lookback_and_window_follow_from_the_settings(

@@ -5,6 +5,7 @@ The words are in ``choices.json``: for each task its choices in the order in whi
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,8 +49,8 @@ def choices() -> list[dict[str, Any]]:
         names = registry.names(task)
         known = [one for one in words[task] if one["engine"] in names]
         for one in known:
-            fields = one.get("fields", {})
-            found.append(_choice(task, one["engine"], one["title"], one["says"], fields))
+            fields, extra = one.get("fields", {}), one.get("checkpoint", "")
+            found.append(_choice(task, one["engine"], one["title"], one["says"], fields, extra))
         listed = {one["engine"] for one in known}
         for name in names:
             if name not in listed and (task, name) not in _NOT_OFFERED:
@@ -57,18 +58,24 @@ def choices() -> list[dict[str, Any]]:
     return [asdict(choice) for choice in found]
 
 
-def _choice(task: Task, name: str, title: str, says: str, fields: dict[str, Any]) -> Choice:
+def _choice(
+    task: Task, name: str, title: str, says: str, fields: dict[str, Any], extra: str = ""
+) -> Choice:
+    """``extra`` names a checkpoint that these fields ask for beside what the engine needs."""
     about: About = registry.find(task, name).about
     values: dict[str, Any] = {_SETTING[task]: "auto" if name in _AUTO[task] else name}
     values |= {f"{name}.{key}": value for key, value in fields.items()}
     time = share(name, fields)
-    return Choice(task, name, title, says, values, time, bool(about.checkpoints), _get(about))
+    learned = bool(about.checkpoints or extra)
+    return Choice(task, name, title, says, values, time, learned, _get(about, extra))
 
 
-def _get(about: About) -> str:
-    """The commands that bring what an engine needs."""
+def _get(about: About, extra: str = "") -> str:
+    """The commands that bring what an engine needs, and the checkpoint ``extra`` besides."""
     lines = [f"pip install 'cleanplate[{about.extra}]'"] if registry.missing(about) else []
-    for names in (about.checkpoints, about.also):
+    if extra and importlib.util.find_spec("torch") is None:
+        lines.append("pip install 'cleanplate[networks]'")
+    for names in (about.checkpoints, about.also, (extra,) if extra else ()):
         if names:
             checkpoint = catalogue.find(names[0])
             if not checkpoint.url:

@@ -139,7 +139,7 @@ class Carrier:
         ):
             full = self._full[number]
             full.exposure = rough[number].exposure
-            full.grey, full.grey_hole = _flow_picture(full, picture, plan.flow_side)
+            full.grey, full.grey_hole = flow_picture(full, picture, plan.flow_side)
 
     def _connect(
         self,
@@ -225,7 +225,7 @@ def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarra
     return small, cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
 
 
-def _flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The plate in grey, its hole filled from the ``rough`` picture, no side over ``side`` px."""
     picture, hole = _shrunk(full.picture, full.hole, side)
     if hole.any():
