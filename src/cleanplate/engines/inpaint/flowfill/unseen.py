@@ -30,6 +30,12 @@ _FLOOR = 4.0  # grey levels squared: errors below are noise
 _WRONG = 4.0  # times the error beyond that of a smooth fill counts against it
 _PER_HOP = 0.2  # grey levels squared that a frame of distance adds
 _MOST_GAIN = 4.0
+_LEAST_RING = 60  # px of the ring that must be asked
+_NOISE = 10.0  # grey levels squared
+_STALE = 0.6  # misfit beyond which another key frame is looked for
+_REFUTED = 1.0  # and beyond which a guess is not heard
+_AGAINST = 3.0  # times misfit and error counts against it
+_LEAST_STAY = 8  # frames that a key frame serves at least
 
 
 class Hint(NamedTuple):
@@ -72,16 +78,15 @@ class Unseen:
             ready: the frames to be filled now.
             plates: these and all others at hand, with their chains.
         """
-        ahead = range(ready.start, max(plates, default=-1) + 1)
+        newest = max(plates, default=-1)
         found: dict[int, Hint] = {}
         for n in ready:
+            self._advance(n, plates)
             missing = never_seen(plates[n])
             if np.count_nonzero(missing) < _LEAST:
-                self._advance(n, plates)
                 continue
-            self._advance(n, plates)
             if self._renew(n, plates, missing):
-                self._paint(range(n, ahead.stop), plates)
+                self._paint(range(n, newest + 1), plates)
             if self._key is not None and n in self._chains:
                 found[n] = self._hint(plates[n], self._chains[n], self._key)
         self._forget(ready.stop)
@@ -92,38 +97,48 @@ class Unseen:
         key, chains = self._key, self._chains.get(n)
         if key is None or chains is None or abs(n - key.number) > self._reach:
             return True
+        misfit, _ = _misfit(plates[n], chains, key.number, key.picture)
+        if misfit > _STALE and abs(n - key.number) >= _LEAST_STAY:
+            return True
         left = missing.copy()
-        ys, xs = _pixels(plates[n], chains.frame == key.number)
-        left[ys, xs] = False
+        left[_pixels(plates[n], chains.frame == key.number)] = False
         return np.count_nonzero(left) >= _LEAST
 
-    def _paint(self, numbers: Iterable[int], plates: dict[int, Plate]) -> None:
+    def _paint(self, numbers: range, plates: dict[int, Plate]) -> None:
         """Choose a key frame among ``numbers``, the first of which needs it, and paint it."""
+        first, old = numbers.start, self._key
         counts = {n: np.count_nonzero(never_seen(plates[n])) for n in numbers}
-        first = next(iter(counts))
-        near = {n: c for n, c in counts.items() if n - first <= self._reach and c >= _LEAST}
-        # The frame that knows most; of equals the one in the middle, to which ways are short.
-        middle = (min(near) + max(near)) / 2
-        number = min(near, key=lambda n: (near[n], abs(n - middle)))
-        old = self._key
-        if old is not None:
-            for n in range(first + 1, number + 1):
-                self._advance(n, plates)
-        hint = None
-        if old is not None and number in self._chains:
-            hint = self._hint(plates[number], self._chains[number], old)
-        self._key = self._painted(plates[number], plates, hint)
-        self._chains = {number: _identity(plates[number], number)}
-        for n in range(number - 1, first - 1, -1):
-            self._chains[n] = self._towards(n, 1, plates)
+        span = self._reach
+        while True:
+            near = {n: c for n, c in counts.items() if n - first <= span and c >= _LEAST}
+            # The frame that knows most; of equals the one in the middle: ways to it are short.
+            middle = (min(near) + max(near)) / 2
+            number = min(near, key=lambda n: (near[n], abs(n - middle)))
+            hint = self._hint_of_old(old, first, number, plates)
+            known = synthesise(plates[number], plates, self._directed, hint)
+            chains = _chains_before(number, first, plates, known)
+            misfit, _ = _misfit(plates[first], chains[first], number, known)
+            if number == first or misfit <= _STALE:
+                break
+            span = (number - first) // 2  # what lies so far away no longer fits here
+        self._chains = chains
+        self._key = self._painted(plates[number], known, hint)
 
-    def _painted(self, plate: Plate, plates: dict[int, Plate], hint: Hint | None) -> Key:
-        """``plate`` with what is not seen painted; what a ``hint`` tells already stays."""
-        known = synthesise(plate, plates, self._directed, hint)
+    def _hint_of_old(
+        self, old: Key | None, first: int, number: int, plates: dict[int, Plate]
+    ) -> Hint | None:
+        """What the key frame before tells of frame ``number``."""
+        if old is None:
+            return None
+        for n in range(first + 1, number + 1):
+            self._advance(n, plates)
+        return self._hint(plates[number], self._chains[number], old)
+
+    def _painted(self, plate: Plate, known: np.ndarray, hint: Hint | None) -> Key:
+        """``known`` of ``plate`` with what is not seen painted; what ``hint`` tells stays."""
         missing = never_seen(plate)
         if hint is not None:
-            ys, xs = _pixels(plate, hint.seen)
-            missing[ys, xs] = False
+            missing[_pixels(plate, hint.seen)] = False
         variance = np.zeros(missing.shape, np.float32)
         if np.count_nonzero(missing) < _LEAST:
             return Key(plate.number, known, variance, plate.exposure)
@@ -151,26 +166,58 @@ class Unseen:
         """Find the chains of frame ``n`` to a key frame before it."""
         key = self._key
         if key is not None and n > key.number and n not in self._chains:
-            self._chains[n] = self._towards(n, -1, plates)
-
-    def _towards(self, n: int, step: int, plates: dict[int, Plate]) -> Chains:
-        assert self._key is not None
-        onward = self._chains.get(n + step)
-        if onward is None or n + step not in plates:
-            return no_chains(plates[n].spot)
-        chains = followed(plates[n], plates, step, self._key.number, onward)
-        return settled(plates[n], chains, self._key.number, self._key.picture)
+            onward = self._chains.get(n - 1)
+            if onward is None or n - 1 not in plates:
+                self._chains[n] = no_chains(plates[n].spot)
+            else:
+                chains = followed(plates[n], plates, -1, key.number, onward)
+                self._chains[n] = settled(plates[n], chains, key.number, key.picture)
 
     def _hint(self, plate: Plate, chains: Chains, key: Key) -> Hint:
         chains = chains.of(plate.spot)
         seen = chains.frame == key.number
         gain = np.float32(min(plate.exposure / key.exposure, _MOST_GAIN))
         colours = sample(key.picture, chains.place, cv2.INTER_CUBIC) * gain
+        misfit, error = _misfit(plate, chains, key.number, key.picture)
+        if misfit > _REFUTED:
+            seen = np.zeros_like(seen)
         against = sample(key.variance, chains.place) + _PER_HOP * chains.hops
+        against += _AGAINST * misfit * error
         return Hint(colours.astype(np.float32), seen, against.astype(np.float32))
 
     def _forget(self, oldest: int) -> None:
         self._chains = {n: chains for n, chains in self._chains.items() if n >= oldest - 1}
+
+
+def _chains_before(
+    number: int, first: int, plates: dict[int, Plate], known: np.ndarray
+) -> dict[int, Chains]:
+    """Chains to the frame ``number``, of picture ``known``, from it and those down to ``first``."""
+    found = {number: _identity(plates[number], number)}
+    for n in range(number - 1, first - 1, -1):
+        chains = followed(plates[n], plates, 1, number, found[n + 1])
+        found[n] = settled(plates[n], chains, number, known)
+    return found
+
+
+def _misfit(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> tuple[float, float]:
+    """How badly the key frame's ``picture`` meets the ring of ``plate``.
+
+    Its squared error there, but for an offset, as a share of how much the ring varies, and in grey
+    levels squared. A picture of something else has a share of 1 to 2.
+    """
+    chains = chains.of(plate.spot)
+    x, y = plate.spot.places.astype(int).T
+    asked = (chains.frame == key) & ~plate.hole[y, x]
+    if np.count_nonzero(asked) < _LEAST_RING:
+        return 0.0, 0.0
+    truth = plate.picture[y[asked], x[asked]].astype(np.float32)
+    missed = sample(picture, chains.place[asked]).astype(np.float32) - truth
+    missed -= np.median(missed, axis=0)
+    error = float(np.mean(missed**2))
+    # Around the smooth fill, which knows of the slow part.
+    slow = cv2.GaussianBlur(plate.smooth, (0, 0), _RIM)[y[asked], x[asked]]
+    return error / (float(np.mean((truth - slow) ** 2)) + _NOISE), error
 
 
 def _pixels(plate: Plate, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
