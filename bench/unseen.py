@@ -6,9 +6,10 @@
 LaMa's weights are not at hand everywhere, and this is not about them: the painter is an oracle that
 paints the truth, the smooth fill, or noise. Each is held against ``unseen=smooth`` in the same run:
 hole PSNR, and warping error as a ratio; "truth E" is the ratio that the clip itself has: a smooth
-fill of a detailed picture hardly changes along the motion, so what is sharp cannot match it. Clips are brought to 432x240 and 40 frames; masks are those
-of `cleanplate evaluate`, 5 % of the picture. "never" is the share of the hole that no frame within
-reach shows. Clips of which a tenth or more is never shown count for the first mean.
+fill of a detailed picture hardly changes along the motion, so what is sharp cannot match it. Clips
+are brought to 432x240 and 40 frames; masks are those of `cleanplate evaluate`, 5 % of the picture.
+"never" is the share of the hole that no frame within reach shows. Clips of which a tenth or more is
+never shown count for the first mean.
 """
 
 from __future__ import annotations

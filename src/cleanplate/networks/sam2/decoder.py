@@ -58,7 +58,7 @@ class PromptEncoder(nn.Module):
         return self.no_mask_embed.weight.new_zeros(1, 0, WIDTH)
 
     def dense(self, masks: Tensor | None, count: int, grid: int) -> Tensor:
-        """(P, 256, grid, grid): what ``masks`` tell of each place, (P, 1, 4 grid, 4 grid) logits."""
+        """(P, 256, grid, grid): what ``masks``, (P, 1, 4 grid, 4 grid) logits, tell of places."""
         if masks is not None:
             return self.mask_downscaling(masks)
         return self.no_mask_embed.weight.view(1, -1, 1, 1).expand(count, -1, grid, grid)

@@ -8,7 +8,6 @@ motion of the background, and the ring around the hole may refute that as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -204,7 +203,8 @@ def _misfit(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> tupl
     """How badly the key frame's ``picture`` meets the ring of ``plate``.
 
     Its squared error there, but for an offset, as a share of how much the ring varies, and in grey
-    levels squared. A picture of something else has a share of 1 to 2.
+    levels squared. Of a picture of something else the share is 1 to 2. Both are medians: what
+    passes along a part of the ring says nothing against the rest.
     """
     chains = chains.of(plate.spot)
     x, y = plate.spot.places.astype(int).T
@@ -214,10 +214,11 @@ def _misfit(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> tupl
     truth = plate.picture[y[asked], x[asked]].astype(np.float32)
     missed = sample(picture, chains.place[asked]).astype(np.float32) - truth
     missed -= np.median(missed, axis=0)
-    error = float(np.mean(missed**2))
+    error = float(np.median(np.mean(missed**2, axis=1)))
     # Around the smooth fill, which knows of the slow part.
     slow = cv2.GaussianBlur(plate.smooth, (0, 0), _RIM)[y[asked], x[asked]]
-    return error / (float(np.mean((truth - slow) ** 2)) + _NOISE), error
+    varies = float(np.median(np.mean((truth - slow) ** 2, axis=1)))
+    return error / (varies + _NOISE), error
 
 
 def _pixels(plate: Plate, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,6 @@ class Lama:
             weights[view] += weight
         known = weights > 0
         detailed = np.where(known[..., None], sums / np.maximum(weights, 1e-6)[..., None], blur)
-        # Near the rim the fine view's own colours meet what is known; further in they may not.
         result = np.clip(np.rint(detailed), 0, 255).astype(np.uint8)
         return np.where(hole[..., None], result, picture)
 

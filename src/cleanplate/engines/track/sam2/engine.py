@@ -1,4 +1,4 @@
-"""SAM 2.1: follows anything by what it is, through turns, bends and absence, however long the clip."""
+"""SAM 2.1: follows anything by what it is, through turns and absence, however long the clip."""
 
 from __future__ import annotations
 

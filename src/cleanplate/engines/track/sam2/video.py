@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Rules:
     """Which procedure; the defaults are the published one."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     stable: bool = True
     """An unstable single mask gives way to the best of three, and masks from prompts are
     remembered as wholly in or out."""
