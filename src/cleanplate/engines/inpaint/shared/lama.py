@@ -86,7 +86,7 @@ class Lama:
         return self._detailed(guessed, picture, hole)
 
     def _detailed(self, guessed: np.ndarray, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """The coarse fill with the detail of fine views of it, which must agree with it in rough."""
+        """The coarse fill with the detail of fine views of it, which agree with it in rough."""
         blur = guessed.astype(np.float32)
         sums = np.zeros_like(blur)
         weights = np.zeros(hole.shape, np.float32)
