@@ -3,7 +3,7 @@
 usage: OMP_NUM_THREADS=1 python bench/sam2.py [--models tiny small] [--precision bfloat16]
        python bench/sam2.py --blocks     one block of each kind, weighted into the whole encoder
        python bench/sam2.py --frames     ms a frame of the tracker by size, side and picture
-       python bench/sam2.py --lama       LaMa at 512 x 512
+       python bench/sam2.py --lama       LaMa at 512 x 512, or --lama-side
 
 "Products" are the matrix products, convolutions and attentions of the same shapes in the same
 precision with nothing between them. Weights are made from names: times do not depend on them.
@@ -159,7 +159,7 @@ def bench_frames(name: str, side: int, precision: str) -> None:
 # --- LaMa --------------------------------------------------------------------------------------
 
 
-def lama_products(network: lama.Lama) -> Callable[[], None]:
+def lama_products(network: lama.Lama, side: int) -> Callable[[], None]:
     """LaMa's convolutions on inputs of the same shapes, without anything between them."""
     convolutions: list[tuple[nn.Module, Any]] = []
 
@@ -169,7 +169,7 @@ def lama_products(network: lama.Lama) -> Callable[[], None]:
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
     with torch.inference_mode():
-        network(torch.rand(1, 3, 512, 512), torch.ones(1, 1, 512, 512))
+        network(torch.rand(1, 3, side, side), torch.ones(1, 1, side, side))
     for hook in hooks:
         hook.remove()
     inputs: dict[Any, Any] = {shape: torch.randn(shape) for _, shape in convolutions}
@@ -187,13 +187,13 @@ def lama_products(network: lama.Lama) -> Callable[[], None]:
     return run
 
 
-def bench_lama(precision: str, turns: int) -> None:
+def bench_lama(precision: str, turns: int, side: int) -> None:
     network = loaded(lama.lama())
-    image, hole = torch.rand(1, 3, 512, 512), torch.zeros(1, 1, 512, 512)
-    hole[..., 128:384, 128:384] = 1
+    image, hole = torch.rand(1, 3, side, side), torch.zeros(1, 1, side, side)
+    hole[..., side // 4 : -side // 4, side // 4 : -side // 4] = 1
     works = {
         "whole": in_precision(lambda: network(image, hole), precision),
-        "products": in_precision(lama_products(network), precision),
+        "products": in_precision(lama_products(network, side), precision),
     }
     times = best(works, turns)
     with torch.inference_mode():
@@ -201,7 +201,7 @@ def bench_lama(precision: str, turns: int) -> None:
         with autocast(precision):
             apart = (network(image, hole).float() - exact).abs().max()
     print(
-        f"lama 512x512 {precision:9} {times['whole'] * 1e3:.0f} ms, products "
+        f"lama {side}x{side} {precision:9} {times['whole'] * 1e3:.0f} ms, products "
         f"{times['products'] * 1e3:.0f} ms, ratio {times['whole'] / times['products']:.2f}, "
         f"largest difference to float32 {float(apart) * 255:.1f} levels",
         flush=True,
@@ -214,6 +214,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--sides", nargs="+", type=int, default=list(pictures.SIDES[:3]))
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--lama-side", type=int, default=512)
     for flag in ("blocks", "frames", "lama"):
         parser.add_argument(f"--{flag}", action="store_true")
     options = parser.parse_args()
@@ -221,7 +222,7 @@ def main() -> None:
     names: Iterable[str] = options.models
     for precision in options.precision:
         if options.lama:
-            bench_lama(precision, options.turns)
+            bench_lama(precision, options.turns, options.lama_side)
             continue
         for name in names:
             if options.frames:
