@@ -25,10 +25,10 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import EncoderChoice, choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import component_views
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import Box, VideoInfo
 
 PIECE = 250

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cleanplate.api import inpaint, remove, segment, segment_all, track
-    from cleanplate.errors import CleanplateError, InputError, MaskError, MediaError, WeightsError
+    from cleanplate.errors import (
+        CleanplateError,
+        DiskError,
+        InputError,
+        MaskError,
+        MediaError,
+        WeightsError,
+    )
+    from cleanplate.media.mask_files import mask_prompts
     from cleanplate.media.read import open_clip
     from cleanplate.protocols import Runtime
     from cleanplate.registry import create, find, names
-    from cleanplate.suggestions import suggest
+    from cleanplate.suggest.overlays import suggest
     from cleanplate.types import (
         Box,
         Brush,
@@ -35,6 +43,7 @@ __all__ = [
     "Brush",
     "Candidates",
     "CleanplateError",
+    "DiskError",
     "Frame",
     "InputError",
     "MaskError",
@@ -52,6 +61,7 @@ __all__ = [
     "create",
     "find",
     "inpaint",
+    "mask_prompts",
     "names",
     "open_clip",
     "remove",
@@ -63,11 +73,19 @@ __all__ = [
 
 _MODULES = {
     "api": ("inpaint", "remove", "segment", "segment_all", "track"),
-    "errors": ("CleanplateError", "InputError", "MaskError", "MediaError", "WeightsError"),
+    "errors": (
+        "CleanplateError",
+        "DiskError",
+        "InputError",
+        "MaskError",
+        "MediaError",
+        "WeightsError",
+    ),
+    "media.mask_files": ("mask_prompts",),
     "media.read": ("open_clip",),
     "protocols": ("Runtime",),
     "registry": ("create", "find", "names"),
-    "suggestions": ("suggest",),
+    "suggest.overlays": ("suggest",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -15,19 +15,24 @@ from collections.abc import Mapping
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cleanplate.arrays.runs import Found, ranked
 from cleanplate.errors import InputError
 from cleanplate.files.publish import check_target, write_text
-from cleanplate.jobs import job, prompting
-from cleanplate.jobs.job import settings_from
-from cleanplate.jobs.progress import Progress
+from cleanplate.jobs import job
+from cleanplate.jobs.order import Order, Target
 from cleanplate.jobs.report import Report
-from cleanplate.jobs.runtime import check_device
 from cleanplate.media.mask_files import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
+from cleanplate.prompts.frames import flattened, single_frame
+from cleanplate.prompts.outliner import OUTLINE
+from cleanplate.protocols import SegmentsEverything
+from cleanplate.runtime import check_device, make_engine
+from cleanplate.settings.groups import settings_from
+from cleanplate.settings.keywords import ComputeSettings, JobSettings
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -43,7 +48,7 @@ def remove(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Remove what the prompts point at: segment, track and inpaint.
 
@@ -79,7 +84,7 @@ def track(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Follow what the prompts point at and write its masks: ``.mkv``, or a folder ending in ``/``.
 
@@ -98,7 +103,7 @@ def inpaint(
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[JobSettings],
 ) -> Report:
     """Fill what ``masks`` cover. Arguments and errors are those of ``remove``."""
     order = _order("inpaint", clip, out, (), masks, None, overwrite)
@@ -110,9 +115,9 @@ def segment(
     *prompts: Prompt,
     out: AnyPath | None = None,
     overwrite: bool = False,
-    segmenter: str = prompting.OUTLINE,
+    segmenter: str = OUTLINE,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComputeSettings],
 ) -> dict[int, Candidates]:
     """Outline what the prompts point at in one frame.
 
@@ -141,13 +146,13 @@ def segment(
     for name in chosen.engine_fields.keys() - {segmenter}:
         raise InputError(f"There is nothing to set of {name!r} here; {segmenter} outlines.")
     with open_clip(Path(clip)) as opened:
-        frame, wanted = prompting.single_frame(opened, prompts)
-        engine, _ = job.engine("segment", segmenter, chosen)
+        frame, wanted = single_frame(opened, prompts)
+        engine, _ = make_engine("segment", segmenter, chosen)
         encoded = engine.encode(frame)
-        found = {one.object_id: engine.decode(encoded, one) for one in wanted}
+        found = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
     if target is not None:
         best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
-        write_mask_image(target, prompting.flattened(best, frame.shape[:2]))
+        write_mask_image(target, flattened(best, frame.shape[:2]))
     return found
 
 
@@ -160,7 +165,7 @@ def segment_all(
     overwrite: bool = False,
     segmenter: str = EVERYTHING,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComputeSettings],
 ) -> list[Found]:
     """Outline all things in one frame.
 
@@ -188,11 +193,11 @@ def segment_all(
                 raise InputError(f"{path} must end in {' or '.join(endings)}.")
             check_target(Path(path), overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
-    engine, _ = job.engine("segment", segmenter, chosen)
-    if not hasattr(engine, "everything"):
+    engine, _ = make_engine("segment", segmenter, chosen)
+    if not isinstance(engine, SegmentsEverything):
         raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
     with open_clip(Path(clip)) as opened:
-        frame, _ = prompting.single_frame(opened, [Prompt(at=at)])
+        frame, _ = single_frame(opened, [Prompt(at=at)])
     found = sorted(engine.everything(frame), key=lambda one: -one.area)
     mask = ranked(found, frame.shape[:2])
     if out is not None and Path(out).suffix.lower() == ".json":
@@ -212,21 +217,21 @@ def _order(
     masks: AnyPath | None,
     save_masks: AnyPath | None,
     overwrite: bool,
-) -> job.Order:
-    return job.Order(
+) -> Order:
+    return Order(
         command,
         Path(clip),
-        job.Target.parse(fspath(out)),
+        Target.parse(fspath(out)),
         prompts,
         None if masks is None else Path(masks),
-        save_masks=None if save_masks is None else job.Target.parse(fspath(save_masks)),
+        save_masks=None if save_masks is None else Target.parse(fspath(save_masks)),
         overwrite=overwrite,
     )
 
 
 def _with(
-    order: job.Order,
+    order: Order,
     settings: Mapping[str, Any],
     engine_settings: Mapping[str, Mapping[str, Any]] | None,
-) -> job.Order:
+) -> Order:
     return dataclasses.replace(order, settings=settings_from(settings, engine_settings))

@@ -19,6 +19,10 @@ class MediaError(CleanplateError):
     """A file cannot be read or written as what it claims to be."""
 
 
+class DiskError(MediaError):
+    """A disk is full, or does not let us write. What was finished before is kept."""
+
+
 class MaskError(InputError):
     """Masks that do not belong to the clip: their count, their size or their colours."""
 

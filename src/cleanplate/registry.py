@@ -13,11 +13,12 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal, cast, overload
 
 from cleanplate.errors import InputError, MissingDependencyError
-from cleanplate.protocols import About, Runtime, Task
+from cleanplate.protocols import About, Engine, Inpainter, Runtime, Segmenter, Task, Tracker
 from cleanplate.settings import parse
 
 SHARED = "shared"  # the folder of what several engines of a task use
@@ -45,7 +46,7 @@ def names(task: Task) -> list[str]:
     return sorted(name for t, name in _modules() if t == task)
 
 
-def find(task: Task, name: str) -> Any:
+def find(task: Task, name: str) -> type[Engine]:
     """The class ``Engine`` of the engine ``name``; nothing is constructed.
 
     Raises:
@@ -64,12 +65,36 @@ def missing(about: About) -> list[str]:
     return [module for module in about.needs if importlib.util.find_spec(module) is None]
 
 
+@overload
+def create(
+    task: Literal["segment"], name: str, settings: Any = None, runtime: Runtime | None = None
+) -> Segmenter: ...
+
+
+@overload
+def create(
+    task: Literal["track"], name: str, settings: Any = None, runtime: Runtime | None = None
+) -> Tracker: ...
+
+
+@overload
+def create(
+    task: Literal["inpaint"], name: str, settings: Any = None, runtime: Runtime | None = None
+) -> Inpainter: ...
+
+
+@overload
+def create(
+    task: Task, name: str, settings: Any = None, runtime: Runtime | None = None
+) -> Segmenter | Tracker | Inpainter: ...
+
+
 def create(
     task: Task,
     name: str,
     settings: Any = None,
     runtime: Runtime | None = None,
-) -> Any:
+) -> Any:  # of the task's protocol, as the overloads say
     """Construct an engine.
 
     Args:
@@ -90,6 +115,7 @@ def create(
             f"The {task} engine {name} needs {', '.join(lacking)}; "
             f"install it with: pip install 'cleanplate[{engine.about.extra}]'."
         )
-    if settings is None or isinstance(settings, dict):
-        settings = parse(engine.Settings, settings or {})
+    if settings is None or isinstance(settings, Mapping):
+        texts = cast(Mapping[str, str], settings or {})
+        settings = parse(engine.Settings, texts)
     return engine(settings, runtime or Runtime())

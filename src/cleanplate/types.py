@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanplate.errors import InputError
 
@@ -33,8 +33,6 @@ class Frame:
     """(H, W, 3) uint8 RGB, read-only."""
     shot: int = 0
     """Number of the shot, from 0. Two frames of different shots share no background."""
-    source: Any = None
-    """What media needs to write a fill back into the source's own planes; None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +110,14 @@ class Prompt:
     def __post_init__(self) -> None:
         if not 1 <= self.object_id <= MAX_OBJECT_ID:
             raise InputError(f"Object {self.object_id} is no object id; use 1 to {MAX_OBJECT_ID}.")
+        if self.mask is not None and self.mask.any():
+            inside = self.mask[self.mask != 0]
+            if inside.min() != inside.max():
+                raise InputError(
+                    f"The mask of object {self.object_id} holds ids from {inside.min()} to "
+                    f"{inside.max()}; make a prompt for each with cleanplate.mask_prompts, or give "
+                    "mask != 0 to merge them."
+                )
 
     @property
     def is_lone_box(self) -> bool:
@@ -252,6 +258,14 @@ class VideoInfo:
     """The other streams."""
     chapters: tuple[Chapter, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    stored_format: str | None = None
+    """The file's own pixel format, where ``pixel_format`` is another that holds its values."""
+    profile: str | None = None
+    """Of the codec, as FFmpeg names it: ``LT`` of ProRes, ``High`` of H.264."""
+    timecode: str | None = None
+    """Of the first picture: HH:MM:SS:FF, with ; before the frames where frames are dropped."""
+    reel: str | None = None
+    """Name of the tape or card that a timecode counts on."""
     mastering_display: str | None = None
     """As x265 writes it: G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)."""
     content_light: tuple[int, int] | None = None

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import uvicorn
 
-from cleanplate.app.options import Options
-from cleanplate.app.server import create_app, create_routes, listen
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.server import create_app, create_routes, listen
 
 PATIENCE = 60.0  # seconds
 

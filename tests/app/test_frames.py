@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.app.frames import Frames
-from cleanplate.app.palette import mask_png
-from cleanplate.app.proxy import write_proxy
 from cleanplate.app.sentences import Refusal
-from cleanplate.jobs.progress import Progress
+from cleanplate.app.server.frames import Frames
+from cleanplate.app.server.palette import mask_png
+from cleanplate.app.worker.proxy import write_proxy
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from tests.media.media_make import make_video
 from tests.scene import write_scene
 

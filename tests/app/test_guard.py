@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cleanplate.app.options import Options
+from cleanplate.app.server.options import Options
 from cleanplate.errors import InputError
 
 from .conftest import Server, serving

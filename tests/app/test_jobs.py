@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 from cleanplate.app import jobs
-from cleanplate.app.queue import Queue
-from cleanplate.app.work import new_job
+from cleanplate.app.server.queue import Queue
+from cleanplate.app.server.work import new_job
 from cleanplate.jobs import job as removal
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from tests.scene import sign_box, write_scene
 
@@ -116,7 +116,7 @@ def test_it_is_stopping_until_the_worker_says_otherwise_and_killed_after_the_gra
     def popen(command: list[str], **more: Any) -> Any:
         return real([sys.executable, str(deaf)], **more)
 
-    monkeypatch.setattr("cleanplate.app.queue.subprocess.Popen", popen)
+    monkeypatch.setattr("cleanplate.app.server.queue.subprocess.Popen", popen)
     queue, folder = Queue(grace=2.0), tmp_path / "project"
     (folder / "jobs").mkdir(parents=True)
     job = new_job("remove", {})
@@ -260,8 +260,8 @@ _SERVE = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from cleanplate.app.options import Options
-from cleanplate.app.server import create_routes, listen
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.server import create_routes, listen
 import uvicorn
 listening = listen("127.0.0.1", 0)
 print(listening.getsockname()[1], flush=True)

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from cleanplate import registry
 from cleanplate.app.page.choices import choices
-from cleanplate.app.speeds import Speeds, share
+from cleanplate.app.speeds import Speeds
 from cleanplate.jobs.report import Report
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.media.read import open_clip
@@ -128,6 +129,7 @@ def test_a_quick_choice_is_told_to_take_less_and_teaches_the_standard_ones_time(
     report.regions = [{"first": 0, "stop": 10, "width": 1000, "height": 1000}]
     report.seconds["inpaint"] = 8.0
     runtime = {"device": "cpu"}
+    share = registry.find("inpaint", "flowfill").about.time_share
     for quality in ("standard", "fast", "best"):
         report.engines["inpaint"] = {
             **{"name": "flowfill", "runtime": runtime},
@@ -135,9 +137,9 @@ def test_a_quick_choice_is_told_to_take_less_and_teaches_the_standard_ones_time(
         }
         speeds = Speeds(tmp_path / quality)
         speeds.note(report)
-        expected = 0.8 / share("flowfill", {"quality": quality})
+        expected = 0.8 / share({"quality": quality})
         assert speeds.seconds("flowfill", "cpu", 1.0) == pytest.approx(expected, abs=1e-3)
-    assert share("flowfill", {"quality": "fast"}) < 1 < share("flowfill", {"quality": "best"})
+    assert share({"quality": "fast"}) < 1 < share({"quality": "best"})
     times = {one["title"]: one["time"] for one in choices() if one["engine"] == "flowfill"}
     assert times["Real background, quickly"] < times["Real background"] == 1
     assert times["Real background, with care"] > 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.app.desk import Desk
-from cleanplate.app.options import Options
-from cleanplate.app.sweep import sweep
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.options import Options
+from cleanplate.app.server.sweep import sweep
 
 DAY = 24 * 3600.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cleanplate.app.uploads import safe_suffix, shown_name
+from cleanplate.app.server.uploads import safe_suffix, shown_name
 
 from .conftest import Server, serving
 

@@ -33,8 +33,7 @@ def store_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store and a catalogue of three small checkpoints, two of one layout."""
     known = (NARROW, FIRST, SECOND)
     monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path / "store"))
-    monkeypatch.setattr(catalogue, "CATALOGUE", known)
-    monkeypatch.setattr(layouts, "CATALOGUE", known)
+    monkeypatch.setattr(catalogue, "BUILT_IN", known)
     monkeypatch.setattr(
         layouts, "expected", lambda network: layouts.shapes(NETWORKS[network]().state_dict())
     )

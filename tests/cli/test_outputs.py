@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate import api
+from cleanplate import DiskError, api
 from cleanplate.cli import app
 from cleanplate.errors import InputError, MediaError
 from cleanplate.files.publish import check_target, publishing
@@ -93,6 +93,6 @@ def test_a_full_disk_is_named_and_leaves_no_draft(tmp_path: Path) -> None:
             draft.write_text("half")
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match=r"No space.*report\.json"):
+    with pytest.raises(DiskError, match=r"report\.json.*No space.*make room"):
         write()
     assert list(tmp_path.iterdir()) == []

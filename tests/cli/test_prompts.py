@@ -51,6 +51,40 @@ def test_a_mask_prompt_is_read_from_its_file(tmp_path: Path) -> None:
     assert (plain.at, later.at) == (0, 7)
 
 
+def test_each_id_of_a_mask_is_an_object(tmp_path: Path) -> None:
+    """As the first masks of DAVIS are: a palette PNG with seven ids."""
+    ids = np.repeat(np.arange(8, dtype=np.uint8), 4).reshape(4, 8)
+    path = tmp_path / "00000.png"
+    write_mask_image(path, ids)
+    found = prompts("--mask", f"{path}@5")
+    assert [prompt.object_id for prompt in found] == list(range(1, 8))
+    assert {prompt.at for prompt in found} == {5}
+    for prompt in found:
+        np.testing.assert_array_equal(prompt.mask, ids == prompt.object_id)
+    (merged,) = prompts("--object", "3", "--mask", str(path), "--merge")
+    assert merged.object_id == 3
+    np.testing.assert_array_equal(merged.mask, ids != 0)
+
+
+def test_one_id_in_a_mask_gives_way_to_the_object_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    write_mask_image(path, np.eye(4, dtype=np.uint8) * 3)
+    assert [prompt.object_id for prompt in prompts("--mask", str(path))] == [3]
+    assert [p.object_id for p in prompts("--object", "2", "--mask", str(path))] == [2]
+
+
+def test_several_ids_for_one_named_object_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    ids = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    write_mask_image(path, ids)
+    with pytest.raises(InputError, match="holds the objects 1, 2, 3, and object 9 is named"):
+        prompts("--object", "9", "--mask", str(path))
+    with pytest.raises(InputError, match="mask_prompts"):
+        Prompt(mask=ids)
+    with pytest.raises(InputError, match="right behind"):
+        prompts("--merge", "--mask", str(path))
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -2,6 +2,8 @@
 
 import re
 import sys
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,12 @@ import pytest
 
 import cleanplate
 from cleanplate import registry
+from cleanplate.app.page.choices import choices
+from cleanplate.app.server import engines as engine_list
+from cleanplate.app.speeds import Speeds
+from cleanplate.checkpoints import all_checkpoints, catalogue, store
+from cleanplate.protocols import Inpainter
+from cleanplate.types import Frame, MaskedFrame
 from tests import scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,8 +26,14 @@ def code_blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
+def forget(package: str) -> None:
+    """Import ``package`` anew when it is asked for next."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
+
+
 @pytest.fixture
-def another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The engine of docs/architecture.md, installed as another package would be."""
     (source,) = code_blocks(ROOT / "docs" / "architecture.md", "python")
     (entry,) = code_blocks(ROOT / "docs" / "architecture.md", "toml")
@@ -39,7 +53,7 @@ def another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     registry._modules.cache_clear()
     yield tmp_path
     registry._modules.cache_clear()
-    sys.modules.pop(module[1], None)
+    forget(package)
 
 
 def test_the_engine_of_the_architecture_page_works(
@@ -52,6 +66,67 @@ def test_the_engine_of_the_architecture_page_works(
     with cleanplate.open_clip(out) as clip:
         first = next(clip.pictures()).rgb()[scene.sign_box(0).slices]
     assert first.std(axis=(0, 1)).max() < 8, "one colour, but for the rim and compression"
+
+
+@pytest.fixture
+def learned_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The learned engine of docs/architecture.md, installed as another package would be."""
+    pytest.importorskip("torch", reason="The learned engine needs torch")
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").touch()
+    for path, source in re.findall(r"```python title=(\S+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / path).write_text(source)
+    (groups,) = re.findall(r"```toml title=learned\n(.*?)```", page, re.DOTALL)
+    entries = re.sub(r"project\.entry-points\.", "", groups).replace('"', "")
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "store").mkdir()
+    monkeypatch.setenv(store.PLACE, str(tmp_path / "store"))
+    caches = (registry._modules, catalogue._brought, engine_list._known)
+    for cache in caches:
+        cache.cache_clear()
+    yield tmp_path
+    for cache in caches:
+        cache.cache_clear()
+    forget("my_package")
+
+
+def test_a_learned_engine_of_another_package_works_from_its_weights(learned_package: Path) -> None:
+    card = next(card for card in choices() if card["engine"] == "painter")
+    assert (card["title"], card["learned"]) == ("Painter", True)
+    assert "painter.pth" in card["get"]
+    assert "painter" in [checkpoint.name for checkpoint in all_checkpoints()]
+    with pytest.raises(cleanplate.WeightsError, match=r"import painter\.pth --name painter"):
+        registry.create("inpaint", "painter")
+    from tests.weights import provide
+
+    provide("painter")
+    engine = registry.create("inpaint", "painter")
+    assert isinstance(engine, Inpainter)
+    image = np.full((16, 16, 3), 90, np.uint8)
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:8, 4:8] = 1
+    (filled,) = engine.inpaint([MaskedFrame(Frame(0, Fraction(0), image), mask)])
+    assert np.array_equal(filled.image[mask == 0], image[mask == 0])
+    assert (filled.image[mask != 0] != 90).any()
+
+
+def test_a_checkpoint_that_nobody_brings_is_said_at_its_engine_and_the_page_is_built(
+    learned_package: Path,
+) -> None:
+    file = learned_package / "my_package-1.0.dist-info" / "entry_points.txt"
+    file.write_text(file.read_text().partition("[cleanplate.checkpoints]")[0])
+    catalogue._brought.cache_clear()
+    card = next(card for card in choices() if card["engine"] == "painter")
+    assert "needs the checkpoint 'painter', which neither cleanplate" in card["get"]
+    rows = engine_list.engine_rows(Speeds(learned_package), None)
+    row = next(row for row in rows if row["name"] == "painter")
+    assert not row["here"]
+    assert "needs the checkpoint 'painter'" in row["needs"]
 
 
 def test_the_python_example_of_the_readme_runs(

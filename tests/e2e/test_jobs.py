@@ -15,11 +15,10 @@ import pytest
 import cleanplate
 from cleanplate import Box, Point, Prompt, api
 from cleanplate.errors import CancelledError, InputError, MaskError
-from cleanplate.jobs import job
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.mask_files import write_mask_folder, write_mask_image
 from cleanplate.media.mask_track import read_mask_track
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from tests import scene
 
 PROGRAM = Path(sys.executable).with_name("cleanplate")
@@ -268,8 +267,8 @@ def test_segment_writes_one_frame_s_mask(scene_clip: Path, tmp_path: Path) -> No
 
 @pytest.fixture
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "PIECE", 10)
-    monkeypatch.setattr("cleanplate.jobs.passes.PIECE", 8)
+    monkeypatch.setattr("cleanplate.jobs.stages.write.PIECE", 10)
+    monkeypatch.setattr("cleanplate.tracks.passes.PIECE", 8)
 
 
 @pytest.mark.usefixtures("short_pieces")

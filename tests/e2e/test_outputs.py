@@ -6,9 +6,9 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.images import write_images
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 from cleanplate.types import Box, Prompt
 from tests import scene
 
@@ -133,3 +133,9 @@ def test_masks_saved_over_more_masks_leave_none_of_them(scene_clip: Path, tmp_pa
     api.track(scene_clip, masks, SIGN, static=True)
     api.track(scene_clip, masks, SIGN, static=True, end="@5", overwrite=True)
     assert len(list(Path(masks).iterdir())) == 5
+
+
+def test_a_name_as_long_as_the_file_system_takes_works(scene_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"{'ü' * 125}x.mp4"
+    api.remove(scene_clip, out, SIGN, **QUICK)
+    assert [one.name for one in tmp_path.iterdir()] == [out.name]

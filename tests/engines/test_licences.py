@@ -8,7 +8,7 @@ import pytest
 
 from cleanplate import api
 from cleanplate.checkpoints import store
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.types import Prompt
 from tests import scene
 from tests.weights import make_e2fgvi_small, provide

@@ -5,8 +5,8 @@ import pytest
 
 from cleanplate.evaluation.demo import run_demo
 from cleanplate.evaluation.sample import COUNT, first_box, sample_frames
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
 
 
 def test_the_sample_differs_from_its_truth_in_the_sign_alone() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cleanplate.arrays.masks import stability, without_small
 from cleanplate.arrays.runs import coco_text, run_lengths
 from cleanplate.engines.segment.shared import everything
 from cleanplate.networks.sam import sam, vit
@@ -62,8 +63,8 @@ def test_the_parts_of_everything_mode_agree(case: Case) -> None:
         hold(f"crops{index}", boxes)
         hold(f"crops{index}_layer", layers)
     logits = inputs.stability_logits()
-    hold("stability_1", everything.stability(logits, 0.0, 1.0))
-    hold("stability_quarter_at_half", everything.stability(logits, 0.5, 0.25))
+    hold("stability_1", stability(logits, 0.0, 1.0))
+    hold("stability_quarter_at_half", stability(logits, 0.5, 0.25))
     masks = inputs.binary_masks()
     hold("mask_boxes", [everything.box_of(mask) for mask in masks])
     runs = [run_lengths(mask) for mask in masks]
@@ -96,7 +97,7 @@ def test_the_parts_of_everything_mode_agree(case: Case) -> None:
         hold("uncrop_points", boxes[:, :2] + corner)
     least = said(r"remove_small_regions\(mask, (\d+)")[0] if case.output("removed_holes") else 0
     for kind in ("holes", "islands") if least else ():
-        pairs = [everything.without_small(mask, least, kind) for mask in inputs.holed_masks()]
+        pairs = [without_small(mask, least, kind) for mask in inputs.holed_masks()]
         hold(f"removed_{kind}", np.stack([mask for mask, _ in pairs]))
         hold(f"removed_{kind}_changed", [changed for _, changed in pairs])
 

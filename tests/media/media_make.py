@@ -14,10 +14,12 @@ import numpy as np
 from cleanplate.media.assemble import AssembleReport, assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.media.fields import FieldMarker
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.media.stream_plan import plan_streams
+from cleanplate.settings.encoder import EncoderSettings
 
 RATE = Fraction(24)
 
@@ -97,6 +99,8 @@ def make_video(
         if matrix is not None:
             stream.set_display_matrix(matrix)
         sound = out.add_stream(audio_codec, rate=48000) if audio else None
+        if sound is not None:
+            sound.codec_context.bit_rate = 128_000
         extra = before(out) if before else None
         out.start_encoding()
         if packets:
@@ -105,10 +109,15 @@ def make_video(
             for frame in _tone(audio or 0, audio_start):
                 out.mux(sound.encode(frame))
             out.mux(sound.encode(None))
+        marker = None
         for number in range(count):
             frame = make_frame(number, *size, pixel_format)
             for tag, value in (color or {}).items():
                 setattr(frame, tag, value)
+            frame.time_base = time_base
+            if field_order is not None:
+                marker = marker or FieldMarker({2: "top first", 3: "bottom first"}[field_order])
+                frame = marker.mark(frame)
             frame.pts = number if pts is None else pts[number]
             frame.time_base = time_base
             out.mux(stream.encode(frame))
@@ -161,7 +170,9 @@ def remake(
         run = itertools.chain([first], itertools.islice(pictures, piece - 1))
         path = work / f"{len(pieces):06d}.mkv"
         pieces.append(encode_piece(run, path, clip.info, choice).path)
-    return assemble(source, pieces, out, clip.info, choice, **span)
+    sound = (settings or EncoderSettings()).sound
+    plan = plan_streams(source, clip.info, out, choice, sound) if sound == "encode" else None
+    return assemble(source, pieces, out, clip.info, choice, plan=plan, **span)
 
 
 def packets_of(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:

@@ -16,8 +16,8 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.decode import Damage, decode_frames, find_video, open_container
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.read import open_clip
+from cleanplate.settings.encoder import EncoderSettings
 from tests.media.hurt import check_read, check_refusal, read_all
 
 GROUPS = {"x264-params": "keyint=6:min-keyint=6:bframes=2:scenecut=0"}

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from media_make import make_video, samples
 
+from cleanplate.errors import InputError
 from cleanplate.media.images import image_path, write_images
+from cleanplate.media.numbering import image_names, index_of, span_by_index, typed_numbers
 from cleanplate.media.read import open_clip
 
 
@@ -79,3 +81,18 @@ def test_images_come_out_of_images_unchanged(tmp_path: Path, channels: int, kind
     for image, path in zip(images, write_images(clip.pictures(), tmp_path / "out"), strict=True):
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert np.array_equal(found.reshape(image.shape), image)
+
+
+def test_a_gap_in_a_sequence_is_told_and_stays_in_its_times(tmp_path: Path) -> None:
+    for number in (1001, 1002, 1004):
+        cv2.imwrite(str(tmp_path / f"shot.{number}.png"), np.full((8, 8, 3), 90, np.uint8))
+    clip = open_clip(tmp_path)
+    assert [picture.time * 24 for picture in clip.pictures()] == [0, 1, 3]
+    assert any("1 of its images are missing (1003)" in warning for warning in clip.warnings)
+    assert image_names(tmp_path, 3) == ["shot.1001.png", "shot.1002.png", "shot.1004.png"]
+    numbers = typed_numbers(tmp_path)
+    assert numbers is not None
+    assert index_of(1004, numbers) == 2
+    with pytest.raises(InputError, match="Frame 1003 is not in the clip"):
+        index_of(1003, numbers)
+    assert span_by_index(numbers, "@1002", "@1004") == ("@1", "@2")

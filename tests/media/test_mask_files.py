@@ -7,7 +7,6 @@ import pytest
 
 from cleanplate.errors import CleanplateError, InputError, MaskError
 from cleanplate.media.mask_files import (
-    frame_numbers,
     numbered,
     open_masks,
     read_mask_image,
@@ -16,6 +15,7 @@ from cleanplate.media.mask_files import (
 )
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, write_mask_track
 from cleanplate.media.new_clip import write_clip
+from cleanplate.media.numbering import frame_numbers
 
 SIZE = (45, 31)  # width, height: odd on purpose
 
@@ -200,3 +200,19 @@ def test_hidden_files_beside_masks_are_left_alone(tmp_path: Path) -> None:
     write_mask_folder(tmp_path, ids(3))
     (tmp_path / "._00001.png").write_bytes(b"a file manager's own")
     assert_equal(read_all(tmp_path, 3), ids(3))
+
+
+def test_a_shape_in_the_transparency_is_the_mask(tmp_path: Path) -> None:
+    shape = np.zeros((20, 30), np.uint8)
+    shape[4:9, 5:17] = 255
+    colours = np.full((20, 30, 3), 255, np.uint8)
+    path = tmp_path / "mask.png"
+    cv2.imwrite(str(path), np.dstack([colours, shape]))
+    np.testing.assert_array_equal(read_mask_image(path), shape > 0)
+    colours[:, 20:] = 0
+    cv2.imwrite(str(path), np.dstack([colours, np.full_like(shape, 255)]))
+    np.testing.assert_array_equal(read_mask_image(path), colours[..., 0] > 0)
+    shape[:, 18:] = 255
+    cv2.imwrite(str(path), np.dstack([colours, shape]))
+    with pytest.raises(MaskError, match="a shape in its transparency and another in its colours"):
+        read_mask_image(path)

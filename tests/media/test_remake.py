@@ -19,10 +19,10 @@ from cleanplate.media.assemble import assemble
 from cleanplate.media.codecs import choose_encoder
 from cleanplate.media.composite import Patch, composite
 from cleanplate.media.encode import encode_piece
-from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.orientation import Orientation, make_matrix
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import Box
 
 VFR = [0, 3, 4, 9, 10, 20, 21, 22, 40, 41, 60, 70, 80, 81, 82, 83, 99, 120, 121, 122]
@@ -614,3 +614,45 @@ def test_real_clips_keep_their_times_sound_and_looks(
         error += sum(float(((a[k].astype(int) - b[k]) ** 2).sum()) for k in a)
         count += sum(v.size for v in a.values())
     assert 10 * np.log10(255**2 * count / error) >= 45
+
+
+def write_with_thumbnail(path: Path, first: str) -> Path:
+    """A clip of 20 pictures beside a stream of one, unmarked but for being the default."""
+    with av.open(str(path), "w") as out:
+        streams = {}
+        for name in sorted(("clip", "thumbnail"), key=lambda name: name != first):
+            stream = out.add_stream("libx264", rate=25)
+            size = (64, 48) if name == "clip" else (32, 32)
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            streams[name] = stream
+        streams["thumbnail"].disposition = av.stream.Disposition.default
+        streams["clip"].disposition = av.stream.Disposition(0)
+        for name, count in (("clip", 20), ("thumbnail", 1)):
+            stream = streams[name]
+            for index in range(count):
+                image = np.full((stream.height, stream.width, 3), 40 + 8 * index, np.uint8)
+                frame = av.VideoFrame.from_ndarray(image)
+                frame.pts = index
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("first", ["clip", "thumbnail"])
+def test_a_default_stream_of_one_picture_is_not_taken_for_the_clip(
+    tmp_path: Path, suffix: str, first: str
+) -> None:
+    with open_clip(write_with_thumbnail(tmp_path / f"drone{suffix}", first)) as clip:
+        assert (clip.info.width, clip.info.height) == (64, 48)
+        assert sum(1 for _ in clip.pictures()) == 20
+        assert any("--stream N takes another" in sentence for sentence in clip.warnings)
+
+
+def test_another_video_stream_can_be_named(tmp_path: Path) -> None:
+    path = write_with_thumbnail(tmp_path / "drone.mkv", "clip")
+    with open_clip(path, stream=1) as clip:
+        assert (clip.info.width, clip.info.height) == (32, 32)
+    with pytest.raises(InputError, match="its video streams are: 0, 1"):
+        open_clip(path, stream=7)

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.new_clip import write_clip
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from cleanplate.types import Box, Prompt
 from tests.scene import HEIGHT, RATE, WIDTH, sign, sign_box, texture

@@ -171,7 +171,7 @@ def test_a_cancelled_following_keeps_what_is_done_and_goes_on_to_the_same(
 def test_a_run_whose_large_state_was_not_kept_can_be_lengthened_all_the_same(
     project: Project, followed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cleanplate.jobs.passes._LARGE", 0)
+    monkeypatch.setattr("cleanplate.tracks.passes._LARGE", 0)
     for box in (sign_box(0), stage.other_box(0)):
         project.set_prompt(0, project.add_object(), stage.prompt(box))
     project.set_span(0, 40)
@@ -187,7 +187,7 @@ def test_a_run_whose_large_state_was_not_kept_can_be_lengthened_all_the_same(
 
 _FOLLOW = """
 import sys, time
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 class Slow(Progress):
     def advance(self):

@@ -10,9 +10,9 @@ import pytest
 
 from cleanplate import api
 from cleanplate.errors import InputError
-from cleanplate.jobs.progress import Progress
 from cleanplate.media.mask_track import read_mask_track
 from cleanplate.media.new_clip import write_clip
+from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from cleanplate.types import Box
 from tests.projects import stage
@@ -58,10 +58,10 @@ def test_a_still_box_is_narrowed_to_its_letters_as_the_one_shot_command_does(
 ) -> None:
     assert (boxed.mask(0) > 0).sum() == BOX.width * BOX.height
     assert boxed.can_follow()[0], "the letters are to be looked for"
-    stamp, notes = boxed.masks_stamp, Notes()
+    stamp, notes = boxed.masks_key, Notes()
     boxed.follow(notes)
     assert any("letters" in note for note in notes.notes)
-    assert boxed.masks_stamp != stamp
+    assert boxed.masks_key != stamp
     assert not boxed.can_follow()[0]
     api.track(marked, tmp_path / "one.mkv", stage.prompt(BOX), static=True)
     one = next(iter(read_mask_track(tmp_path / "one.mkv")))

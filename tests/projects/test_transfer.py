@@ -198,7 +198,7 @@ def test_a_part_is_filled_as_in_the_whole(followed: Project, tmp_path: Path) -> 
 def test_a_stopped_removal_goes_on_while_the_masks_are_the_same(
     followed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "PIECE", 10)
+    monkeypatch.setattr("cleanplate.jobs.stages.write.PIECE", 10)
     followed.set_settings({"inpainter": "telea", "lossless": True})
     job.run(followed.removal(tmp_path / "whole.mp4"))
 
@@ -219,15 +219,15 @@ def test_a_stopped_removal_goes_on_while_the_masks_are_the_same(
 
 
 def test_the_stamp_of_the_masks_changes_with_them_alone(followed: Project) -> None:
-    stamp = followed.masks_stamp
-    assert Project.open(followed.path).masks_stamp == stamp
+    stamp = followed.masks_key
+    assert Project.open(followed.path).masks_key == stamp
     followed.change_object(1, name="another", hidden=True)
     followed.set_settings({"inpainter": "telea"})
-    assert followed.masks_stamp == stamp
+    assert followed.masks_key == stamp
     followed.gone(50, 1)
-    assert followed.masks_stamp != stamp
+    assert followed.masks_key != stamp
     followed.undo()
-    assert followed.masks_stamp == stamp
+    assert followed.masks_key == stamp
 
 
 def test_what_is_not_followed_is_not_removed(project: Project, tmp_path: Path) -> None:

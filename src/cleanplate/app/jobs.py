@@ -46,6 +46,7 @@ class Job:
 
     @property
     def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
         return self.state in FINAL
 
     @property
@@ -63,6 +64,7 @@ class Job:
         return shown
 
     def update(self, values: dict[str, Any]) -> None:
+        """Set fields by name."""
         for name, value in values.items():
             setattr(self, name, value)
 
@@ -78,10 +80,12 @@ def glance_of(folder: Path, job_id: str) -> Path:
 
 
 def save(folder: Path, job: Job) -> None:
+    """Write the job's file in the project's folder."""
     write_text(path_of(folder, job.id), json.dumps(asdict(job), indent=1))
 
 
 def load(path: Path) -> Job:
+    """The job that a file tells of."""
     values = json.loads(path.read_text(encoding="utf-8"))
     known = {one.name for one in fields(Job)}
     return Job(**{name: value for name, value in values.items() if name in known})

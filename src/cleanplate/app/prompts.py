@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from cleanplate.arrays.moments import parse_moment
 from cleanplate.projects.state import parse_prompt
+from cleanplate.settings.moments import parse_moment
 from cleanplate.types import Prompt
 
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cleanplate.app.ends import ends
 from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
-from cleanplate.suggestions import Suggested
+from cleanplate.suggest.extent import ends
+from cleanplate.suggest.overlays import Suggested
 
 _FILE = "proposals.json"
 
@@ -42,7 +42,7 @@ class Proposals:
                 "last": stop - 1,
                 "middle": (start + stop - 1) // 2,
                 "confidence": one.confidence,
-                "mask": project.folder.keep(one.mask),
+                "mask": project.mask_store.keep(one.mask),
             }
             plain.append(known)
         write_text(self._path, json.dumps({"overlays": plain, "still": found.still}, indent=1))
@@ -52,7 +52,9 @@ class Proposals:
         if not self._path.exists():
             return None
         found = json.loads(self._path.read_text(encoding="utf-8"))
-        drawn = {anchor.drawn for own in state.anchors.values() for anchor in own.values()}
+        drawn = {
+            anchor.drawn for by_frame in state.anchors.values() for anchor in by_frame.values()
+        }
         for one in found["overlays"]:
             one["taken"] = one["mask"] in drawn
         return found
@@ -80,12 +82,10 @@ class Proposals:
         wanted = self.get(project.state, number)
         if wanted["taken"]:
             raise InputError(f"Proposal {number} is an object already; undo takes it back.")
-        stamp = project.folder.stamp(wanted["mask"])
-        assert stamp is not None  # no empty mask is proposed
+        crop = project.mask_store.crop(wanted["mask"])
+        assert crop is not None  # no empty mask is proposed
         names = {one.name for one in project.state.objects}
         name = wanted["kind"].capitalize()
         if name in names:
             name = next(n for n in (f"{name} {i}" for i in range(2, 1000)) if n not in names)
-        return project.add_overlay(
-            name, stamp.on(project.size), wanted["first"], wanted["last"] + 1
-        )
+        return project.add_overlay(name, crop.on(project.size), wanted["first"], wanted["last"] + 1)

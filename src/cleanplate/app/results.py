@@ -76,15 +76,19 @@ class Results:
         return about.is_file() and self.clip(self._read(about.parent)).exists()
 
     def write(self, result: Result) -> None:
+        """Keep what is said of a result beside it."""
         write_text(self._folder / result.name / _ABOUT, json.dumps(asdict(result), indent=1))
 
     def clip(self, result: Result) -> Path:
+        """Where the result's clip lies, made or not."""
         return self._folder / result.name / result.clip
 
     def report(self, result: Result) -> Path:
+        """Where the report of its job lies."""
         return self._folder / result.name / "report.json"
 
     def proxy(self, result: Result) -> Path:
+        """Where the small copy lies that a browser plays."""
         return self._folder / result.name / "proxy.mp4"
 
     def delete(self, name: str) -> None:

@@ -49,6 +49,7 @@ class Session:
 
     @property
     def clip(self) -> Path:
+        """Where the clip lies."""
         return Path(self.about.clip)
 
     @property
@@ -76,6 +77,7 @@ class Session:
 
     @property
     def results(self) -> Path:
+        """The folder of what was removed."""
         return self.folder / "out"
 
     def touch(self) -> None:

@@ -2,45 +2,24 @@
 
 Time goes with the pixels that an engine is shown, so a speed is seconds for a megapixel of region
 in one frame, encoding included. What the last job on this machine took is kept and believed; until
-there is one, the figures of docs/performance.md stand in: two cores, no GPU.
+there is one, what the engine says of itself stands in (``About.seconds_per_megapixel``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cleanplate import registry
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.arrays.regions import Margins, plan
 from cleanplate.files.publish import write_text
 from cleanplate.jobs.report import Report
-from cleanplate.jobs.settings import RegionSettings
+from cleanplate.settings.groups import RegionSettings
 
 _FILE = "speeds.json"
-_MEASURED = {
-    "telea/cpu": 0.24,
-    "flowfill/cpu": 1.6,
-    "vinet/cpu": 11.9,
-    "e2fgvi/cpu": 78.0,
-    "e2fgvi_hq/cpu": 78.0,
-}
-# What other settings take, as a part of what the standard ones do: docs/performance.md.
-_SHARES = {
-    ("flowfill", "quality", "fast"): 0.64,
-    ("flowfill", "quality", "best"): 1.6,
-}
-
-
-def share(engine: str, fields: Mapping[str, Any]) -> float:
-    """How long ``engine`` takes with these settings of its own, as a part of its standard time."""
-    found = 1.0
-    for name, value in fields.items():
-        found *= _SHARES.get((engine, name, str(value)), 1.0)
-    return found
 
 
 class Speeds:
@@ -51,8 +30,8 @@ class Speeds:
 
     def seconds(self, engine: str, device: str, megapixels: float) -> float | None:
         """Seconds a frame for regions of ``megapixels``; None where nothing is known."""
-        known = _MEASURED | self._noted()
-        speed = known.get(f"{engine}/{device}")
+        usual = registry.find("inpaint", engine).about.seconds_per_megapixel
+        speed = self._noted().get(f"{engine}/{device}", usual.get(device))
         return None if speed is None else round(speed * megapixels, 3)
 
     def note(self, report: Report) -> None:
@@ -68,7 +47,8 @@ class Speeds:
             return  # a part of it was done by an earlier run
         engine = report.engines["inpaint"]
         key = f"{engine['name']}/{engine['runtime']['device']}"
-        standard = spent / shown / share(engine["name"], engine["settings"])
+        about = registry.find("inpaint", engine["name"]).about
+        standard = spent / shown / about.time_share(engine["settings"])
         write_text(self._path, json.dumps(self._noted() | {key: standard}))
 
     def _noted(self) -> dict[str, float]:

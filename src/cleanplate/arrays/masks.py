@@ -105,3 +105,32 @@ def components(mask: np.ndarray, gap: int) -> np.ndarray:
     if count - 1 > 255:
         return solid
     return (labels * solid).astype(np.uint8)
+
+
+def stability(logits: np.ndarray, threshold: float, offset: float) -> np.ndarray:
+    """(n,) IoU of each mask of (n, H, W) logits at a higher and a lower threshold; 0/0 is NaN."""
+    high = np.count_nonzero(logits > threshold + offset, axis=(1, 2)).astype(np.float32)
+    low = np.count_nonzero(logits > threshold - offset, axis=(1, 2)).astype(np.float32)
+    return np.divide(high, low, out=np.full(len(low), np.nan, np.float32), where=low > 0)
+
+
+def without_small(mask: np.ndarray, least: int, kind: str) -> tuple[np.ndarray, bool]:
+    """``mask`` with holes below ``least`` px filled, or islands removed; and whether it changed.
+
+    Args:
+        mask: (H, W) bool.
+        least: in pixels; parts that touch at a corner are one.
+        kind: ``holes`` or ``islands``; of islands that are all small the largest stays.
+    """
+    of_holes = kind == "holes"
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (mask ^ of_holes).view(np.uint8), connectivity=8
+    )
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    small = np.flatnonzero(sizes < least) + 1
+    if not len(small):
+        return mask, False
+    if of_holes:
+        return mask | np.isin(labels, small), True
+    large = np.setdiff1d(np.arange(1, count), small)
+    return np.isin(labels, large if len(large) else [sizes.argmax() + 1]), True

@@ -41,8 +41,15 @@ class Region:
     height: int
     origins: np.ndarray
     """(stop - start, 2) int32: (x, y) of the crop's top left pixel in each frame."""
+    opens: int = -1
+    """First frame that is filled from it; frames before are only shown. -1: ``start``."""
+
+    def __post_init__(self) -> None:
+        if self.opens < 0:
+            object.__setattr__(self, "opens", self.start)
 
     def box(self, index: int) -> Box:
+        """Where the crop lies in frame ``index``, which the engine sees."""
         x, y = (int(v) for v in self.origins[index - self.start])
         return Box(x, y, x + self.width, y + self.height)
 
@@ -71,7 +78,7 @@ def plan(
     edges = np.flatnonzero(np.diff(shots)) + 1
     for first, last in zip([0, *edges], [*edges, len(shots)], strict=True):
         inside = {i: b[first:last] for i, b in boxes.items() if (b[first:last, 0] != NONE).any()}
-        for group in _groups(inside, margins):
+        for group in groups(inside, margins):
             union = _union([inside[i] for i in sorted(group)])
             seen = np.flatnonzero(union[:, 0] != NONE)
             start = 0 if lookback is None else max(0, seen[0] - lookback)
@@ -88,19 +95,28 @@ def _margin(size: np.ndarray, margins: Margins) -> int:
     return max(margins.least, round(margins.part * float(np.sqrt(np.prod(size)))))
 
 
-def _groups(boxes: Mapping[int, np.ndarray], margins: Margins) -> list[set[int]]:
-    """Objects whose masks come into each other's context belong to one group."""
-    groups: list[set[int]] = []
+def groups(boxes: Mapping[int, np.ndarray], margins: Margins) -> list[set[int]]:
+    """The objects that are filled together: their masks come into each other's context.
+
+    Args:
+        boxes: for each object id, (N, 4) int32 of its mask in each frame, ``NONE`` where it is not.
+        margins: how much of the picture around a mask the engine may look at.
+    """
+    together: list[set[int]] = []
     for object_id in boxes:
-        touching = [g for g in groups if any(_meet(boxes[object_id], boxes[o], margins) for o in g)]
+        touching = [
+            group
+            for group in together
+            if any(_meet(boxes[object_id], boxes[other], margins) for other in group)
+        ]
         merged = {object_id}.union(*touching)
-        groups = [g for g in groups if g not in touching] + [merged]
-    return groups
+        together = [group for group in together if group not in touching] + [merged]
+    return together
 
 
-def _meet(one: np.ndarray, other: np.ndarray, margins: Margins) -> bool:
-    both = (one[:, 0] != NONE) & (other[:, 0] != NONE)
-    a, b = one[both], other[both]
+def _meet(boxes: np.ndarray, other: np.ndarray, margins: Margins) -> bool:
+    both = (boxes[:, 0] != NONE) & (other[:, 0] != NONE)
+    a, b = boxes[both], other[both]
     reach = np.full((len(a), 2), margins.least)
     near = np.maximum(a[:, :2], b[:, :2]) - np.minimum(a[:, 2:], b[:, 2:]) < reach
     return bool(near.all(axis=1).any())
@@ -122,11 +138,10 @@ def _path(
 ) -> tuple[tuple[int, int], np.ndarray]:
     """The crop's size and where it lies in each frame."""
     seen = boxes[boxes[:, 0] != NONE]
-    largest = (seen[:, 2:] - seen[:, :2]).max(axis=0)
     picture = np.array([width, height])
+    largest = (seen[:, 2:] - seen[:, :2]).max(axis=0)
+    size = _room(largest, picture, margins)
     margin = _margin(largest, margins)
-    # Even sizes and places keep chroma samples whole.
-    size = np.minimum((largest + 2 * margin + 1) & ~1, picture)
     origins = np.zeros((len(boxes), 2), np.int32)
     place = _around(seen[0], size, picture)
     for i, box in enumerate(boxes):
@@ -135,6 +150,46 @@ def _path(
             place = _around(box, size, picture)
         origins[i] = place
     return (int(size[0]), int(size[1])), origins
+
+
+def room_for(
+    box: np.ndarray, picture: np.ndarray, margins: Margins
+) -> tuple[np.ndarray, np.ndarray]:
+    """Size and place of a crop around ``box``, each (x, y) int, without knowing what comes.
+
+    Args:
+        box: (4,) int x0, y0, x1, y1 of the mask.
+        picture: (width, height).
+        margins: how much of the picture around the mask is wanted.
+    """
+    size = _room(box[2:] - box[:2], picture, margins)
+    return size, _around(box, size, picture)
+
+
+def follow(
+    box: np.ndarray, place: np.ndarray, size: np.ndarray, picture: np.ndarray, margins: Margins
+) -> np.ndarray | None:
+    """Where a crop goes from ``place`` when its mask is at ``box``; None: it has become too small.
+
+    It stays until half of the context is used up, then it jumps so that the mask is in its middle.
+
+    Args:
+        box: (4,) int x0, y0, x1, y1 of the mask.
+        place: (x, y) of the crop's top left pixel in the frame before.
+        size: (width, height) of the crop.
+        picture: (width, height).
+        margins: how much of the picture around the mask is wanted.
+    """
+    margin = _margin(box[2:] - box[:2], margins) // 2
+    if not _leaves(box, place, size, margin, picture):
+        return place
+    centred = _around(box, size, picture)
+    return None if _leaves(box, centred, size, margin, picture) else centred
+
+
+def _room(largest: np.ndarray, picture: np.ndarray, margins: Margins) -> np.ndarray:
+    # Even sizes and places keep chroma samples whole.
+    return np.minimum((largest + 2 * _margin(largest, margins) + 1) & ~1, picture)
 
 
 def _around(box: np.ndarray, size: np.ndarray, picture: np.ndarray) -> np.ndarray:

@@ -2,13 +2,22 @@
 
 A file is recognised by its keys and shapes, never by its name (``layouts``); what is written here
 is what a file cannot say of itself.
+
+Another package adds one through the entry point group ``cleanplate.checkpoints``: an entry
+``name = "package.module:ATTRIBUTE"`` names a ``Checkpoint`` of that name.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from cleanplate.errors import InputError
+
+GROUP = "cleanplate.checkpoints"
+"""The entry point group through which other packages bring checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ def _siammask(name: str, file: str) -> Checkpoint:
 
 _NOT_STATED = "none stated: all rights reserved"
 
-CATALOGUE: tuple[Checkpoint, ...] = (
+BUILT_IN: tuple[Checkpoint, ...] = (
     _sam(
         *("sam_vit_b", "sam_vit_b_01ec64.pth", None),
         "sha256:ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
@@ -211,14 +220,59 @@ CATALOGUE: tuple[Checkpoint, ...] = (
 )
 
 
+@cache
+def _brought() -> tuple[dict[str, Checkpoint], dict[str, str]]:
+    """What other packages bring: checkpoints by name, and by name why one cannot be had."""
+    known: dict[str, Checkpoint] = {}
+    wrong: dict[str, str] = {}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        package = entry.dist.name if entry.dist else entry.module
+        place = f"entry point {entry.name} = {entry.value} of the package {package}"
+        try:
+            checkpoint = entry.load()
+        except (ImportError, AttributeError) as error:
+            wrong[entry.name] = f"The {place} cannot be loaded: {error}."
+            continue
+        if not isinstance(checkpoint, Checkpoint) or checkpoint.name != entry.name:
+            wrong[entry.name] = f"The {place} must name a Checkpoint called {entry.name}."
+        else:
+            known[entry.name] = checkpoint
+    return known, wrong
+
+
+def all_checkpoints() -> tuple[Checkpoint, ...]:
+    """All checkpoints: cleanplate's own, then those of other packages. One's own name wins."""
+    names = {checkpoint.name for checkpoint in BUILT_IN}
+    others = (checkpoint for name, checkpoint in _brought()[0].items() if name not in names)
+    return (*BUILT_IN, *others)
+
+
+def faults() -> tuple[str, ...]:
+    """For each entry point that brings no checkpoint, a sentence that says why."""
+    return tuple(_brought()[1].values())
+
+
+def unknown(names: Sequence[str]) -> str:
+    """A sentence about the first of ``names`` that is no checkpoint's; empty where all are."""
+    known = {checkpoint.name for checkpoint in all_checkpoints()}
+    for name in names:
+        if name not in known:
+            return _brought()[1].get(name) or (
+                f"It needs the checkpoint {name!r}, which neither cleanplate nor an installed "
+                f"package describes; its package must bring it as an entry point of {GROUP}."
+            )
+    return ""
+
+
 def find(name: str) -> Checkpoint:
     """The checkpoint called ``name``.
 
     Raises:
         InputError: there is none of that name.
     """
-    for checkpoint in CATALOGUE:
+    for checkpoint in all_checkpoints():
         if checkpoint.name == name:
             return checkpoint
-    known = ", ".join(checkpoint.name for checkpoint in CATALOGUE)
-    raise InputError(f"There is no checkpoint {name!r}; there are: {known}.")
+    fault = _brought()[1].get(name)
+    known = ", ".join(checkpoint.name for checkpoint in all_checkpoints())
+    raise InputError(fault or f"There is no checkpoint {name!r}; there are: {known}.")

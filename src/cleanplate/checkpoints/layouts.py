@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanplate.checkpoints.catalogue import CATALOGUE, Checkpoint
+from cleanplate.checkpoints.catalogue import Checkpoint, all_checkpoints
 from cleanplate.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -26,12 +26,23 @@ def shapes(state: Mapping[str, Tensor]) -> Shapes:
 
 @cache
 def expected(network: str) -> Shapes:
-    """The keys and shapes of the network that ``package.module:builder`` names; takes no memory."""
+    """The keys and shapes of the network that ``package.module:builder`` names; takes no memory.
+
+    Raises:
+        WeightsError: there is no such network.
+    """
     import torch
 
     module, builder = network.split(":")
+    try:
+        build: Any = getattr(importlib.import_module(module), builder)
+    except (ImportError, AttributeError) as error:
+        raise WeightsError(
+            f"The network {network} of a checkpoint cannot be found ({error}); mend or remove the "
+            "package that brings it."
+        ) from error
     with torch.device("meta"):
-        built: Any = getattr(importlib.import_module(module), builder)()
+        built: Any = build()
     return shapes(built.state_dict())
 
 
@@ -54,10 +65,10 @@ def recognise(state: Mapping[str, Tensor], path: Path) -> list[Checkpoint]:
         WeightsError: it fits none; the nearest and the first difference are named.
     """
     found = shapes(state)
-    fitting = [one for one in CATALOGUE if found == expected(one.network)]
+    fitting = [one for one in all_checkpoints() if found == expected(one.network)]
     if fitting:
         return fitting
-    nearest = max(CATALOGUE, key=lambda one: _likeness(found, expected(one.network)))
+    nearest = max(all_checkpoints(), key=lambda one: _likeness(found, expected(one.network)))
     if _likeness(found, expected(nearest.network)) < 0.1:
         raise WeightsError(
             f"{path} holds the weights of a network that cleanplate does not know (its first key "

@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanplate.checkpoints import files, layouts
-from cleanplate.checkpoints.catalogue import Checkpoint, find
+from cleanplate.checkpoints.catalogue import Checkpoint, find, unknown
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.files.publish import check_target, publishing, write_text
 
@@ -39,6 +40,22 @@ def path_of(name: str) -> Path:
 def is_here(name: str) -> bool:
     """Whether the checkpoint ``name`` is in the store."""
     return path_of(name).is_file()
+
+
+def lacking(*groups: Sequence[str]) -> str:
+    """What keeps an engine from its weights, as a sentence; empty when nothing does.
+
+    Args:
+        groups: names of checkpoints; one of each group is needed (``About.checkpoints``,
+            ``About.also``).
+    """
+    for names in filter(None, groups):
+        strange = unknown(names)
+        if strange:
+            return strange
+        if not any(map(is_here, names)):
+            return f"{how_to_get(find(names[0])).rstrip('.')}."
+    return ""
 
 
 def load(network: nn.Module, name: str, path: str = "", unused: str = "") -> None:

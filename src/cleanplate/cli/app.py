@@ -39,6 +39,7 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Open no browser."
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("app")(app_command)
 
 
@@ -57,13 +58,18 @@ def app_command(
     Only this computer can reach it. For others, give --host and set CLEANPLATE_PASSWORD.
     """
     try:
-        from cleanplate.app.server import serve
+        from cleanplate.app.server.server import serve
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"The app needs {error.name}; install it with: pip install 'cleanplate[app]'."
         ) from error
-    from cleanplate.app.options import PASSWORD, Options, default_folder, names_from_environment
-    from cleanplate.arrays.amounts import parse_bytes
+    from cleanplate.app.server.options import (
+        PASSWORD,
+        Options,
+        default_folder,
+        names_from_environment,
+    )
+    from cleanplate.settings.amounts import parse_bytes
 
     options = Options(
         folder=(Path(folder) if folder else default_folder()).expanduser().resolve(),

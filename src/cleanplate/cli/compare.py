@@ -18,6 +18,7 @@ Most = Annotated[int, typer.Option("--frames", metavar="N", help="Frames on the 
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(compare)
 
 

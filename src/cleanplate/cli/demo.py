@@ -13,6 +13,7 @@ Out = Annotated[str, typer.Option("-o", "--out", metavar="FOLDER/", help="Where 
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(demo)
 
 

@@ -84,6 +84,7 @@ def _engine(engine: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Write the page; with ``--check`` only say, by the exit code, whether it is current."""
     if "--check" not in arguments:
         TARGET.write_text(text(), encoding="utf-8")
         return 0

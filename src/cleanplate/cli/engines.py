@@ -14,6 +14,7 @@ Settings = Annotated[bool, typer.Option("--settings", help="List the settings of
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(engines)
 
 
@@ -47,13 +48,15 @@ def engines(settings: Settings = False, json: work.Json = False, debug: work.Deb
 def _here(row: dict[str, Any]) -> str:
     """Whether it runs here, or what it lacks."""
     from cleanplate.checkpoints import store
+    from cleanplate.checkpoints.catalogue import unknown
 
     if row["missing"]:
         return f"no: pip install 'cleanplate[{row['extra']}]'"
-    kinds = (row["checkpoints"], row["also"])
-    if any(names and not any(map(store.is_here, names)) for names in kinds):
-        return "needs weights"
-    return "yes"
+    groups = (row["checkpoints"], row["also"])
+    strange = "".join(unknown(names) for names in groups)
+    if strange:
+        return f"no: {strange}"
+    return "needs weights" if store.lacking(*groups) else "yes"
 
 
 def _row(engine: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
     app.add_typer(group, name="evaluate")
 
 
@@ -75,7 +76,7 @@ def inpaint(
     """PSNR, SSIM, VFID, E_warp, and inside the hole: PSNR, seam, flicker; seconds and memory."""
     from cleanplate.evaluation.inpainting import InpaintingOrder, videos_of
     from cleanplate.evaluation.runner import evaluate_inpainting
-    from cleanplate.jobs.settings import EngineSettings
+    from cleanplate.settings.groups import EngineSettings
 
     width, height = _size(size)
     order = InpaintingOrder(
@@ -117,7 +118,7 @@ def track(
     from cleanplate.evaluation.datasets import find_videos
     from cleanplate.evaluation.runner import evaluate_tracking
     from cleanplate.evaluation.trackers import TrackingOrder
-    from cleanplate.jobs.settings import EngineSettings
+    from cleanplate.settings.groups import EngineSettings
 
     order = TrackingOrder(
         tracker=tracker,

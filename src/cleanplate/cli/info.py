@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_text
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
+from cleanplate.cli.options import with_settings
+from cleanplate.settings.encoder import EncoderSettings
 
 if TYPE_CHECKING:
     from cleanplate.media.codecs import EncoderChoice
+    from cleanplate.media.stream_plan import StreamPlan
     from cleanplate.types import VideoInfo
 
 Out = Annotated[
@@ -19,30 +22,48 @@ Out = Annotated[
     typer.Option("-o", "--out", metavar="OUT", help="For which output; the same kind by default."),
 ]
 
+Stream = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Tell of this video stream, by its number in the file."),
+]
+
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(info)
 
 
+@with_settings(EncoderSettings)
 def info(
-    clip: work.Clip, out: Out = None, json: work.Json = False, debug: work.Debug = False
+    clip: work.Clip,
+    values: dict[str, Any],
+    out: Out = None,
+    stream: Stream = None,
+    json: work.Json = False,
+    debug: work.Debug = False,
 ) -> None:
     """Say what is in a clip, how it would be written, and what of it would be kept."""
     from pathlib import Path
 
     from cleanplate.media.codecs import choose_encoder
-    from cleanplate.media.encoder_settings import EncoderSettings
     from cleanplate.media.read import open_clip
+    from cleanplate.media.stream_plan import plan_streams
 
-    with open_clip(clip) as opened:
+    with open_clip(clip, stream=stream) as opened:
         found = opened.info
     target = Path(out) if out else Path(clip).with_suffix(_usual_suffix(found, clip))
-    choice = choose_encoder(found, target, EncoderSettings())
+    settings = EncoderSettings(**values)
+    choice = choose_encoder(found, target, settings)
+    plan = plan_streams(Path(clip), found, target, choice, settings.sound)
     if json:
-        both = {"clip": dataclasses.asdict(found), "output": dataclasses.asdict(choice)}
+        both = {
+            "clip": dataclasses.asdict(found),
+            "output": dataclasses.asdict(choice),
+            "streams": [dataclasses.asdict(planned) for planned in plan.streams],
+        }
         print(json_text.dumps(both, indent=1, default=str))
         return
-    for title, text in rows(found, choice):
+    for title, text in rows(found, choice, plan):
         typer.echo(f"{title:<14} {text}")
 
 
@@ -53,7 +74,7 @@ def _usual_suffix(found: VideoInfo, clip: str) -> str:
     return suffix if suffix in (".mkv", ".mp4", ".mov", ".webm") else ".mkv"
 
 
-def rows(found: VideoInfo, choice: EncoderChoice) -> list[tuple[str, str]]:
+def rows(found: VideoInfo, choice: EncoderChoice, plan: StreamPlan) -> list[tuple[str, str]]:
     """(title, text) lines for a person."""
     size = f"{found.width}x{found.height}"
     if found.rotation or found.mirrored:
@@ -74,12 +95,15 @@ def rows(found: VideoInfo, choice: EncoderChoice) -> list[tuple[str, str]]:
     ]
     if found.mastering_display or found.content_light:
         lines.append(("HDR", f"{found.mastering_display} {found.content_light}, kept"))
+    if found.timecode:
+        reel = f", reel {found.reel}" if found.reel else ""
+        lines.append(("timecode", f"{found.timecode}{reel}"))
     for stream in found.streams:
         words = [stream.codec, stream.language or "", stream.title or "", *stream.dispositions]
         text = " ".join(word for word in words if word)
-        lines.append((stream.kind, f"{text}, copied"))
+        lines.append((stream.kind, f"{text}, {plan.fate(stream.index)}"))
     if found.chapters:
         lines.append(("chapters", f"{len(found.chapters)}, kept"))
     lines.append(("written as", choice.summary))
-    lines.extend(("note", note) for note in choice.notes)
+    lines.extend(("note", note) for note in (*choice.notes, *plan.notes))
     return lines

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cleanplate.cli import work
-from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.cli.options import with_settings
+from cleanplate.cli.prompts import number_span
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 
 Masks = Annotated[
     str,
@@ -22,6 +23,7 @@ Masks = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(inpaint)
 
 
@@ -30,28 +32,23 @@ def inpaint(
     clip: work.Clip,
     masks: Masks,
     out: work.Out,
+    options: work.JobOptions,
     values: dict[str, Any],
-    sets: work.Set = None,
-    report: work.ReportFile = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Fill what the masks cover, exactly: nothing outside them changes. --grow PX widens them."""
     from cleanplate import api
 
-    fields = parse_sets(sets)
+    number_span(clip, values)
 
     def run(progress: Any) -> Any:
         return api.inpaint(
             clip,
             out,
             masks,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             progress=progress,
-            engine_settings=fields,
+            engine_settings=options.engine_settings,
             **values,
         )
 
-    work.show(run, report, quiet, json, overwrite, clip, out, masks)
+    work.show(run, options, clip, out, masks)

@@ -16,31 +16,61 @@ from cleanplate.errors import InputError
 
 
 def with_settings(*groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each field of ``groups``.
+    """Give a command an option for each field of ``groups``, and of its own bundles of options.
 
-    The command is called with ``values``: field name -> value, without those left at None.
+    The command is called with ``values``: field name -> value, without those left at None. A
+    parameter whose type is a dataclass is a bundle: its fields are options, and the command gets
+    the dataclass.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(command, eval_str=True).parameters.values())
-        options = [_option(group, field) for group in groups for field in _fields(group)]
+        declared = list(inspect.signature(command, eval_str=True).parameters.values())
+        bundles: dict[str, Any] = {
+            p.name: p.annotation for p in declared if dataclasses.is_dataclass(p.annotation)
+        }
+        settings = [_option(group, field) for group in groups for field in _fields(group)]
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            values = {option.name: given.pop(option.name) for option in options}
-            kept = {name: value for name, value in values.items() if value is not None}
-            command(**given, values=kept)
+            made: dict[str, Any] = {
+                name: bundle(**{field.name: given.pop(field.name) for field in _fields(bundle)})
+                for name, bundle in bundles.items()
+            }
+            values = {option.name: given.pop(option.name) for option in settings}
+            if "values" in takes:
+                made["values"] = {name: v for name, v in values.items() if v is not None}
+            command(**given, **made)
 
-        parameters = [one for one in own if one.name != "values"] + options
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        takes = {parameter.name for parameter in declared}
+        parameters = [p for p in declared if p.name not in bundles and p.name != "values"]
+        for bundle in bundles.values():
+            parameters += _bundled(bundle)
+        parameters += settings
+        ordered = sorted(parameters, key=lambda p: p.default is not inspect.Parameter.empty)
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in ordered]
+        )
+        run.__annotations__ = {p.name: p.annotation for p in ordered}
         del run.__wrapped__  # type: ignore[attr-defined]  typer would read its signature
         return run
 
     return decorate
 
 
-def _fields(group: type) -> tuple[dataclasses.Field[Any], ...]:
+def _bundled(bundle: Any) -> list[inspect.Parameter]:
+    hints = typing.get_type_hints(bundle, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in _fields(bundle)
+    ]
+
+
+def _fields(group: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(group)
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cleanplate.arrays.moments import parse_moment
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
 from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
+from cleanplate.settings.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ commands = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
     app.add_typer(commands, name="project")
 
 
@@ -59,7 +60,7 @@ def _bars(quiet: bool) -> Iterator[Bars]:
 
 
 def _frame(project: Project, moment: str | int | Fraction) -> int:
-    from cleanplate.jobs.prompting import frame_of
+    from cleanplate.prompts.frames import frame_of
 
     at = parse_moment(moment) if isinstance(moment, str) else moment
     return frame_of(at, project.survey)
@@ -67,13 +68,20 @@ def _frame(project: Project, moment: str | int | Fraction) -> int:
 
 @commands.command()
 def new(
-    folder: Folder, clip: work.Clip, quiet: work.Quiet = False, debug: work.Debug = False
+    folder: Folder,
+    clip: work.Clip,
+    stream: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Work on this video stream, by its number in info."),
+    ] = None,
+    quiet: work.Quiet = False,
+    debug: work.Debug = False,
 ) -> None:
     """Make a project of a clip, which is decoded once and never written to."""
     from cleanplate.projects.project import Project
 
     with _bars(quiet) as bars:
-        project = Project.create(folder, clip, bars)
+        project = Project.create(folder, clip, bars, stream)
         bars.note(f"{folder}: {project.survey.count} frames; point at what is to go.")
 
 
@@ -85,9 +93,9 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
         print(json_text.dumps(project.as_json(), indent=1))
         return
     view = project.view()
-    start, stop = view.state.span
+    start, stop = view.marks.span
     print(f"{project.source}: {project.survey.count} frames, of which {start} to {stop - 1} count")
-    for one in view.state.objects:
+    for one in view.marks.objects:
         kind = ", does not move" if one.static else ""
         print(f"{one.id}  {one.name}{kind}")
         for first, last, state, sure in view.lanes()[one.id]:
@@ -108,6 +116,7 @@ def prompt(
     not_point: work.NotPointOption = None,
     mask: work.MaskOption = None,
     object_id: work.ObjectOption = None,
+    merge: work.MergeOption = False,
     static: Annotated[bool, typer.Option("--static", help="New objects do not move.")] = False,
     choose: Annotated[
         int, typer.Option(metavar="N", min=0, help="Take this candidate of each; 0 is the best.")
@@ -137,7 +146,7 @@ def prompt(
 
 
 def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Prompt]]:
-    from cleanplate.jobs.prompting import combined
+    from cleanplate.prompts.frames import combined
 
     if not given:
         raise InputError("Nothing was pointed at; give --box X0,Y0,X1,Y1 or --point X,Y.")
@@ -318,9 +327,11 @@ def masks(
 
 
 @commands.command()
+@with_settings()
 def remove(
     folder: Folder,
     out: work.Out,
+    options: work.ReportOptions,
     start: Annotated[
         str | None, typer.Option(metavar="T", help="Only a part, filled as in the whole: from T.")
     ] = None,
@@ -332,11 +343,6 @@ def remove(
     save_masks: Annotated[
         str | None, typer.Option("--save-masks", metavar="PATH", help="Keep the filled masks.")
     ] = None,
-    report: work.ReportFile = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Remove what is followed: paint the background back in."""
     from cleanplate.jobs import job
@@ -347,11 +353,11 @@ def remove(
     def run(progress: Any) -> Any:
         order = project.removal(
             *(out, *part),
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             save_masks=save_masks,
             progress=progress,
             whole=whole,
         )
         return job.run(order, progress)
 
-    work.show(run, report, quiet, json, overwrite, str(project.source), out, save_masks)
+    work.show(run, options, str(project.source), out, save_masks)

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
-from cleanplate.arrays.moments import parse_moment
 from cleanplate.errors import InputError
-from cleanplate.types import Box, Point, Prompt
+from cleanplate.settings.moments import parse_moment
+from cleanplate.types import MAX_OBJECT_ID, Box, Point, Prompt
 
 if TYPE_CHECKING:
     import typer
 
 _FLAGS = ("--box", "--point", "--not-point", "--mask", "--object")
+_MERGE = "--merge"
 _META = "cleanplate.prompts"
 
 HELP = {
     "box": "A box around it.",
     "point": "A point on it.",
     "not_point": "A point that is not on it.",
-    "mask": "A PNG of its outline.",
+    "mask": "A PNG of its outline; where it holds several ids, each is an object.",
+    "merge": "All that is in the mask before it is one object.",
     "object": "The prompts that follow are for object N (1 to 255).",
 }
 
@@ -36,12 +38,15 @@ class Word:
 
     flag: str
     value: str
+    merge: bool = False
+    """Of a mask: whether all that is in it is one object."""
 
 
 class PromptCommand(TyperCommand):
     """A command that keeps the order of its prompts, which option parsers lose."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
+        """Put the prompts aside, in order, and parse the rest."""
         words, others = split(args)
         ctx.meta[_META] = words
         return super().parse_args(ctx, others)
@@ -56,6 +61,11 @@ def split(args: list[str]) -> tuple[list[Word], list[str]]:
         flag, equals, value = arg.partition("=")
         if arg == "--":
             return words, [*others, arg, *rest]
+        if arg == _MERGE:
+            if not words or words[-1].flag != "--mask":
+                raise InputError("--merge belongs right behind the --mask that it is about.")
+            words[-1] = replace(words[-1], merge=True)
+            continue
         if flag not in _FLAGS:
             others.append(arg)
             continue
@@ -72,37 +82,75 @@ def prompts_of(context: typer.Context) -> tuple[Prompt, ...]:
     return tuple(parse(context.meta.get(_META, [])))
 
 
-def parse(words: list[Word]) -> Iterator[Prompt]:
+def numbered_prompts(
+    context: typer.Context, clip: str, values: dict[str, Any] | None = None
+) -> tuple[Prompt, ...]:
+    """The prompts that were typed, a frame of a sequence of images by the number in its name.
+
+    The ``start`` and ``end`` of ``values`` are changed alike.
+    """
+    from cleanplate.media.numbering import index_of, typed_numbers
+
+    numbers = typed_numbers(Path(clip))
+    if values is not None:
+        number_span(clip, values)
+    words = context.meta.get(_META, [])
+    return tuple(parse(words, lambda n: n if numbers is None else index_of(n, numbers)))
+
+
+def number_span(clip: str, values: dict[str, Any]) -> None:
+    """Change ``start`` and ``end`` of ``values`` from numbers in names to indexes."""
+    from cleanplate.media.numbering import span_by_index, typed_numbers
+
+    numbers = typed_numbers(Path(clip))
+    if numbers is not None:
+        typed = span_by_index(numbers, values.get("start"), values.get("end"))
+        for name, text in zip(("start", "end"), typed, strict=True):
+            if text is not None:
+                values[name] = text
+
+
+def parse(
+    words: list[Word], index: Callable[[int], int] = lambda number: number
+) -> Iterator[Prompt]:
     """Prompts from the options as typed.
+
+    Args:
+        words: the options.
+        index: gives the index of a frame from its number as typed.
 
     Raises:
         InputError: a value that is no box, point, mask, moment or object.
     """
-    object_id = 1
+    object_id: int | None = None
     for word in words:
         if word.flag == "--object":
             object_id = int(word.value) if word.value.isdecimal() else -1
-            if not 1 <= object_id <= 255:
-                raise InputError(f"--object {word.value} is no object id; use 1 to 255.")
+            if not 1 <= object_id <= MAX_OBJECT_ID:
+                raise InputError(
+                    f"--object {word.value} is no object id; use 1 to {MAX_OBJECT_ID}."
+                )
             continue
-        value, at = _moment(word)
-        yield _prompt(word.flag, value, object_id, at)
+        value, at = _moment(word, index)
+        if word.flag == "--mask":
+            from cleanplate.media.mask_files import mask_prompts
+
+            yield from mask_prompts(value, at=at, object_id=object_id, merge=word.merge)
+        else:
+            yield _prompt(word.flag, value, object_id or 1, at)
 
 
-def _moment(word: Word) -> tuple[str, int | Fraction]:
+def _moment(word: Word, index: Callable[[int], int]) -> tuple[str, int | Fraction]:
     value, sign, moment = word.value.rpartition("@")
     if not sign:
         return word.value, 0
     if word.flag == "--mask" and Path(word.value).exists():
         return word.value, 0  # a file may have an @ in its name
-    return value, parse_moment(moment)
+    at = parse_moment(moment)
+    return value, index(at) if isinstance(at, int) else at
 
 
 def _prompt(flag: str, value: str, object_id: int, at: int | Fraction) -> Prompt:
-    if flag == "--mask":
-        from cleanplate.media.mask_files import read_mask_image
-
-        return Prompt(mask=read_mask_image(Path(value)) != 0, object_id=object_id, at=at)
     if flag == "--box":
         x0, y0, x1, y1 = _numbers(flag, value, 4)
         box = Box(round(x0), round(y0), round(x1), round(y1))

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cleanplate.cli import work
-from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings, SpanSettings
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.cli.options import with_settings
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
 
 Masks = Annotated[
     str | None,
@@ -23,6 +23,7 @@ SaveMasks = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=PromptCommand)(remove)
 
 
@@ -31,20 +32,11 @@ def remove(
     ctx: typer.Context,
     clip: work.Clip,
     out: work.Out,
+    pointing: work.PromptOptions,
+    options: work.JobOptions,
     values: dict[str, Any],
-    box: work.BoxOption = None,
-    point: work.PointOption = None,
-    not_point: work.NotPointOption = None,
-    mask: work.MaskOption = None,
-    object_id: work.ObjectOption = None,
     masks: Masks = None,
     save_masks: SaveMasks = None,
-    sets: work.Set = None,
-    report: work.ReportFile = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Remove what you point at: outline it, follow it, paint the background back in.
 
@@ -52,7 +44,7 @@ def remove(
     """
     from cleanplate import api
 
-    prompts, fields = prompts_of(ctx), parse_sets(sets)
+    prompts = numbered_prompts(ctx, clip, values)
 
     def run(progress: Any) -> Any:
         return api.remove(
@@ -61,10 +53,10 @@ def remove(
             *prompts,
             masks=masks,
             save_masks=save_masks,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             progress=progress,
-            engine_settings=fields,
+            engine_settings=options.engine_settings,
             **values,
         )
 
-    work.show(run, report, quiet, json, overwrite, clip, out, masks, save_masks)
+    work.show(run, options, clip, out, masks, save_masks)

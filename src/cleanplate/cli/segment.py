@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cleanplate.arrays.moments import parse_moment
 from cleanplate.cli import work
-from cleanplate.cli.options import parse_sets
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.options import parse_sets, with_settings
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts, prompts_of
 from cleanplate.errors import InputError
+from cleanplate.settings.moments import parse_moment
 
 Segmenter = Annotated[
     str | None,
@@ -25,18 +25,17 @@ Device = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=PromptCommand)(segment)
 
 
+@with_settings()
 def segment(
     ctx: typer.Context,
     clip: work.Clip,
     out: work.Out,
-    box: work.BoxOption = None,
-    point: work.PointOption = None,
-    not_point: work.NotPointOption = None,
-    mask: work.MaskOption = None,
-    object_id: work.ObjectOption = None,
+    pointing: work.PromptOptions,
+    options: work.OutputOptions,
     every: Annotated[bool, typer.Option("--all", help="Outline all things in the frame.")] = False,
     at: Annotated[
         str, typer.Option(metavar="T", help="The frame to look at with --all: @120, 4.5s, 0:04.5.")
@@ -48,10 +47,6 @@ def segment(
     segmenter: Segmenter = None,
     device: Device = "auto",
     sets: work.Set = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Outline what you point at in one frame and write the mask as a PNG.
 
@@ -69,21 +64,21 @@ def segment(
             at=parse_moment(at),
             out=out,
             preview=preview,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             segmenter=segmenter or api.EVERYTHING,
             device=device,
             engine_settings=parse_sets(sets),
         )
-        if json:
+        if options.json:
             print(json_text.dumps([one.record() for one in things], indent=1))
-        elif not quiet:
+        elif not options.quiet:
             typer.echo(f"{len(things)} things: {out}", err=True)
         return
     found = api.segment(
         clip,
-        *prompts_of(ctx),
+        *numbered_prompts(ctx, clip),
         out=out,
-        overwrite=overwrite,
+        overwrite=options.overwrite,
         segmenter=segmenter or "grabcut",
         device=device,
         engine_settings=parse_sets(sets),
@@ -96,9 +91,9 @@ def segment(
         }
         for object_id, candidates in found.items()
     }
-    if json:
+    if options.json:
         print(json_text.dumps({"output": out, "objects": said}, indent=1))
-    elif not quiet:
+    elif not options.quiet:
         for number, one in said.items():
             typer.echo(
                 f"Object {number}: {one['pixels']} px, confidence {one['confidence']:.2f}, "

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cleanplate.jobs.doubts import Doubt
     from cleanplate.jobs.report import Report
-    from cleanplate.projects.view import Row
+    from cleanplate.tracks.doubts import Doubt
+    from cleanplate.tracks.view import ListedDoubt
 
 _MOST = 5  # stretches to look at that are named when a job is done
 _TITLES = {
@@ -80,20 +80,31 @@ class Bars(Progress):
         self._bars.stop()
 
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """See ``Progress``: a bar for the stage."""
         title = _TITLES.get(stage, stage)
         self._task = self._bars.add_task(title, total=total, completed=done)
         if self._bars.disable:
             self.console.print(f"{title} ...")
 
     def advance(self) -> None:
+        """See ``Progress``."""
         self._bars.advance(self._task)
 
     def finish(self) -> None:
+        """See ``Progress``."""
         done = self._bars.tasks[-1].completed if self._bars.tasks else 0
         self._bars.update(self._task, total=done or 1, completed=done or 1)
 
     def note(self, message: str) -> None:
+        """See ``Progress``; silent with ``--quiet``."""
         self.console.print(message, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """See ``Progress``; said even with ``--quiet``."""
+        if self.console.quiet:
+            print(message, file=sys.stderr)
+        else:
+            self.note(message)
 
 
 def conclude(report: Report, bars: Bars, as_json: bool) -> None:
@@ -137,7 +148,7 @@ def _other_tracker(report: Report) -> str:
     )
 
 
-def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> None:
+def print_doubts(doubtful: Sequence[Doubt | ListedDoubt], names: Mapping[int, str]) -> None:
     """A table of the frames to look at on stdout, worst first.
 
     Args:
@@ -164,5 +175,5 @@ def print_doubts(doubtful: Sequence[Doubt | Row], names: Mapping[int, str]) -> N
     console.print(table)
 
 
-def _frames(one: Doubt | Row) -> str:
+def _frames(one: Doubt | ListedDoubt) -> str:
     return str(one.first) if one.first == one.last else f"{one.first}-{one.last}"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cleanplate.cli import work
+from cleanplate.cli.options import with_settings
 
 if TYPE_CHECKING:
-    from cleanplate.suggestions import Suggested
+    from cleanplate.suggest.overlays import Suggested
     from cleanplate.types import Suggestion
 
 Out = Annotated[
@@ -26,17 +27,12 @@ Out = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command()(suggest)
 
 
-def suggest(
-    clip: work.Clip,
-    out: Out = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
-) -> None:
+@with_settings()
+def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> None:
     """Propose burned-in overlays: what stays where it is while the picture behind it moves.
 
     Look at them, then give the boxes to remove with --static.
@@ -45,15 +41,15 @@ def suggest(
 
     from cleanplate.cli.show import Bars
     from cleanplate.errors import InputError
-    from cleanplate.suggestions import look
+    from cleanplate.suggest.overlays import look
 
-    if out is not None and Path(out).exists() and not overwrite:
+    if out is not None and Path(out).exists() and not options.overwrite:
         raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
-    with Bars(quiet or json) as bars:
+    with Bars(options.quiet or options.json) as bars:
         found = look(clip, bars)
     if out is not None and found.overlays:
         _write(out, found.overlays)
-    if json:
+    if options.json:
         print(json_text.dumps(_plain(found), indent=1))
         return
     for one in found.overlays:
@@ -62,7 +58,7 @@ def suggest(
             f"{one.kind:<8} --box {box} frames {one.start} to {one.stop - 1}, "
             f"confidence {one.confidence:.2f}"
         )
-    if not quiet:
+    if not options.quiet:
         for note in _notes(found):
             typer.echo(note, err=True)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
-from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.options import with_settings
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.cli.show import print_doubts
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, SpanSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
 
 TABLE = "-"  # where ``--report`` stands for a table on stdout
 Report = Annotated[
@@ -24,10 +25,18 @@ Report = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class TrackOptions(work.JobOptions):
+    """Those of every job, but that the report may be a table."""
+
+    report: Report = None
+
+
 class TrackCommand(PromptCommand):
     """A command whose ``--report`` may stand without a value."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
+        """Let ``--report`` stand without a value."""
         following = [*args[1:], "-"]
         bare = [
             f"{arg}={TABLE}" if arg == "--report" and after.startswith("-") else arg
@@ -37,6 +46,7 @@ class TrackCommand(PromptCommand):
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command(cls=TrackCommand)(track)
 
 
@@ -45,18 +55,9 @@ def track(
     ctx: typer.Context,
     clip: work.Clip,
     out: work.Out,
+    pointing: work.PromptOptions,
+    options: TrackOptions,
     values: dict[str, Any],
-    box: work.BoxOption = None,
-    point: work.PointOption = None,
-    not_point: work.NotPointOption = None,
-    mask: work.MaskOption = None,
-    object_id: work.ObjectOption = None,
-    sets: work.Set = None,
-    report: Report = None,
-    overwrite: work.Overwrite = False,
-    quiet: work.Quiet = False,
-    json: work.Json = False,
-    debug: work.Debug = False,
 ) -> None:
     """Follow what you point at and write the mask track: FILE.mkv, or FOLDER/ of PNGs.
 
@@ -65,20 +66,20 @@ def track(
     """
     from cleanplate import api
 
-    prompts, fields = prompts_of(ctx), parse_sets(sets)
+    prompts = numbered_prompts(ctx, clip, values)
 
     def run(progress: Any) -> Any:
         return api.track(
             clip,
             out,
             *prompts,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             progress=progress,
-            engine_settings=fields,
+            engine_settings=options.engine_settings,
             **values,
         )
 
-    file = None if report == TABLE else report
-    done = work.show(run, file, quiet, json, overwrite, clip, out)
-    if report == TABLE and not json:
+    as_table = options.report == TABLE
+    done = work.show(run, replace(options, report=None) if as_table else options, clip, out)
+    if as_table and not options.json:
         print_doubts(done.doubtful(), {})

@@ -26,6 +26,7 @@ commands = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
     app.add_typer(commands, name="weights")
 
 
@@ -38,14 +39,15 @@ def _root(context: typer.Context) -> None:
 @commands.command("list")
 def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
     """List every checkpoint: whether it is here, its licence, and where to get it."""
-    from cleanplate.checkpoints import CATALOGUE, store
+    from cleanplate.checkpoints import all_checkpoints, store
+    from cleanplate.checkpoints.catalogue import faults
 
     if json:
         rows = [
             dataclasses.asdict(one)
             | {"here": store.is_here(one.name), "path": str(store.path_of(one.name))}
             | {"added": store.record(one.name)}
-            for one in CATALOGUE
+            for one in all_checkpoints()
         ]
         print(json_text.dumps(rows, indent=1))
         return
@@ -55,7 +57,7 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("checkpoint", "here", "licence", "commercial use", "how to get it"):
         table.add_column(title)
-    for one in CATALOGUE:
+    for one in all_checkpoints():
         path = store.path_of(one.name)
         table.add_row(
             one.name,
@@ -66,9 +68,11 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
         )
     console = Console(highlight=False)
     console.print(table)
-    for one in CATALOGUE:
+    for one in all_checkpoints():
         if not one.url and not store.is_here(one.name):
             console.print(f"{one.name}: {one.file}, linked from {one.page}", soft_wrap=True)
+    for fault in faults():
+        console.print(fault, soft_wrap=True)
     console.print(
         f"They are kept in {store.folder()} (set {store.PLACE} for another place).", soft_wrap=True
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cleanplate.cli import prompts
+from cleanplate.cli.options import parse_sets
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.files.publish import check_target
 
@@ -34,7 +36,7 @@ ReportFile = Annotated[
     typer.Option("--report", metavar="FILE.json", help="Write what was done, frame by frame."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and what is lost.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
 
@@ -52,27 +54,59 @@ NotPointOption = Annotated[
 MaskOption = Annotated[
     list[str] | None, typer.Option("--mask", metavar="FILE[@T]", help=prompts.HELP["mask"])
 ]
+MergeOption = Annotated[bool, typer.Option("--merge", help=prompts.HELP["merge"])]
 ObjectOption = Annotated[
     list[str] | None, typer.Option("--object", metavar="N", help=prompts.HELP["object"])
 ]
 
 
-def show(
-    work: Callable[[Any], Report],
-    report_file: str | None,
-    quiet: bool,
-    as_json: bool,
-    overwrite: bool,
-    *others: str | None,
-) -> Report:
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How much is said, and whether outputs may be replaced."""
+
+    overwrite: Overwrite = False
+    quiet: Quiet = False
+    json: Json = False
+    debug: Debug = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions(OutputOptions):
+    """Those of commands that report what was done."""
+
+    report: ReportFile = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions(ReportOptions):
+    """Those of commands that do a whole job."""
+
+    sets: Set = None
+
+    @property
+    def engine_settings(self) -> dict[str, dict[str, str]]:
+        """Settings of single engines: name -> field -> text."""
+        return parse_sets(self.sets)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOptions:
+    """What points at things; ``prompts.prompts_of`` reads them in the order in which they came."""
+
+    box: BoxOption = None
+    point: PointOption = None
+    not_point: NotPointOption = None
+    mask: MaskOption = None
+    merge: MergeOption = False
+    object_id: ObjectOption = None
+
+
+def show(work: Callable[[Any], Report], options: ReportOptions, *others: str | None) -> Report:
     """Run ``work`` with a progress display, then conclude and write the report.
 
     Args:
         work: does it, telling the progress that it is given.
-        report_file: where the report goes.
-        quiet: say nothing but errors.
-        as_json: print the report.
-        overwrite: a report that exists may be replaced.
+        options: where the report goes, and how much is said.
         others: the files that the command reads and writes: none of them can be the report.
 
     Returns:
@@ -80,16 +114,17 @@ def show(
     """
     from cleanplate.cli.show import Bars, conclude
 
-    if report_file is not None:
-        _check_report(Path(report_file), overwrite, [Path(one) for one in others if one])
-    with Bars(quiet or as_json) as bars:
+    if options.report is not None:
+        paths = [Path(path) for path in others if path]
+        _check_report(Path(options.report), options.overwrite, paths)
+    with Bars(options.quiet or options.json) as bars:
         try:
             report = work(bars)
         except KeyboardInterrupt as stop:
             raise CancelledError("stopped with Ctrl-C") from stop
-    if report_file is not None:
-        report.write(Path(report_file))
-    conclude(report, bars, as_json)
+    if options.report is not None:
+        report.write(Path(options.report))
+    conclude(report, bars, options.json)
     return report
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from cleanplate.arrays.masks import object_boxes
 from cleanplate.arrays.regions import NONE, Margins, plan
 from cleanplate.media.composite import Patch
-from cleanplate.pipeline import fill
+from cleanplate.pipeline.fill import MaskedPicture, fill
+from cleanplate.pipeline.regions import PlannedRegions
 from cleanplate.types import Box
 
 _MARGINS = Margins(0.75, 64)
@@ -62,8 +63,9 @@ def filled(
     lookback, lookahead = inpainter.lookback, inpainter.lookahead
     regions = plan(boxes, shots, width, height, _MARGINS, lookback, lookahead)
     pictures = (
-        (ArrayPicture(index, Fraction(index), image), mask)
+        MaskedPicture(ArrayPicture(index, Fraction(index), image), mask, int(shots[index]))
         for index, (image, mask) in enumerate(zip(images, masks, strict=True))
     )
-    for picture in fill(pictures, shots, regions, inpainter, 0, 0, len(shots), paste):  # type: ignore[arg-type]
+    planned = PlannedRegions(regions, lookback)
+    for picture in fill(pictures, planned, inpainter, 0, 0, len(shots), paste):
         yield picture.image

@@ -18,8 +18,9 @@ import numpy as np
 from cleanplate.arrays.masks import bounding_box, clipped
 from cleanplate.errors import InputError
 from cleanplate.files.publish import publishing
-from cleanplate.media.mask_files import Masks, frame_numbers, open_masks
+from cleanplate.media.mask_files import Masks, open_masks
 from cleanplate.media.new_clip import write_clip
+from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.types import Box
 

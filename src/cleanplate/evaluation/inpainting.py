@@ -26,10 +26,10 @@ from cleanplate.evaluation.pictures import thumbnails
 from cleanplate.evaluation.vfid import Features
 from cleanplate.evaluation.warping import TrueMotion
 from cleanplate.files.publish import publishing
-from cleanplate.jobs.runtime import resolve
-from cleanplate.jobs.settings import EngineSettings
 from cleanplate.media.shots import PICTURE_WIDTH, ShotDetector
 from cleanplate.registry import create, find
+from cleanplate.runtime import resolve
+from cleanplate.settings.groups import EngineSettings
 
 DATASET = "dataset"  # masks that come with the clips
 _WORST = 4  # frames of each clip that the page shows

@@ -24,9 +24,9 @@ from cleanplate.evaluation.page import page
 from cleanplate.evaluation.trackers import TrackingOrder
 from cleanplate.evaluation.vfid import frechet_distance
 from cleanplate.files.publish import write_text
-from cleanplate.jobs.progress import Progress
 from cleanplate.jobs.report import versions
-from cleanplate.jobs.work import checksum
+from cleanplate.jobs.work_folder import checksum
+from cleanplate.progress import Progress
 
 
 def evaluate_inpainting(

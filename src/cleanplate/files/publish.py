@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cleanplate.errors import InputError, MediaError
+from cleanplate.errors import DiskError, InputError, MediaError
+
+_LONGEST_NAME = 255  # bytes of a name in a folder, on all common file systems
+_FULL = "make room and run the same command again"
+_FORBIDDEN = "choose another place"
+_WAYS_OUT = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "allow larger files there, or choose another place",
+    errno.EIO: "check the disk, or choose another place",
+    errno.EROFS: _FORBIDDEN,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+}
+
+
+def is_about_the_disk(error: BaseException) -> bool:
+    """Whether the disk refused, and not the format: it is full, the file too large, not ours."""
+    return getattr(error, "errno", None) in _WAYS_OUT
+
+
+def disk_error(path: Path, error: BaseException) -> DiskError:
+    """What to raise when the disk refused to write ``path`` with ``error``."""
+    code = getattr(error, "errno", 0)
+    return DiskError(f"{path} cannot be written: {os.strerror(code)}; {_WAYS_OUT[code]}.")
+
+
+def beside_name(name: str, ending: str) -> str:
+    """A hidden name made from ``name``, told apart by a checksum where it would be too long."""
+    plain = f".{name}{ending}"
+    if len(os.fsencode(plain)) <= _LONGEST_NAME:
+        return plain
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    room = _LONGEST_NAME - len(os.fsencode(f".~{mark}{ending}"))
+    start = os.fsencode(name)[:room].decode("utf-8", "ignore")
+    return f".{start}~{mark}{ending}"
 
 
 @contextlib.contextmanager
@@ -15,20 +52,25 @@ def publishing(path: Path) -> Iterator[Path]:
     """Give a name beside ``path`` to write to; flush and rename it to ``path`` at the end.
 
     When the block raises, what was written is removed and ``path`` is untouched.
+
+    Raises:
+        DiskError: the disk is full, or does not let us write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # One name for a target: what a killed run left is overwritten by the next.
-    draft = path.with_name(f".{path.stem}.part{path.suffix}")
+    draft = path.with_name(beside_name(path.stem, f".part{path.suffix}"))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk names no file by itself
+    except Exception as error:
+        if is_about_the_disk(error):  # FFmpeg's errors, too, which are no OSError
+            raise disk_error(path, error) from error
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # no folder to hold it, or not ours: nothing is there
+            draft.unlink(missing_ok=True)
 
 
 def check_target(path: Path, overwrite: bool, *sources: Path) -> None:

@@ -1,0 +1,1 @@
+"""A clip and prompts or masks in, masks or a clean clip out: resumable at every stage."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.files.publish import write_text
-from cleanplate.jobs.doubts import Doubt, of_report
-from cleanplate.jobs.progress import Progress
+from cleanplate.progress import Progress
+from cleanplate.tracks.doubts import Doubt, of_report
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 
@@ -47,6 +47,8 @@ class Report:
     frames: list[dict[str, Any]] = field(default_factory=list)
     """For each frame its time, and the confidence, state and area in px of each object."""
     encoding: Any = None
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    """What became of the clip's other streams: copied, written anew, encoded or left out."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds of each stage of this run; what an earlier run did is not in it."""
     warnings: list[str] = field(default_factory=list)
@@ -54,9 +56,11 @@ class Report:
     """SHA-256 of the source and the output."""
 
     def write(self, path: Path) -> None:
+        """Write the report as JSON."""
         write_text(path, json.dumps(asdict(self), indent=1, default=str) + "\n")
 
     def warn(self, message: str) -> None:
+        """Keep a sentence that the user should read, once."""
         if message not in self.warnings:
             self.warnings.append(message)
 
@@ -73,24 +77,35 @@ class Timed(Progress):
         self._stage, self._began = "", 0.0
 
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
+        """See ``Progress``."""
         self._stage, self._began = stage, time.perf_counter()
         self._inner.start(stage, total, done)
 
     def advance(self) -> None:
+        """See ``Progress``."""
         self._inner.advance()
 
     def at(self, frame: int) -> None:
+        """See ``Progress``."""
         self._inner.at(frame)
 
     def show(self, picture: Any) -> None:
+        """See ``Progress``."""
         self._inner.show(picture)
 
     def finish(self) -> None:
+        """See ``Progress``; the stage's seconds go into the report."""
         spent = time.perf_counter() - self._began
         seconds = self._report.seconds
         seconds[self._stage] = round(seconds.get(self._stage, 0.0) + spent, 3)
         self._inner.finish()
 
     def note(self, message: str) -> None:
+        """See ``Progress``; the sentence goes into the report."""
         self._report.warn(message)
         self._inner.note(message)
+
+    def warn(self, message: str) -> None:
+        """Keep a sentence that the user should read, once."""
+        self._report.warn(message)
+        self._inner.warn(message)

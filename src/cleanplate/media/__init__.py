@@ -1,0 +1,1 @@
+"""Files and streams in and out: the only package that knows PyAV."""

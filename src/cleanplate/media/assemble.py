@@ -21,18 +21,21 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
-from cleanplate.files.publish import publishing
-from cleanplate.media.beside import add_copy, attach_cover, is_written_anew, other_packets
-from cleanplate.media.codecs import EncoderChoice
+from cleanplate.files.publish import is_about_the_disk, publishing
+from cleanplate.media.beside import Others, add_copy, add_encoded, attach_cover
+from cleanplate.media.codecs import EncoderChoice, codec_tag
 from cleanplate.media.decode import open_container, reason
 from cleanplate.media.encode import FIRST_PTS, MARGIN
-from cleanplate.media.probe import describe_stream
+from cleanplate.media.sound import SoundEncoder
+from cleanplate.media.stream_plan import Fate, StreamPlan, plan_streams
+from cleanplate.media.timecode import later, without
 from cleanplate.media.verify import AssembleReport, compare_tags, verify_times
 from cleanplate.types import VideoInfo
 
 # Written anew by the muxer, or true of the old pictures only.
 _STALE = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
 _STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "encoder", "alpha_mode")
+_TAPE = ("timecode", "reel_name")  # written for the first picture of the output
 _MOST_TICKS = 1 << 31
 _LONGEST_LAST = 2  # seconds that a last picture is believed to be shown
 
@@ -58,6 +61,7 @@ def assemble(
     start: Fraction | None = None,
     end: Fraction | None = None,
     strict: bool = False,
+    plan: StreamPlan | None = None,
 ) -> AssembleReport:
     """Join ``pieces``, in order, with the other streams of ``source_path`` into ``out_path``.
 
@@ -71,12 +75,20 @@ def assemble(
             from the first picture.
         end: seconds, not included.
         strict: raise instead of warning where the container cannot carry a stream.
+        plan: what becomes of the other streams, where it was decided before; its notes are told
+            already.
 
     Raises:
         MediaError: pieces that do not belong together, a stream lost under ``strict``, or a
             result that does not hold every picture at its time.
     """
     report = AssembleReport(out_path)
+    if plan is None:
+        plan = plan_streams(source_path or Path(), info, out_path, choice)
+        report.warnings.extend(plan.notes)
+    report.streams = list(plan.streams)
+    if strict and plan.losses:
+        raise MediaError(plan.losses[0])
     scanned = [_scan(path) for path in pieces]
     pts = _all_pts(scanned)
     try:
@@ -85,9 +97,7 @@ def assemble(
             if source_path is not None and source_path.is_file():
                 source = stack.enter_context(open_container(source_path))
             draft = stack.enter_context(publishing(out_path))
-            _mux(source, scanned, pts, draft, info, choice, (start, end), report)
-            if strict and report.dropped:
-                raise MediaError(report.warnings[0])
+            _Mux(source, scanned, pts, info, choice, (start, end), plan, report).write(draft)
             verify_times(draft, pts, info, choice, report)
             compare_tags(draft, info, choice, report)
     except (FFmpegError, OSError) as error:
@@ -124,35 +134,115 @@ def _all_pts(pieces: Sequence[_Piece]) -> list[int]:
     return pts
 
 
-def _mux(
-    source: InputContainer | None,
-    pieces: Sequence[_Piece],
-    pts: list[int],
-    draft: Path,
-    info: VideoInfo,
-    choice: EncoderChoice,
-    span: tuple[Fraction | None, Fraction | None],
-    report: AssembleReport,
-) -> None:
-    first = pts[0] * info.time_base
-    report.shift = -first if span[0] is not None else Fraction(0)
-    with (
-        av.open(str(pieces[0].path)) as template,
-        av.open(
-            str(draft),
-            "w",
-            format=choice.container,
-            container_options=_container_options(source, info, choice),
-        ) as out,
-    ):
-        _set_container(out, source, info, report.shift, span)
-        streams = _add_streams(out, source, template, info, choice, report)
-        video = _video_packets(pieces, pts, info, report.shift, streams[info.stream_index])
-        others = iter(())
-        if source is not None:
-            others = other_packets(source, streams, info, report.shift, (first, span[1]))
-            others = _up_to_damage(others, report)
-        _interleave(out, video, others)
+class _Mux:
+    """One output being written."""
+
+    def __init__(
+        self,
+        source: InputContainer | None,
+        pieces: Sequence[_Piece],
+        pts: list[int],
+        info: VideoInfo,
+        choice: EncoderChoice,
+        span: tuple[Fraction | None, Fraction | None],
+        plan: StreamPlan,
+        report: AssembleReport,
+    ) -> None:
+        self._source, self._pieces, self._pts = source, pieces, pts
+        self._info, self._choice, self._span = info, choice, span
+        self._plan, self._report = plan, report
+        self._first = pts[0] * info.time_base
+        report.shift = -self._first if span[0] is not None else Fraction(0)
+        self._copied: dict[int, Stream] = {}
+        self._encoded: dict[int, SoundEncoder] = {}
+
+    def write(self, draft: Path) -> None:
+        """Write the whole output to ``draft``."""
+        source, info, choice, report = self._source, self._info, self._choice, self._report
+        with (
+            av.open(str(self._pieces[0].path)) as template,
+            av.open(
+                str(draft),
+                "w",
+                format=choice.container,
+                container_options=_container_options(source, info, choice),
+            ) as out,
+        ):
+            _set_container(out, source, info, report.shift, self._span)
+            picture = self._add_streams(out, template)
+            out.start_encoding()
+            video = _video_packets(self._pieces, self._pts, info, report.shift, picture)
+            if source is None:
+                _interleave(out, video, None)
+                return
+            span = (self._first, self._span[1])
+            others = Others(
+                source,
+                self._copied,
+                self._encoded,
+                info,
+                choice.container,
+                self._pts,
+                report.shift,
+                span,
+            )
+            _interleave(out, video, others)
+            report.warnings.extend([*others.notes, *others.refusals(report.path.suffix)])
+
+    def _add_streams(self, out: OutputContainer, template: InputContainer) -> VideoStream:
+        """Add the streams of the result in the source's order; return the picture's."""
+        picture = None
+        for old in self._source.streams if self._source is not None else ():
+            if old.index == self._info.stream_index:
+                picture = self._add_video(out, old, template)
+                continue
+            fate = self._plan.fate(old.index)
+            if fate is Fate.ENCODED:
+                encoder = add_encoded(out, old, self._choice.container)
+                self._encoded[old.index] = encoder
+            elif fate is Fate.COPIED:
+                if self._choice.container == "matroska" and (
+                    old.disposition & Disposition.attached_pic
+                ):
+                    attach_cover(out, old)
+                else:
+                    self._copied[old.index] = add_copy(out, old)
+        return picture or self._add_video(out, None, template)
+
+    def _add_video(
+        self, out: OutputContainer, old: Stream | None, template: InputContainer
+    ) -> VideoStream:
+        info, choice = self._info, self._choice
+        new = out.add_stream_from_template(template.streams.video[0], opaque=True)
+        new.time_base = info.time_base
+        if info.display_matrix is not None:
+            new.set_display_matrix(info.display_matrix)
+        context = new.codec_context
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.pix_fmt = choice.pixel_format  # probing a piece does not see VP9's alpha
+        context.framerate = info.average_rate or Fraction(0)  # by which a timecode counts
+        if (tag := codec_tag(choice)) is not None:
+            context.codec_tag = tag
+        if old is not None:
+            kept = {k: v for k, v in old.metadata.items() if not k.startswith(_STALE_VIDEO)}
+            new.metadata.update(without(kept, _TAPE))
+            new.disposition = old.disposition
+        new.metadata.update(self._tape())
+        return new
+
+    def _tape(self) -> dict[str, str]:
+        """Timecode and reel of the first picture that is written."""
+        info = self._info
+        tags = {}
+        if info.timecode:
+            rate = info.average_rate or Fraction(0)
+            begun = round((self._first - info.start) * rate) if self._span[0] is not None else 0
+            self._report.timecode = later(info.timecode, begun, rate) or None
+            if self._report.timecode:
+                tags["timecode"] = self._report.timecode
+        if info.reel:
+            tags["reel_name"] = info.reel
+        return tags
 
 
 def _container_options(
@@ -181,9 +271,10 @@ def _set_container(
 ) -> None:
     if source is None:
         return
-    out.metadata.update({k: v for k, v in source.metadata.items() if k not in _STALE})
+    kept = {k: v for k, v in source.metadata.items() if k not in _STALE}
+    out.metadata.update(without(kept, _TAPE))
     low = span[0] if span[0] is not None else None
-    kept = []
+    chapters = []
     for chapter in source.chapters():
         unit = chapter["time_base"] or Fraction(1)
         begin, finish = chapter["start"] * unit, chapter["end"] * unit
@@ -192,65 +283,9 @@ def _set_container(
         if begin < finish:
             chapter["start"] = round((begin + shift) / unit)
             chapter["end"] = round((finish + shift) / unit)
-            kept.append(chapter)
-    if kept:
-        out.set_chapters(kept)
-
-
-def _add_streams(
-    out: OutputContainer,
-    source: InputContainer | None,
-    template: InputContainer,
-    info: VideoInfo,
-    choice: EncoderChoice,
-    report: AssembleReport,
-) -> dict[int, Stream]:
-    """The streams of the result by the source's stream index, in the source's order."""
-    added: dict[int, Stream] = {}
-    for old in source.streams if source is not None else ():
-        if old.index == info.stream_index:
-            added[old.index] = _add_video(out, old, template, info, choice)
-        elif is_written_anew(old, info):
-            continue
-        elif choice.container == "matroska" and old.disposition & Disposition.attached_pic:
-            attach_cover(out, old)
-            report.copied.append(describe_stream(old))
-        elif (new := add_copy(out, old, choice)) is not None:
-            added[old.index] = new
-            report.copied.append(describe_stream(old))
-        else:
-            report.dropped.append(describe_stream(old))
-    if info.stream_index not in added:
-        added[info.stream_index] = _add_video(out, None, template, info, choice)
-    if report.dropped:
-        names = ", ".join(f"{s.kind} #{s.index} ({s.codec})" for s in report.dropped)
-        report.warnings.append(
-            f"{report.path.suffix} cannot carry {names}: left out; write a .mkv to keep more."
-        )
-    return added
-
-
-def _add_video(
-    out: OutputContainer,
-    old: Stream | None,
-    template: InputContainer,
-    info: VideoInfo,
-    choice: EncoderChoice,
-) -> VideoStream:
-    made = template.streams.video[0]
-    new = out.add_stream_from_template(made, opaque=True)
-    new.time_base = info.time_base
-    if info.display_matrix is not None:
-        new.set_display_matrix(info.display_matrix)
-    new.codec_context.sample_aspect_ratio = info.sample_aspect_ratio
-    new.codec_context.pix_fmt = choice.pixel_format  # probing a piece does not see VP9's alpha
-    if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
-        new.codec_context.codec_tag = "hvc1"  # the one tag that every player takes
-    if old is not None:
-        kept = {k: v for k, v in old.metadata.items() if not k.startswith(_STALE_VIDEO)}
-        new.metadata.update(kept)
-        new.disposition = old.disposition
-    return new
+            chapters.append(chapter)
+    if chapters:
+        out.set_chapters(chapters)
 
 
 def _video_packets(
@@ -299,39 +334,40 @@ def _rate(info: VideoInfo) -> Fraction:
     return info.average_rate or Fraction(24)
 
 
-def _up_to_damage(
-    packets: Iterator[tuple[Fraction, av.Packet]], report: AssembleReport
-) -> Iterator[tuple[Fraction, av.Packet]]:
-    """What is whole of the source's other streams, as of its pictures."""
-    broken = 0
-    try:
-        for time, packet in packets:
-            if packet.is_corrupt:
-                broken += 1
-            else:
-                yield time, packet
-    except FFmpegError as error:
-        report.warnings.append(
-            f"The other streams of the source are cut off where it is damaged ({reason(error)})."
-        )
-    if broken:
-        report.warnings.append(
-            f"{broken} damaged packets of the source's other streams are left out."
-        )
-
-
 def _interleave(
-    out: OutputContainer,
-    video: Iterator[tuple[Fraction, av.Packet]],
-    others: Iterator[tuple[Fraction, av.Packet]],
+    out: OutputContainer, video: Iterator[tuple[Fraction, av.Packet]], others: Others | None
 ) -> None:
-    """Write both in the order of time, so that the muxer holds little back."""
-    other = next(others, None)
+    """Write both in the order of time, so that the muxer holds little back.
+
+    Raises:
+        MediaError: the output does not take the pictures.
+    """
+    beside = others.packets() if others is not None else iter(())
+    other = next(beside, None)
     for time, packet in video:
         while other is not None and other[0] <= time:
-            out.mux_one(other[1])
-            other = next(others, None)
-        out.mux_one(packet)
+            _write_other(out, other[1], others)
+            other = next(beside, None)
+        try:
+            out.mux_one(packet)
+        except FFmpegError as error:
+            if is_about_the_disk(error):
+                raise
+            raise MediaError(
+                f"The picture at {float(time):.3f} s cannot be written in this format "
+                f"({reason(error)}); write a .mkv instead."
+            ) from error
     while other is not None:
-        out.mux_one(other[1])
-        other = next(others, None)
+        _write_other(out, other[1], others)
+        other = next(beside, None)
+
+
+def _write_other(out: OutputContainer, packet: av.Packet, others: Others | None) -> None:
+    """Write a packet of sound or the like; what the format refuses is left out, and told."""
+    assert others is not None  # who else would give packets
+    try:
+        out.mux_one(packet)
+    except FFmpegError as error:
+        if is_about_the_disk(error):
+            raise
+        others.refuse(packet, reason(error))

@@ -6,9 +6,9 @@ takes it; else the encoder that holds the source's samples best. Without loss:
 ====================================================  ==================  =====================
 source's samples                                      encoder             containers
 ====================================================  ==================  =====================
-8 and 10 bits: 4:2:0, 4:2:2, 4:4:4, grey              libx264, qp 0       .mp4 .mov .mkv
+8 and 10 bits: 4:2:0, 4:2:2, 4:4:4                    libx264, qp 0       .mp4 .mov .mkv
 8 bits RGB                                            libx264rgb, qp 0    .mp4 .mov .mkv
-12 bits: 4:2:0, 4:2:2, 4:4:4, grey; 10, 12 bits RGB   libx265, lossless   .mp4 .mov .mkv
+12 bits: 4:2:0, 4:2:2, 4:4:4; 10, 12 bits RGB; grey   libx265, lossless   .mp4 .mov .mkv
 8 bits: 4:2:0 with transparency, 4:4:0, odd sizes;    libvpx-vp9,         .webm .mkv, and .mp4
 and anything of 8 bits in .webm                       lossless            but for transparency
 the rest: 16 bits, other transparency, 4:1:1, 4:1:0   ffv1                .mkv
@@ -25,8 +25,8 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import InputError, MediaError
-from cleanplate.media.encoder_settings import EncoderSettings
 from cleanplate.media.layout import Layout, find_layout
+from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import VideoInfo
 
 CONTAINERS = {
@@ -149,7 +149,13 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
             f"{name} cannot keep {info.pixel_format} without loss; "
             f"leave --codec out, or write a .mkv with --codec ffv1."
         )
-    if not exact or info is not source:
+    if name == "libx264" and layout.is_gray and pixel_format.startswith("gray"):
+        notes.append("Grey is written as H.264, which players give out as 4:2:0 without colour.")
+    if name == "prores_ks" and layout.bits > 10 and info.codec == "prores":
+        notes.append(
+            "ProRes is encoded from 10 bits a sample by the bundled FFmpeg, of the 12 decoded."
+        )
+    elif not exact or info is not source:
         notes.append(f"The pixel format changes from {source.pixel_format} to {pixel_format}.")
     written = find_layout(pixel_format)
     if layout.has_alpha and written is not None and not written.has_alpha:
@@ -196,8 +202,8 @@ def _playable(info: VideoInfo, container: str, notes: list[str]) -> VideoInfo:
     from_video = info.codec in _FAMILY
     if container not in ("mp4", "mov") or from_video or not layout.is_rgb:
         return info
-    if layout.bits > 8 or (layout.has_alpha and info.codec != "gif"):
-        return info
+    if layout.bits > 8 or (layout.has_alpha and container == "mov" and info.codec != "gif"):
+        return info  # ProRes 4444 in .mov keeps transparency
     notes.append(
         "RGB is written as 4:2:0, which every player opens; write a .mkv, or add --lossless, to "
         "keep RGB."
@@ -230,6 +236,8 @@ def _default(info: VideoInfo, container: str, notes: list[str]) -> str:
     candidates += _FALLBACKS
     fitting = [n for n in candidates if _ENCODERS[n].codec in _CARRIES[container]]
     best = min(fitting, key=lambda n: _loss(n, info, container))
+    if info.codec == "prores" and family in fitting:
+        best = "prores_ks"  # 4444 is decoded to 12 bits, whatever was encoded, and encoded from 10
     if best != family:
         why = (
             f"no encoder for {info.codec} is bundled or wanted"
@@ -243,7 +251,9 @@ def _default(info: VideoInfo, container: str, notes: list[str]) -> str:
 def _lossless(info: VideoInfo, container: str, out_path: Path) -> str:
     layout = find_layout(info.pixel_format)
     assert layout is not None
-    for name in _LOSSLESS_ORDER:
+    # Grey H.264 is given out as 4:2:0 by decoders, grey HEVC as grey.
+    order = sorted(_LOSSLESS_ORDER, key=lambda name: layout.is_gray and name == "libx264")
+    for name in order:
         encoder = _ENCODERS[name]
         if encoder.codec in _CARRIES[container] and _pixel_format(name, info, container)[1]:
             return name
@@ -385,10 +395,39 @@ def _options(
     elif name == "prores_ks":
         deep = find_layout(info.pixel_format)
         rich = deep is not None and (deep.has_alpha or deep.is_rgb or not deep.x_shift)
-        options |= {"profile": "4444" if rich else "hq", "vendor": "apl0", "alpha_bits": "16"}
+        profile = _PRORES_PROFILES.get(info.profile or "") if info.codec == "prores" else None
+        profile = profile or ("4444" if rich else "hq")
+        options |= {"profile": profile, "vendor": "apl0", "alpha_bits": "16"}
     elif name == "ffv1":
         options |= {"level": "3", "slicecrc": "1", "g": "1"}
     return options
+
+
+_PRORES_PROFILES = {
+    "Proxy": "proxy",
+    "LT": "lt",
+    "Standard": "standard",
+    "HQ": "hq",
+    "4444": "4444",
+    "XQ": "4444xq",
+}
+_PRORES_TAGS = {
+    "proxy": "apco",
+    "lt": "apcs",
+    "standard": "apcn",
+    "hq": "apch",
+    "4444": "ap4h",
+    "4444xq": "ap4x",
+}
+
+
+def codec_tag(choice: EncoderChoice) -> str | None:
+    """The four letters by which the container calls the codec; None where the usual ones do."""
+    if choice.codec == "prores":
+        return _PRORES_TAGS[dict(choice.options)["profile"]]
+    if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
+        return "hvc1"  # the one tag that every player takes
+    return None
 
 
 def _hdr(info: VideoInfo, mastering: str, light: str) -> dict[str, str]:

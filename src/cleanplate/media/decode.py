@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ IMAGE_SUFFIXES = frozenset(
         *("ppm", "pgm", "pnm", "jp2", "exr", "dpx", "tga"),
     )
 )
+_PACKETS_LOOKED_AT = 500  # of all video streams, to tell a thumbnail from what plays
 _NOT_VIDEO = frozenset({"tty", "concat", "lrc"})  # FFmpeg paints texts as video, or follows lists
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
 # With a thread for each frame, FFmpeg 8's FFV1 decoder frees a damaged frame's state under the
@@ -45,6 +47,11 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"There is no file {path}; check the name.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); give a video.")
+    if is_animated_webp(path):
+        raise MediaError(
+            f"{path} is an animated WebP, which the bundled FFmpeg cannot decode; convert it to a "
+            "GIF, a video or a folder of PNGs."
+        )
     options = {"protocol_whitelist": "file"}
     try:
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -63,6 +70,13 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
+def is_animated_webp(path: Path) -> bool:
+    """Whether ``path`` is a WebP whose header (VP8X) bears the flag of animation."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+
+
 def reason(error: BaseException) -> str:
     """What FFmpeg says went wrong, as a clause."""
     said = str(getattr(error, "strerror", None) or error).strip().rstrip(".")
@@ -78,26 +92,64 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
     ]
 
 
-def find_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream to process: the first that is marked default, else the first.
+def find_video(container: InputContainer, path: Path, number: int | None = None) -> VideoStream:
+    """The stream to process: of those that play, the first marked default, else the first.
+
+    Args:
+        container: the open file.
+        path: where it lies, for messages.
+        number: index in the file of the stream that is wanted; None: chosen as said.
 
     Raises:
+        InputError: the wanted stream is no video.
         MediaError: there is none that can be decoded.
     """
     streams = video_streams(container)
+    if number is not None:
+        wanted = next((s for s in streams if s.index == number and s.codec_context), None)
+        if wanted is None:
+            known = ", ".join(str(stream.index) for stream in streams) or "none"
+            raise InputError(
+                f"Stream {number} of {path} is no video that can be worked on; its video streams "
+                f"are: {known}."
+            )
+        return wanted
     if not streams:
         cover = " but a cover picture" if len(container.streams.video) else ""
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise MediaError(
             f"{path} holds no video{cover} (it holds: {kinds}); give a file with a video stream."
         )
-    chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    playing = [s for s in streams if not _is_one_picture(s)] or streams
+    if len(playing) > 1:
+        playing = _with_pictures(path, playing)
+    chosen = next((s for s in playing if s.disposition & Disposition.default), playing[0])
     if chosen.codec_context is None:
         raise MediaError(
             f"The video in {path} is of a codec that the bundled FFmpeg cannot decode; "
             "convert it first."
         )
     return chosen
+
+
+def _is_one_picture(stream: VideoStream) -> bool:
+    """Whether the header says that a stream is a thumbnail or cover, marked so or not."""
+    return stream.frames == 1 or stream.codec_context is None
+
+
+def _with_pictures(path: Path, streams: list[VideoStream]) -> list[VideoStream]:
+    """Those of ``streams`` that hold more than one picture, as far as the file's start tells.
+
+    Some containers do not count: a thumbnail is known by its second picture, which never comes.
+    """
+    counts = dict.fromkeys((stream.index for stream in streams), 0)
+    with av.open(str(path)) as container:
+        videos = [container.streams[index] for index in counts]
+        for packet in itertools.islice(container.demux(videos), _PACKETS_LOOKED_AT):
+            counts[packet.stream.index] += packet.size > 0
+            if min(counts.values()) > 1:
+                break
+    return [stream for stream in streams if counts[stream.index] > 1] or streams
 
 
 @dataclass(slots=True)
@@ -109,12 +161,15 @@ class Damage:
     concealed: int = 0
     """Pictures that the decoder had to patch up."""
     first_concealed: int | None = None
+    leading: int = 0
+    """Pictures before the first that could be decoded: their key frame is not in the file."""
     cut: str | None = None
     """Why reading stopped before the end of the file."""
     encrypted: bool = False
 
     @property
     def is_any(self) -> bool:
+        """Whether anything was damaged."""
         return bool(self.refused or self.cut)
 
 
@@ -131,6 +186,9 @@ def decode_frames(
     """
     decoder = _decoder(stream, threads)
     time_base = stream.time_base
+    begun: list[int] = []
+    damage.leading = 0
+    first: int | None = None
     for packet in _packets(container, stream, damage, threads):
         try:
             frames = decoder.decode(packet)
@@ -141,10 +199,16 @@ def decode_frames(
                 raise Restart from error
             damage.refused += 1
             continue
+        if packet is not None and packet.pts is not None and not packet.is_discard:
+            begun.append(packet.pts)
         for frame in frames:
+            first = frame.pts if first is None else first
             frame.time_base = time_base
             name = viewable_format(frame.format.name)
             yield frame if name == frame.format.name else frame.reformat(format=name)
+        if first is not None and begun:
+            damage.leading += sum(stamp < first for stamp in begun)
+            begun.clear()
 
 
 def _decoder(stream: VideoStream, threads: bool) -> VideoCodecContext:
@@ -197,7 +261,9 @@ def read_packets(
         return  # how PyAV ends a file in which streams appeared that were not there at first
 
 
-def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.VideoFrame]]:
+def decode_file(
+    path: Path, damage: Damage, number: int | None = None
+) -> Generator[tuple[VideoStream, av.VideoFrame]]:
     """All frames of the video in ``path``, from the first, with the stream that they are of.
 
     Quick and threaded until something is damaged; then once more from the start, patiently,
@@ -209,7 +275,7 @@ def decode_file(path: Path, damage: Damage) -> Generator[tuple[VideoStream, av.V
     given = 0
     for threads in (True, False):
         with open_container(path) as container:
-            stream = find_video(container, path)
+            stream = find_video(container, path, number)
             frames = decode_frames(container, stream, damage, threads=threads)
             with contextlib.suppress(Restart), contextlib.closing(frames):
                 for number, frame in enumerate(frames):

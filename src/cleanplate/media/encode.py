@@ -26,6 +26,7 @@ from cleanplate.files.publish import publishing
 from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.colour import UNSAID, effective_matrix
 from cleanplate.media.decode import reason
+from cleanplate.media.fields import FieldMarker
 from cleanplate.media.layout import component_views, find_layout
 from cleanplate.media.picture import Picture
 from cleanplate.types import VideoInfo
@@ -81,6 +82,8 @@ class _Writer:
         self._last: Picture | None = None
         self._written = 0
         self._depth = 0
+        interlaced = info.field_order in ("top first", "bottom first")
+        self._fields = FieldMarker(info.field_order) if interlaced else None
 
     def write(self, picture: Picture) -> None:
         if self._first is None:
@@ -96,8 +99,12 @@ class _Writer:
         self._pts.append(round((picture.time - self._first.time) / time_base) + MARGIN)
         self._durations.append(round((picture.duration or 0) / time_base))
         frame = to_format(picture.frame, self._choice.pixel_format, self._info)
-        frame.pts = number
         frame.time_base = self._encoder_time_base()
+        frame.pts = number
+        if self._fields is not None:
+            frame = self._fields.mark(frame)
+            frame.time_base = self._encoder_time_base()
+            frame.pts = number
         frame.pict_type = 0  # the source's choice of I, P and B would be taken as an order
         self._last = picture
         assert self._stream is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -12,7 +13,7 @@ from typing import Self
 import av
 import cv2
 
-from cleanplate.errors import InputError, MediaError
+from cleanplate.errors import InputError, MaskError, MediaError
 from cleanplate.files.publish import publishing
 from cleanplate.media.decode import IMAGE_SUFFIXES, Damage, decode_file, reason
 from cleanplate.media.encode import to_format
@@ -24,6 +25,7 @@ from cleanplate.media.video import BACKWARD_BUDGET
 from cleanplate.types import VideoInfo
 
 DEFAULT_RATE = Fraction(24)
+_BELIEVED_GAPS = 2  # times as many numbers as images, at most, are taken for a sequence with gaps
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -48,6 +50,61 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p.lower()) for p in parts]
 
 
+def numbered(names: Iterable[str]) -> dict[int, str]:
+    """File names by the number in them: of several digit groups, the last that tells all apart.
+
+    Raises:
+        MaskError: a name without a number, or no group of digits that differs in each name.
+    """
+    listed = list(names)
+    groups = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in listed]
+    for name, found in zip(listed, groups, strict=True):
+        if not found:
+            raise MaskError(f"The file name {name} holds no frame number; expected like 00012.png.")
+    for place in range(1, min(map(len, groups), default=0) + 1):
+        numbers = [found[-place] for found in groups]
+        if len(set(numbers)) == len(numbers):
+            return dict(sorted(zip(numbers, listed, strict=True)))
+    raise MaskError(
+        f"The numbers in the names {', '.join(sorted(listed)[:3])}, ... do not tell the files "
+        "apart; give each file the number of its frame."
+    )
+
+
+def images_by_number(files: Sequence[Path]) -> dict[int, Path]:
+    """Images by the number in their names.
+
+    Raises:
+        MaskError: a name without a number, or no group of digits that differs in each name.
+    """
+    names = numbered(file.name for file in files)
+    paths = {file.name: file for file in files}
+    return {number: paths[name] for number, name in names.items()}
+
+
+def _places(files: Sequence[Path]) -> tuple[list[int], list[int]]:
+    """Where each image stands in time, in frames from the first; and the numbers that are missing.
+
+    Numbers that are no count of frames (clock times, say) are not believed: then one follows the
+    other.
+    """
+    plain = list(range(len(files)))
+    try:
+        numbers = list(images_by_number(files))
+    except MaskError:
+        return plain, []
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    if not steps or list(images_by_number(files).values()) != list(files):
+        return plain, []
+    step = min(steps)
+    even = all(one % step == 0 for one in steps)
+    if not even or (numbers[-1] - numbers[0]) // step >= _BELIEVED_GAPS * len(files):
+        return plain, []
+    there = set(numbers)
+    missing = [one for one in range(numbers[0], numbers[-1], step) if one not in there]
+    return [(one - numbers[0]) // step for one in numbers], missing
+
+
 class ImageClip:
     """A folder of images, or one image: a picture each, ``rate`` of them a second."""
 
@@ -60,6 +117,14 @@ class ImageClip:
         self._rate = rate
         self._copier = FrameCopier()
         count = len(self._files)
+        self._places, missing = _places(self._files)
+        self._end = self._places[-1] + 1
+        if missing:
+            listed = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            self.warnings.append(
+                f"{path} has a gap: {len(missing)} of its images are missing ({listed}); the image "
+                "before is shown in their place."
+            )
         self.info: VideoInfo = dataclasses.replace(
             probe_file(self._files[0]),
             path=str(path),
@@ -68,11 +133,17 @@ class ImageClip:
             time_base=1 / rate,
             frame_count=count,
             start=Fraction(0),
-            duration=count / rate,
-            stream_duration=count / rate,
+            duration=self._end / rate,
+            stream_duration=self._end / rate,
             bit_rate=None,
             streams=(),
         )
+
+        if self.info.stored_format and re.search(r"f(16|32)", self.info.stored_format):
+            self.warnings.append(
+                f"{path} holds floating-point samples ({self.info.stored_format}): they are worked "
+                "on and written with 16 bits, values outside 0 to 1 cut off."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +180,15 @@ class ImageClip:
             raise MediaError(f"{path} is damaged and cannot be decoded; give a whole copy.")
         frame = self._as_the_first(frame, path)
         orientation = read_orientation(display_matrix(frame)) or Orientation()
+        if orientation.transpose != (self.info.rotation in (90, 270)):
+            raise MediaError(
+                f"{path} is turned by a quarter against the first image; a clip needs one size, "
+                "so turn the images alike."
+            )
         palette = make_palette(frame, orientation, self._copier)
-        return Picture(index, index / self._rate, 1 / self._rate, frame, palette)
+        place = self._places[index]
+        after = self._places[index + 1] if index + 1 < len(self._places) else self._end
+        return Picture(index, place / self._rate, (after - place) / self._rate, frame, palette)
 
     def _as_the_first(self, frame: av.VideoFrame, path: Path) -> av.VideoFrame:
         info = self.info

@@ -74,22 +74,27 @@ class Layout:
 
     @property
     def is_rgb(self) -> bool:
+        """Whether samples are red, green and blue."""
         return self.components[0].role in "rgb"
 
     @property
     def is_gray(self) -> bool:
+        """Whether there is no colour."""
         return len(self.color) == 1
 
     @property
     def has_alpha(self) -> bool:
+        """Whether there is an alpha component."""
         return any(c.role == "a" for c in self.components)
 
     @property
     def x_shift(self) -> int:
+        """By how many bits chroma is narrower than luma."""
         return max(c.x_shift for c in self.components)
 
     @property
     def y_shift(self) -> int:
+        """By how many bits chroma is lower than luma."""
         return max(c.y_shift for c in self.components)
 
 

@@ -9,10 +9,10 @@ error that names both.
 from __future__ import annotations
 
 import itertools
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,8 +22,9 @@ from av.error import FFmpegError
 from cleanplate.errors import InputError, MaskError, MediaError
 from cleanplate.files.publish import publishing
 from cleanplate.media.decode import open_container
-from cleanplate.media.images import find_images
+from cleanplate.media.images import numbered
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, read_video_masks
+from cleanplate.types import Prompt
 
 _MOST_IDS = 64  # a picture with more distinct values than this is no mask
 _PNG = ".png"
@@ -164,37 +165,6 @@ def sized(mask: np.ndarray, width: int, height: int, name: str) -> np.ndarray:
 # --- folders -----------------------------------------------------------------------------------
 
 
-def numbered(names: Iterable[str]) -> dict[int, str]:
-    """File names by the number in them: of several digit groups, the last that tells all apart.
-
-    Raises:
-        MaskError: a name without a number, or no group of digits that differs in each name.
-    """
-    listed = list(names)
-    groups = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in listed]
-    for name, found in zip(listed, groups, strict=True):
-        if not found:
-            raise MaskError(f"The file name {name} holds no frame number; expected like 00012.png.")
-    for place in range(1, min(map(len, groups), default=0) + 1):
-        numbers = [found[-place] for found in groups]
-        if len(set(numbers)) == len(numbers):
-            return dict(sorted(zip(numbers, listed, strict=True)))
-    raise MaskError(
-        f"The numbers in the names {', '.join(sorted(listed)[:3])}, ... do not tell the files "
-        "apart; give each file the number of its frame."
-    )
-
-
-def frame_numbers(source: Path, count: int) -> Sequence[int]:
-    """The number of each frame of a clip: those in its file names, or 0, 1, 2, ..."""
-    if not source.is_dir():
-        return range(count)
-    names = [file.name for file in find_images(source)]
-    if not all(re.search(r"\d", Path(name).stem) for name in names):
-        return range(count)
-    return list(numbered(names))
-
-
 def _folder(path: Path, numbers: Sequence[int], width: int, height: int) -> Masks:
     files_here = (entry for entry in path.iterdir() if not entry.name.startswith("."))
     names = [entry.name for entry in files_here if entry.suffix.lower() == _PNG]
@@ -283,15 +253,32 @@ def read_mask_image(path: Path) -> np.ndarray:
         return as_ids(indexes[: frame.height, : frame.width], str(path))
     if frame.format.name.startswith("gray16"):
         return as_ids(frame.to_ndarray(format="gray16le"), str(path))
-    if frame.format.name.startswith(("gray", "mono")):
+    if frame.format.name.startswith(("gray", "mono", "ya")) and not _has_shape(frame):
         return as_ids(frame.to_ndarray(format="gray"), str(path))
     colours = frame.to_ndarray(format="rgba")
+    alpha = colours[..., 3]
+    if alpha.min() < alpha.max():
+        seen = colours[alpha > 0][:, :3]
+        if len(seen) and (seen == seen[0]).all():
+            return (alpha > 127).astype(np.uint8)  # one colour, cut out: the shape is the alpha
+        raise MaskError(
+            f"{path} has a shape in its transparency and another in its colours; a mask has one: "
+            "save it without transparency, or in one colour."
+        )
     if (colours[..., 0] != colours[..., 1]).any() or (colours[..., 0] != colours[..., 2]).any():
         raise MaskError(
             f"{path} is a colour picture; a mask is a palette PNG, or grey: 0 and 255, or object "
             "ids."
         )
     return as_ids(colours[..., 0], str(path))
+
+
+def _has_shape(frame: av.VideoFrame) -> bool:
+    """Whether the transparency of grey with alpha varies."""
+    if not frame.format.name.startswith("ya"):
+        return False
+    alpha = frame.to_ndarray(format="rgba")[..., 3]
+    return bool(alpha.min() < alpha.max())
 
 
 def as_ids(values: np.ndarray, name: str) -> np.ndarray:
@@ -321,6 +308,42 @@ def as_ids(values: np.ndarray, name: str) -> np.ndarray:
             "object ids. Was it saved as JPEG, or is it a picture?"
         )
     return values.astype(np.uint8)
+
+
+def mask_prompts(
+    mask: Path | str | np.ndarray,
+    *,
+    at: int | Fraction = 0,
+    object_id: int | None = None,
+    merge: bool = False,
+) -> tuple[Prompt, ...]:
+    """Prompts from a mask of one frame: one for each id in it.
+
+    Args:
+        mask: a PNG as ``read_mask_image`` reads it, or (H, W) ids.
+        at: the frame, an index or seconds.
+        object_id: for a mask of one object: its id; by default the one in the mask.
+        merge: all that is in the mask is one object, ``object_id`` or 1.
+
+    Raises:
+        MaskError: nothing is in the mask, or several ids where ``object_id`` names one.
+    """
+    name = str(mask) if isinstance(mask, Path | str) else "given"
+    ids = as_ids(mask, name) if isinstance(mask, np.ndarray) else read_mask_image(Path(mask))
+    present = [int(value) for value in np.unique(ids) if value]
+    if not present:
+        raise MaskError(f"The mask {name} is empty; give one that covers what is to be removed.")
+    if merge:
+        return (Prompt(mask=ids != 0, object_id=object_id or 1, at=at),)
+    if object_id is None:
+        return tuple(Prompt(mask=ids == value, object_id=value, at=at) for value in present)
+    if len(present) > 1:
+        listed = ", ".join(map(str, present))
+        raise MaskError(
+            f"The mask {name} holds the objects {listed}, and object {object_id} is named; leave "
+            "the object out to have each followed by its own id, or merge them (--merge)."
+        )
+    return (Prompt(mask=ids != 0, object_id=object_id, at=at),)
 
 
 # --- writing -----------------------------------------------------------------------------------

@@ -21,10 +21,12 @@ class Orientation:
 
     @property
     def is_identity(self) -> bool:
+        """Whether the stored picture is upright."""
         return not (self.transpose or self.flip_x or self.flip_y)
 
     @property
     def mirrored(self) -> bool:
+        """Whether the upright picture is a mirror image of the stored one."""
         return (self.transpose + self.flip_x + self.flip_y) % 2 == 1
 
     @property

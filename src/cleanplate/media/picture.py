@@ -76,10 +76,12 @@ class Picture:
 
     @property
     def width(self) -> int:
+        """Of the upright picture, in px."""
         return self.frame.height if self.palette.orientation.transpose else self.frame.width
 
     @property
     def height(self) -> int:
+        """Of the upright picture, in px."""
         return self.frame.width if self.palette.orientation.transpose else self.frame.height
 
     @property

@@ -5,25 +5,26 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.decode import Damage, decode_file, video_streams
+from cleanplate.media.fields import first_field
 from cleanplate.media.layout import find_layout
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import is_full_range
+from cleanplate.media.side_data import side_data
+from cleanplate.media.timecode import find_tag
 from cleanplate.types import Chapter, StreamInfo, VideoInfo
 
 # Matroska's ChromaSitingHorz and ChromaSitingVert, and what their values mean together.
@@ -52,15 +53,15 @@ _DYNAMIC_HDR = {
 }
 
 
-def probe_file(path: Path) -> VideoInfo:
-    """What is in the video file ``path``.
+def probe_file(path: Path, number: int | None = None) -> VideoInfo:
+    """What is in the video file ``path``; ``number``: of the video stream that is wanted.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or no such video stream in it.
         MediaError: it has no video that can be decoded; the message says why.
     """
     damage = Damage()
-    frames = decode_file(path, damage)
+    frames = decode_file(path, damage, number)
     try:
         stream, frame = next(frames, (None, None))
         if stream is None or frame is None:
@@ -122,6 +123,10 @@ def _describe(path: Path, stream: VideoStream, frame: av.VideoFrame) -> VideoInf
         streams=tuple(_other_streams(container, stream)),
         chapters=tuple(_chapters(container)),
         metadata=tuple(container.metadata.items()),
+        stored_format=stream.codec_context.pix_fmt,
+        profile=stream.profile,
+        timecode=find_tag(container, stream, "timecode"),
+        reel=find_tag(container, stream, "reel_name"),
         mastering_display=_mastering_display(frame),
         content_light=_content_light(frame),
         dynamic_hdr=_dynamic_hdr(frame),
@@ -138,17 +143,10 @@ def claimed_count(stream: Stream) -> int | None:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of a frame's display matrix, None where it has none."""
-    found = _side_data(frame, SideDataType.DISPLAYMATRIX)
+    found = side_data(frame).get(SideDataType.DISPLAYMATRIX)
     if found is None or len(found) < 36:
         return None
     return tuple(int(v) for v in np.frombuffer(found[:36], np.int32))
-
-
-def _side_data(frame: av.VideoFrame, kind: SideDataType) -> bytes | None:
-    for data in cast(Iterable[SideData], frame.side_data):
-        if data.type == kind:
-            return bytes(data)
-    return None
 
 
 def _stream_duration(stream: VideoStream) -> Fraction | None:
@@ -185,7 +183,13 @@ def _bit_rate(container: InputContainer, stream: VideoStream, path: Path) -> int
 
 def _field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     said = _FIELD_ORDERS.get(int(stream.codec_context.field_order), "unsaid")
-    if frame.interlaced_frame and said in ("unsaid", "progressive"):
+    if not frame.interlaced_frame:
+        return said
+    if (told := first_field(frame)) is not None:
+        return told
+    if said in ("unsaid", "progressive"):
+        if frame.height < 720 and stream.codec_context.name == "dvvideo":
+            return "bottom first"  # IEC 61834-2: DV begins with the lower field, untagged
         return "top first"  # what the standards assume of a picture that is only called interlaced
     return said
 
@@ -240,7 +244,7 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 def _mastering_display(frame: av.VideoFrame) -> str | None:
     """AVMasteringDisplayMetadata: ten rationals, has_primaries, has_luminance."""
-    found = _side_data(frame, SideDataType.MASTERING_DISPLAY_METADATA)
+    found = side_data(frame).get(SideDataType.MASTERING_DISPLAY_METADATA)
     if found is None:
         return None
     *numbers, has_primaries, has_luminance = struct.unpack("=22i", found[:88])
@@ -253,7 +257,7 @@ def _mastering_display(frame: av.VideoFrame) -> str | None:
 
 
 def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
-    found = _side_data(frame, SideDataType.CONTENT_LIGHT_LEVEL)
+    found = side_data(frame).get(SideDataType.CONTENT_LIGHT_LEVEL)
     if found is None:
         return None
     most, average = struct.unpack("=2I", found[:8])
@@ -261,5 +265,5 @@ def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
 
 
 def _dynamic_hdr(frame: av.VideoFrame) -> tuple[str, ...]:
-    kinds = {data.type for data in cast(Iterable[SideData], frame.side_data)}
+    kinds = side_data(frame).keys()
     return tuple(sorted({name for kind, name in _DYNAMIC_HDR.items() if kind in kinds}))

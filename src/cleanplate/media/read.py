@@ -37,16 +37,17 @@ class Clip(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_clip(path: str | Path, rate: Fraction = DEFAULT_RATE) -> Clip:
+def open_clip(path: str | Path, rate: Fraction = DEFAULT_RATE, stream: int | None = None) -> Clip:
     """Open a clip; it is read lazily, and every iterator over it is independent.
 
     Args:
         path: a file with video, an animated GIF, an image, or a folder of images, which are
             sorted naturally (2 before 10).
         rate: frames a second of a folder of images, which carry no times.
+        stream: index in the file of the video stream to work on; None: the one that plays.
 
     Raises:
-        InputError: there is nothing at ``path``.
+        InputError: there is nothing at ``path``, or no such video stream.
         MediaError: nothing in it can be decoded; the message says why.
     """
     path = Path(path)
@@ -56,4 +57,4 @@ def open_clip(path: str | Path, rate: Fraction = DEFAULT_RATE) -> Clip:
         return ImageClip(path, [path], rate)
     if not path.exists():
         raise InputError(f"There is no file or folder {path}; check the name.")
-    return VideoClip(path)
+    return VideoClip(path, stream)

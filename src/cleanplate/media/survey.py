@@ -38,6 +38,7 @@ class Survey:
 
     @property
     def count(self) -> int:
+        """How many frames were decoded."""
         return len(self.numerators)
 
     def time(self, index: int) -> Fraction:
@@ -55,6 +56,17 @@ class Survey:
         numbers = np.zeros(self.count, np.int32)
         numbers[self.cuts] = 1
         return np.cumsum(numbers, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """Frames of a clip, and the shot that each frame of the clip belongs to."""
+
+    start: int
+    stop: int
+    """One past the last frame."""
+    shots: np.ndarray
+    """(N,) shot number of each frame of the clip."""
 
 
 def cut_at(found: Survey, *frames: int) -> Survey:
@@ -88,6 +100,7 @@ def survey(clip: Clip, seen: Callable[[], None] = lambda: None) -> Survey:
 
 
 def save_survey(path: Path, found: Survey) -> None:
+    """Write a survey to ``path``, an .npz."""
     with publishing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(
             file,
@@ -99,6 +112,7 @@ def save_survey(path: Path, found: Survey) -> None:
 
 
 def load_survey(path: Path) -> Survey:
+    """The survey that ``save_survey`` wrote."""
     with np.load(path, allow_pickle=False) as archive:
         return Survey(
             archive["numerators"],

@@ -13,6 +13,7 @@ from cleanplate.media.codecs import EncoderChoice
 from cleanplate.media.decode import find_video
 from cleanplate.media.encode import TICK, written_color
 from cleanplate.media.probe import probe_file
+from cleanplate.media.stream_plan import Fate, PlannedStream
 from cleanplate.types import StreamInfo, VideoInfo
 
 _MILLISECOND = Fraction(1, 1000)
@@ -28,9 +29,21 @@ class AssembleReport:
     last_time: Fraction = Fraction(0)
     shift: Fraction = Fraction(0)
     """Seconds by which all times moved: because of ``start``, or of a container's limits."""
-    copied: list[StreamInfo] = field(default_factory=list)
-    dropped: list[StreamInfo] = field(default_factory=list)
+    streams: list[PlannedStream] = field(default_factory=list)
+    """What became of the streams beside the picture."""
+    timecode: str | None = None
+    """Of the first picture, where the source has one."""
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def copied(self) -> list[StreamInfo]:
+        """The streams that are in the result as they were."""
+        return [one.stream for one in self.streams if one.fate is Fate.COPIED]
+
+    @property
+    def dropped(self) -> list[StreamInfo]:
+        """The streams that are not in the result."""
+        return [one.stream for one in self.streams if one.fate is Fate.LEFT_OUT]
 
 
 def verify_times(
@@ -99,6 +112,10 @@ def compare_tags(
         lost.append("matrix")
     if color_range and made.full_range != (color_range == 2):
         lost.append("color range")
+    if info.timecode and (made.timecode or "") != report.timecode:
+        lost.append(f"timecode ({report.timecode or info.timecode})")
+    if info.reel and made.reel != info.reel:
+        lost.append(f"reel name ({info.reel})")
     if lost:
         report.warnings.append(
             f"{report.path.suffix} with {made.codec} does not carry the source's {', '.join(lost)}."

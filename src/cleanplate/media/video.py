@@ -8,6 +8,7 @@ timestamps prove it; otherwise the clip is decoded from its beginning.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -33,8 +34,10 @@ from cleanplate.media.decode import (
 from cleanplate.media.orientation import Orientation, read_orientation
 from cleanplate.media.picture import FrameCopier, Palette, Picture, make_palette
 from cleanplate.media.probe import probe_file
+from cleanplate.media.rising import BREAK, GAP, may_break
 from cleanplate.types import VideoInfo
 
+_REORDERED = 5  # seconds: farther back than any picture is stored behind a later one
 BACKWARD_BUDGET = 256 << 20  # bytes of decoded pictures that walking backwards may hold
 
 
@@ -50,13 +53,25 @@ class _Index:
 class VideoClip:
     """A file with a video stream."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: int | None = None) -> None:
+        """
+        Args:
+            path: the file.
+            stream: index in it of the video stream to work on; None: the one that plays.
+        """
         self.path = path
-        self.info = probe_file(path)
+        self.info = probe_file(path, stream)
         self.warnings: list[str] = []
         self._copier = FrameCopier()
         self._known_index: _Index | None = None
         self._index_built = False
+        if self.info.video_streams > 1:
+            self._warn(
+                f"{path.name} holds {self.info.video_streams} video streams; stream "
+                f"#{self.info.stream_index} ({self.info.codec}, {self.info.width}x"
+                f"{self.info.height}) is worked on, the others are copied; "
+                "--stream N takes another."
+            )
         orientation = read_orientation(self.info.display_matrix)
         if orientation is None:
             self._warn(
@@ -152,12 +167,23 @@ class VideoClip:
                 f"{name} is cut off after frame {count - 1} ({end:.2f} s), its header promises "
                 f"{float(self.info.duration or 0):.2f} s; the {count} frames there are are used."
             )
+        if damage.leading:
+            self._warn(
+                f"{name} begins with {damage.leading} pictures whose key frame it does not hold: "
+                "they cannot be decoded and are left out."
+            )
         if damage.refused:
             self._warn(f"{name} is damaged: {damage.refused} packets of it cannot be decoded.")
         if damage.concealed:
             self._warn(
                 f"{name} is damaged: {damage.concealed} frames, the first of them "
                 f"{damage.first_concealed}, are decoded with errors."
+            )
+        if clock.breaks:
+            self._warn(
+                f"The times of {name} begin anew {len(clock.breaks)} time"
+                f"{'s' * (len(clock.breaks) > 1)} (first at {float(clock.breaks[0]):.3f} s): what "
+                "follows is joined to what was before, and the sound with it."
             )
         if clock.mended:
             self._warn(
@@ -210,7 +236,7 @@ class VideoClip:
 
     def _seek(self, index: _Index, key: int, start: int) -> Generator[av.VideoFrame]:
         with open_container(self.path) as container:
-            stream = find_video(container, self.path)
+            stream = find_video(container, self.path, self.info.stream_index)
             with contextlib.suppress(FFmpegError, OSError):
                 container.seek(index.pts[key], stream=stream, backward=True)
                 for frame in decode_frames(container, stream, Damage()):
@@ -226,7 +252,7 @@ class VideoClip:
 
     def _build_index(self, container: InputContainer) -> _Index | None:
         """None unless every packet is whole, timed, and one picture."""
-        stream = find_video(container, self.path)
+        stream = find_video(container, self.path, self.info.stream_index)
         found = []
         for packet in read_packets(container, [stream]):
             if not packet.size or packet.is_discard:
@@ -234,6 +260,8 @@ class VideoClip:
             if packet.pts is None or packet.is_corrupt:
                 return None
             found.append((packet.pts, packet.is_keyframe))
+        if self._is_broken([stamp for stamp, _ in found]):
+            return None
         found.sort()
         pts = [p for p, _ in found]
         claimed = self.info.frame_count
@@ -241,6 +269,14 @@ class VideoClip:
             return None
         keys = [number for number, (_, is_key) in enumerate(found) if is_key]
         return _Index(pts, sorted({0, *keys})) if pts else None
+
+    def _is_broken(self, stamps: list[int]) -> bool:
+        """Whether the times, in the file's order, go over to another clock."""
+        steps = [
+            (after - before) * self.info.time_base for before, after in itertools.pairwise(stamps)
+        ]
+        back = any(step < -_REORDERED for step in steps)
+        return back or (may_break(self.info.container) and any(step > GAP for step in steps))
 
     def pictures_backward(
         self, start: int, stop: int = 0, budget: int = BACKWARD_BUDGET
@@ -299,13 +335,21 @@ class _Clock:
         self.mended = 0
         rate = info.average_rate or Fraction(24)
         self._step = max(1, round(1 / (rate * info.time_base)))
+        self._back = round(BREAK / info.time_base)
+        self._gap = round(GAP / info.time_base) if may_break(info.container) else None
+        self._time_base = info.time_base
+        self._offset = 0
         self._last: int | None = None
+        self.breaks: list[Fraction] = []
+        """Times in the file, in seconds, at which another clock begins."""
 
     def set(self, frame: av.VideoFrame) -> None:
         """Keep ``frame.pts`` where it grows; else take its decoding time, else the next step."""
+        if frame.pts is not None:
+            frame.pts = self._joined(frame.pts)
         pts, last = frame.pts, self._last
         if pts is None or (last is not None and pts <= last):
-            decoded = frame.dts
+            decoded = None if frame.dts is None else frame.dts + self._offset
             if decoded is not None and (last is None or decoded > last):
                 pts = decoded
             else:
@@ -313,3 +357,15 @@ class _Clock:
             self.mended += frame.pts is not None or decoded is None
             frame.pts = pts
         self._last = pts
+
+    def _joined(self, pts: int) -> int:
+        """``pts`` on the clip's own clock, where the file goes over to another."""
+        moved, last = pts + self._offset, self._last
+        if last is None:
+            return moved
+        back = moved < last - self._back
+        ahead = self._gap is not None and moved > last + self._gap
+        if back or ahead:
+            self.breaks.append(pts * self._time_base)
+            self._offset = last + self._step - pts
+        return pts + self._offset

@@ -8,16 +8,17 @@ from typing import Any
 
 from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.jobs import job
-from cleanplate.jobs.runtime import check_device
-from cleanplate.projects.folder import Folder
-from cleanplate.projects.following import Finding, tracker_of
-from cleanplate.projects.shown import NOT_FOLLOWED, WORDS
-from cleanplate.projects.state import COLOURS, NEVER, Anchor, Kind, Object, State
-from cleanplate.projects.view import Row, View
+from cleanplate.projects.state import State
 from cleanplate.protocols import Task
+from cleanplate.runtime import check_device
 from cleanplate.settings import parse
-from cleanplate.types import FOUND_FROM, MAX_OBJECT_ID
+from cleanplate.settings.groups import Settings, settings_from
+from cleanplate.tracks.driver import tracker_key
+from cleanplate.tracks.marks import NEVER, Anchor, Kind, TrackedObject, colour_of
+from cleanplate.tracks.mask_store import MaskStore
+from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
+from cleanplate.tracks.view import ListedDoubt, View
+from cleanplate.types import FOUND_FROM
 
 _LONGEST_NAME = 80
 
@@ -26,13 +27,13 @@ def add_object(state: State, name: str | None, static: bool, version: int) -> tu
     """``version`` is that in which the object appears."""
     object_id = state.latest_id + 1
     if object_id >= FOUND_FROM:  # all were given once; what is born later is told from the dead
-        free = set(range(1, FOUND_FROM)) - {one.id for one in state.objects}
+        free = set(range(1, FOUND_FROM)) - {known.id for known in state.objects}
         if not free:
             raise InputError(f"A project holds {FOUND_FROM - 1} objects at most; remove one first.")
         object_id = min(free)
-    colour = COLOURS[(object_id - 1) % len(COLOURS)]
     named = _name(name) if name else f"Object {object_id}"
-    return state.with_object(Object(object_id, named, colour, False, static, version)), object_id
+    added = TrackedObject(object_id, named, colour_of(object_id), False, static, version)
+    return state.with_object(added), object_id
 
 
 def add_overlay(
@@ -55,48 +56,31 @@ def add_overlay(
 
 def begins(state: State, object_id: int, frame: int) -> tuple[State, None]:
     """What does not move is first seen in ``frame``."""
-    own, source = _still(state, object_id, frame)
-    kept = {one: anchor for one, anchor in own.items() if one > frame} | {frame: own[source]}
+    anchors, source = _still(state, object_id, frame)
+    kept = {at: anchor for at, anchor in anchors.items() if at > frame} | {frame: anchors[source]}
     if frame > 0:
         kept[0] = Anchor(Kind.GONE)
-    return _with_anchors(state, object_id, kept), None
+    return state.with_anchors(object_id, kept), None
 
 
 def ends(state: State, object_id: int, frame: int, count: int) -> tuple[State, None]:
     """What does not move is last seen in ``frame``, or until it is marked again."""
-    own, source = _still(state, object_id, frame)
-    kept = {one: a for one, a in own.items() if not (a.is_empty and source < one <= frame)}
+    anchors, source = _still(state, object_id, frame)
+    kept = {at: a for at, a in anchors.items() if not (a.is_empty and source < at <= frame)}
     if frame + 1 < count:
         kept.setdefault(frame + 1, Anchor(Kind.GONE))
-    return _with_anchors(state, object_id, kept), None
+    return state.with_anchors(object_id, kept), None
 
 
 def _still(state: State, object_id: int, frame: int) -> tuple[Mapping[int, Anchor], int]:
     """Anchors of what does not move, and the frame of that whose mask is meant in ``frame``."""
-    own = state.anchors.get(object_id, {})
-    seen = [one for one, anchor in own.items() if not anchor.is_empty]
+    anchors = state.anchors.get(object_id, {})
+    seen = [at for at, anchor in anchors.items() if not anchor.is_empty]
     if not state.object(object_id).static or not seen:
         raise InputError(
             f"Object {object_id} is not marked as something that does not move; mark it first."
         )
-    return own, max((one for one in seen if one <= frame), default=min(seen))
-
-
-def _with_anchors(state: State, object_id: int, own: Mapping[int, Anchor]) -> State:
-    return replace(state, anchors={**state.anchors, object_id: dict(sorted(own.items()))})
-
-
-def add_found(state: State, findings: Sequence[Finding], version: int) -> tuple[State, None]:
-    """Objects that a tracker found, under ids of their own."""
-    for one in findings:
-        used = {known.id for known in state.objects}
-        free = next((n for n in range(FOUND_FROM, MAX_OBJECT_ID + 1) if n not in used), None)
-        if free is None:
-            raise InputError("There are no ids left for what was found; remove objects first.")
-        name, colour = f"Found {free - FOUND_FROM + 1}", COLOURS[(free - 1) % len(COLOURS)]
-        found = Object(free, name, colour, born=version, given=one.run, given_id=one.object_id)
-        state = state.with_object(found)
-    return state, None
+    return anchors, max((at for at in seen if at <= frame), default=min(seen))
 
 
 def change_object(state: State, object_id: int, values: Mapping[str, Any]) -> tuple[State, None]:
@@ -118,16 +102,16 @@ def gone(
     state: State, view: View, frame: int, object_id: int, until: int | None
 ) -> tuple[State, None]:
     """Not to be seen from ``frame`` to ``until``; what is shown before and after stays."""
-    one, shown = state.object(object_id), view.shown[object_id]
+    tracked, track = state.object(object_id), view.tracks[object_id]
     if until is not None and until < frame:
         raise InputError(f"Frame {until} is before frame {frame}; give the first frame first.")
     last = frame if until is None else until
     for known in list(state.anchors.get(object_id, {})):
         if frame < known < last:
             state = state.with_anchor(object_id, known, None)
-    before, after = shown.passing(max(frame - 1, 0))[1], ""
+    before, after = track.passing(max(frame - 1, 0))[1], ""
     if until is not None:
-        after = shown.passing(min(last + 1, len(shown.codes) - 1))[0] or one.given
+        after = track.passing(min(last + 1, len(track.codes) - 1))[0] or tracked.given
     if last != frame:
         state = state.with_anchor(object_id, last, Anchor(Kind.GONE, passing=(after, "")))
         after = ""
@@ -135,25 +119,22 @@ def gone(
 
 
 def approve(
-    state: State, view: View, folder: Folder, frame: int, object_id: int | None
+    state: State, view: View, store: MaskStore, frame: int, object_id: int | None
 ) -> tuple[State, None]:
     """Anchor what is shown in ``frame``."""
     wanted = state.objects if object_id is None else (state.object(object_id),)
     approved = 0
-    for one in wanted:
-        anchor = state.anchor(one.id, frame)
-        shown = view.shown[one.id]
+    for tracked in wanted:
+        anchor, track = state.anchor(tracked.id, frame), view.tracks[tracked.id]
         if anchor is not None:
-            state = state.with_anchor(one.id, frame, replace(anchor, approved=True))
-        elif WORDS[shown.codes[frame]] == NOT_FOLLOWED:
+            state = state.with_anchor(tracked.id, frame, replace(anchor, approved=True))
+        elif WORDS[track.codes[frame]] == NOT_FOLLOWED:
             continue
-        elif one.static:
-            pass  # nothing changes it anyway
-        else:
-            stamp = view.stamp(one.id, frame)
-            mask = NEVER if stamp is None else folder.keep(stamp.on(view.size))
-            fixed = Anchor(Kind.APPROVED, mask, approved=True, passing=shown.passing(frame))
-            state = state.with_anchor(one.id, frame, fixed)
+        elif not tracked.static:  # nothing changes what does not move anyway
+            crop = view.crop(tracked.id, frame)
+            mask = NEVER if crop is None else store.keep(crop.on(view.size))
+            fixed = Anchor(Kind.APPROVED, mask, approved=True, passing=track.passing(frame))
+            state = state.with_anchor(tracked.id, frame, fixed)
         approved += 1
     if not approved:
         raise InputError(
@@ -162,16 +143,17 @@ def approve(
     return state, None
 
 
-def dismiss(state: State, row_id: str, rows: Sequence[Row]) -> tuple[State, None]:
+def dismiss(state: State, row_id: str, doubts: Sequence[ListedDoubt]) -> tuple[State, None]:
     """Take a row off the list."""
     if row_id in state.dismissed:
         return state, None
-    if row_id not in {row.id for row in rows}:
+    if row_id not in {doubt.id for doubt in doubts}:
         raise InputError(f"There is no row {row_id!r} in the list of frames to look at.")
     return replace(state, dismissed=(*state.dismissed, row_id)), None
 
 
 def set_span(state: State, start: int, stop: int, count: int) -> tuple[State, None]:
+    """Track and remove in the frames [start, stop) of a clip of ``count`` frames."""
     if not 0 <= start < stop <= count:
         raise InputError(
             f"There is no part from frame {start} up to {stop}; give a first frame from 0 and an "
@@ -184,7 +166,7 @@ def set_settings(
     state: State, values: Mapping[str, Any], engine_fields: Mapping[str, Mapping[str, Any]]
 ) -> tuple[State, None]:
     """Values of None take the default again."""
-    for name in ("static", "start", "end"):
+    for name in ("static", "stream", "start", "end"):
         if name in values:
             raise InputError(
                 f"{name} is no setting of a project: each object is static or not, and its span is "
@@ -192,25 +174,25 @@ def set_settings(
             )
     merged = {**state.settings, **values}
     kept = {name: value for name, value in sorted(merged.items()) if value is not None}
-    fields = {name: dict(own) for name, own in state.engine_fields.items()}
-    for engine, own in engine_fields.items():
-        mine = {**fields.get(engine, {}), **own}
-        fields[engine] = {key: str(one) for key, one in mine.items() if one is not None}
-    fields = {name: own for name, own in sorted(fields.items()) if own}
-    settings = job.settings_from(kept, fields)
+    fields = {name: dict(texts) for name, texts in state.engine_fields.items()}
+    for engine, changed in engine_fields.items():
+        texts = {**fields.get(engine, {}), **changed}
+        fields[engine] = {key: str(value) for key, value in texts.items() if value is not None}
+    fields = {name: texts for name, texts in sorted(fields.items()) if texts}
+    settings = settings_from(kept, fields)
     _check(settings)
     return replace(state, settings=kept, engine_fields=fields), None
 
 
-def _check(settings: job.Settings) -> None:
+def _check(settings: Settings) -> None:
     """Raise InputError for an engine, a device or an engine's setting that is not there."""
     check_device(settings.engines)
-    tracker_of(settings)
+    tracker_key(settings)
     registry.find("inpaint", settings.engines.inpainter)
     if settings.engines.segmenter != "auto":
         registry.find("segment", settings.engines.segmenter)
-    for name, own in settings.engine_fields.items():
+    for name, texts in settings.engine_fields.items():
         tasks: list[Task] = [task for task in registry.TASKS if name in registry.names(task)]
         if not tasks:
             raise InputError(f"There is no engine {name!r} to set.")
-        parse(registry.find(tasks[0], name).Settings, own)
+        parse(registry.find(tasks[0], name).Settings, texts)

@@ -13,46 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from cleanplate.arrays.masks import bounding_box
 from cleanplate.errors import InputError
-from cleanplate.files.publish import publishing, write_text
-from cleanplate.projects.state import NEVER, State
-from cleanplate.types import Box
+from cleanplate.files.publish import write_text
+from cleanplate.projects.state import State
 
 PROJECT = "project.json"
 _HISTORY = "history.json"
 _MOST = 500  # edits that can be undone
 _BLOCKS, _BLOCK = 64, 1 << 16  # bytes of a clip that are looked at to know it again
-_KEPT_STAMPS = 256
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stamp:
-    """One object's mask: where it is and its pixels there."""
-
-    box: Box
-    bits: np.ndarray
-    """(h, w) bool, of the box."""
-
-    @classmethod
-    def of(cls, mask: np.ndarray) -> Stamp | None:
-        """Of an (H, W) bool mask; None when it is empty."""
-        box = bounding_box(mask)
-        return None if box is None else cls(box, mask[box.slices].astype(bool))
-
-    def on(self, shape: tuple[int, int]) -> np.ndarray:
-        """(H, W) bool."""
-        mask = np.zeros(shape, bool)
-        mask[self.box.slices] = self.bits
-        return mask
 
 
 class Folder:
@@ -60,16 +30,11 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamps: OrderedDict[str, Stamp | None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    @property
-    def runs(self) -> Path:
-        return self.path / "runs"
 
     # --- what was said ---
 
     def is_project(self) -> bool:
+        """Whether a project lies in the folder."""
         return (self.path / PROJECT).is_file()
 
     def read(self) -> State:
@@ -97,7 +62,7 @@ class Folder:
         """Write the first state of a project."""
         (self.path / "history").mkdir(parents=True, exist_ok=True)
         (self.path / "anchors").mkdir(exist_ok=True)
-        self.runs.mkdir(exist_ok=True)
+        (self.path / "runs").mkdir(exist_ok=True)
         self._write_history({"version": 1, "undo": [], "redo": [], "next": 0})
         write_text(self.path / PROJECT, state.text())
 
@@ -149,45 +114,6 @@ class Folder:
 
     def _write_history(self, history: dict) -> None:
         write_text(self.path / _HISTORY, json.dumps(history))
-
-    # --- masks of frames ---
-
-    def keep(self, mask: np.ndarray) -> str:
-        """Store an (H, W) bool mask and return its hash."""
-        if not mask.any():
-            return NEVER
-        solid = np.ascontiguousarray(mask, dtype=bool)
-        digest = hashlib.sha256(repr(solid.shape).encode() + np.packbits(solid).tobytes())
-        name = digest.hexdigest()[:20]
-        path = self._mask(name)
-        if not path.exists():
-            encoded = cv2.imencode(".png", solid.view(np.uint8) * 255)[1]
-            with publishing(path) as draft:
-                draft.write_bytes(encoded.tobytes())
-        with self._lock:
-            self._stamps[name] = Stamp.of(solid)
-        return name
-
-    def stamp(self, name: str) -> Stamp | None:
-        """The mask of that hash; None for the empty one."""
-        if name == NEVER:
-            return None
-        with self._lock:
-            if name in self._stamps:
-                self._stamps.move_to_end(name)
-                return self._stamps[name]
-        found = cv2.imread(str(self._mask(name)), cv2.IMREAD_UNCHANGED)
-        if found is None:
-            raise InputError(f"{self._mask(name)} is missing or damaged; mark the object again.")
-        stamp = Stamp.of(found > 0)
-        with self._lock:
-            self._stamps[name] = stamp
-            while len(self._stamps) > _KEPT_STAMPS:
-                self._stamps.popitem(last=False)
-        return stamp
-
-    def _mask(self, name: str) -> Path:
-        return self.path / "anchors" / f"{name}.png"
 
 
 def fingerprint(clip: Path) -> str:

@@ -1,145 +1,32 @@
-"""What a user has said of a clip: objects, prompts, marks, settings. Frozen, and plain as JSON."""
+"""What a user has said of a clip: its marks and settings. Frozen, and plain as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cleanplate.errors import InputError
-from cleanplate.types import FOUND_FROM, Box, Brush, Point, Prompt
+from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
+from cleanplate.types import Box, Brush, Point, Prompt
 
 FORMAT = 1
-# Told apart by hue and by lightness; found for the common kinds of colour blindness by Okabe and
-# Ito, "Color Universal Design", 2002, and four more.
-COLOURS = (
-    *("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7", "#0072B2"),
-    *("#A6E85C", "#8C6BFF", "#FF8FA3", "#4DE1D2", "#B98B5E"),
-)
-NEVER = ""  # the hash of an empty mask
 
 
-class Kind(StrEnum):
-    """Where an anchor comes from."""
-
-    PROMPT = "prompt"
-    GONE = "gone"
-    APPROVED = "approved"
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """One thing to remove."""
-
-    id: int
-    """1..255, the value of its pixels in masks."""
-    name: str
-    colour: str
-    """``#RRGGBB``, by the id."""
-    hidden: bool = False
-    """Not shown to the user; it is followed and removed like the others."""
-    static: bool = False
-    """It does not move: its mask holds until the next anchor."""
-    born: int = 0
-    """The version in which it was added: what was found for an older one of its id is not its."""
-    given: str = ""
-    """The run that shows it where nothing else does: imported masks, or a tracker's that found it
-    by itself; empty: there is none."""
-    given_id: int = 0
-    """Its id in that run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """One object in one frame, as the user said it is. No tracking changes it."""
-
-    kind: Kind
-    mask: str = NEVER
-    """Hash of its mask; empty when there is none to be seen."""
-    points: tuple[Point, ...] = ()
-    box: Box | None = None
-    brushes: tuple[Brush, ...] = ()
-    drawn: str = NEVER
-    """Hash of the mask that the user gave as a prompt."""
-    painted: bool = False
-    """Strokes are the mask itself, not hints for an engine."""
-    start: str = NEVER
-    """Hash of the mask that was shown before the prompt, which mends it."""
-    candidates: int = 0
-    chosen: int = 0
-    scores: tuple[float, ...] = ()
-    exact: bool = False
-    """The user drew the outline: no engine found it."""
-    approved: bool = False
-    passing: tuple[str, str] = ("", "")
-    """The runs that go on beyond it forward and backward: those that an approved mask was shown
-    from, or that are right before and after the frames from which an object is gone."""
-
-    @property
-    def is_empty(self) -> bool:
-        return self.mask == NEVER
-
-
-Anchors = Mapping[int, Mapping[int, Anchor]]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State(Marks):
+    """The marks of a project with its clip and its settings."""
 
     clip: str
     """Path of the clip; relative when it lies in the project's folder."""
     fingerprint: str
     """What tells the clip from another."""
-    span: tuple[int, int]
-    """First frame, and one past the last one, to follow and remove in."""
-    objects: tuple[Object, ...] = ()
-    anchors: Anchors = field(default_factory=dict)
-    """Object id -> frame -> anchor."""
+    stream: int | None = None
+    """Index of the video stream of the clip that is worked on; None: the one that plays."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Those that differ from the defaults: field of a settings group -> value."""
     engine_fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    dismissed: tuple[str, ...] = ()
-    """Rows of doubtful frames that the user found right."""
-    latest_id: int = 0
-    """The highest id that was ever given to what a user pointed at."""
-
-    def object(self, object_id: int) -> Object:
-        """The object of that id.
-
-        Raises:
-            InputError: there is none.
-        """
-        for one in self.objects:
-            if one.id == object_id:
-                return one
-        known = ", ".join(str(one.id) for one in self.objects) or "none yet"
-        raise InputError(f"There is no object {object_id} in the project; there are: {known}.")
-
-    def anchor(self, object_id: int, frame: int) -> Anchor | None:
-        return self.anchors.get(object_id, {}).get(frame)
-
-    def with_object(self, changed: Object) -> State:
-        """The same with ``changed`` in place of the object of its id, or added."""
-        others = [one for one in self.objects if one.id != changed.id]
-        ordered = sorted([*others, changed], key=lambda one: one.id)
-        given = changed.id if changed.id < FOUND_FROM else 0
-        return replace(self, objects=tuple(ordered), latest_id=max(self.latest_id, given))
-
-    def with_anchor(self, object_id: int, frame: int, anchor: Anchor | None) -> State:
-        """The same with ``anchor`` there; None takes it away."""
-        own = {f: a for f, a in self.anchors.get(object_id, {}).items() if f != frame}
-        if anchor is not None:
-            own[frame] = anchor
-        return replace(self, anchors={**self.anchors, object_id: dict(sorted(own.items()))})
-
-    def without_object(self, object_id: int) -> State:
-        """The same without it and its anchors."""
-        objects = tuple(one for one in self.objects if one.id != self.object(object_id).id)
-        anchors = {number: own for number, own in self.anchors.items() if number != object_id}
-        return replace(self, objects=objects, anchors=anchors)
 
     def text(self) -> str:
         """As it stands in ``project.json``."""
@@ -158,7 +45,7 @@ class State:
         plain = json.loads(text)
         if plain.pop("format", None) != FORMAT:
             raise InputError("The project was written by another version of cleanplate.")
-        plain["objects"] = tuple(Object(**one) for one in plain["objects"])
+        plain["objects"] = tuple(TrackedObject(**one) for one in plain["objects"])
         plain["anchors"] = {
             int(number): {
                 int(frame): _anchor(one)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from os import fspath
 from pathlib import Path
@@ -11,31 +9,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanplate.arrays.masks import grow
 from cleanplate.errors import InputError, MaskError
 from cleanplate.files.publish import check_target
-from cleanplate.jobs import job
-from cleanplate.jobs.passes import PIECE
-from cleanplate.jobs.progress import Progress
-from cleanplate.jobs.records import Record, save_piece
-from cleanplate.jobs.settings import SpanSettings
+from cleanplate.jobs.order import Order, Target
 from cleanplate.media.mask_files import (
-    Masks,
-    frame_numbers,
     open_masks,
     write_mask_folder,
     write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
-from cleanplate.projects.runs import GIVEN, Runs, Source
-from cleanplate.projects.state import COLOURS, Anchor, Kind, Object, State
-from cleanplate.projects.view import View
+from cleanplate.media.numbering import frame_numbers
+from cleanplate.media.survey import Survey
+from cleanplate.progress import Progress
+from cleanplate.projects.state import State
+from cleanplate.projects.summary import can_remove
+from cleanplate.settings.groups import Settings, SpanSettings
+from cleanplate.tracks.filled_masks import grown, growths, spanned
+from cleanplate.tracks.marks import Anchor, Kind, TrackedObject, colour_of
+from cleanplate.tracks.passes import PIECE
+from cleanplate.tracks.records import Record, save_piece
+from cleanplate.tracks.runs import GIVEN, FollowedFrom
+from cleanplate.tracks.tracks import Tracks
+from cleanplate.tracks.view import View
 from cleanplate.types import ObjectState, TrackedMask, Visibility
 
 if TYPE_CHECKING:
-    from cleanplate.projects.project import Project
-
-_RIM = 2  # px that what does not move grows by where other masks are faded in
+    from cleanplate.types import VideoInfo
 
 
 @dataclass(slots=True)
@@ -48,20 +47,27 @@ class Taken:
     """For each object the hash of its one mask, where it serves all frames."""
 
 
-def read_masks(project: Project, runs: Runs, path: Path, progress: Progress) -> Taken:
-    """Read all masks in ``path`` into the project's folder.
+def read_masks(
+    path: Path,
+    source: Path,
+    info: VideoInfo,
+    survey: Survey,
+    tracks: Tracks,
+    progress: Progress,
+) -> Taken:
+    """Read all masks in ``path`` into the folder of ``tracks``.
 
     Raises:
         MaskError: count, size or colours that do not fit the clip.
     """
-    count, info = project.survey.count, project.info
-    masks = open_masks(path, frame_numbers(project.source, count), info.width, info.height)
+    count, runs = survey.count, tracks.runs
+    masks = open_masks(path, frame_numbers(source, count), info.width, info.height)
     if masks.constant is not None:
         ids = _ids(masks.constant)
         _check_any(ids, path)
-        return Taken(ids, "", {one: project.folder.keep(masks.constant == one) for one in ids})
+        return Taken(ids, "", {i: tracks.store.keep(masks.constant == i) for i in ids})
     run = runs.begin(GIVEN, 0, "", {})
-    pieces, found = runs.pieces(run), set()
+    pieces, ids_found = runs.pieces(run), set()
     records: list[Record] = []
     seen = 0
     for frame, mask in enumerate(progress.over("masks", masks.read(0), count)):
@@ -69,8 +75,8 @@ def read_masks(project: Project, runs: Runs, path: Path, progress: Progress) -> 
         if seen > count:
             break
         ids = _ids(mask)
-        found.update(ids)
-        states = tuple(ObjectState(one, 1.0, Visibility.VISIBLE) for one in ids)
+        ids_found.update(ids)
+        states = tuple(ObjectState(i, 1.0, Visibility.VISIBLE) for i in ids)
         records.append(Record.pack(frame, TrackedMask(mask, states)))
         if len(records) == PIECE or frame == count - 1:
             save_piece(pieces.path(frame), records)
@@ -80,13 +86,13 @@ def read_masks(project: Project, runs: Runs, path: Path, progress: Progress) -> 
             f"{path} holds {'more than ' if seen > count else ''}{min(seen, count)} masks and the "
             f"clip has {count} frames; give one mask for each frame, or a single PNG for all."
         )
-    _check_any(sorted(found), path)
-    runs.meant_for(run, {one: Source("", 0, count - 1) for one in found})
-    return Taken(sorted(found), run.name)
+    _check_any(sorted(ids_found), path)
+    runs.meant_for(run, {i: FollowedFrom("", 0, count - 1) for i in ids_found})
+    return Taken(sorted(ids_found), run.name)
 
 
 def _ids(mask: np.ndarray) -> list[int]:
-    return [int(one) for one in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)) if one]
+    return [int(i) for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)) if i]
 
 
 def _check_any(ids: list[int], path: Path) -> None:
@@ -96,14 +102,18 @@ def _check_any(ids: list[int], path: Path) -> None:
 
 def with_masks(state: State, taken: Taken, version: int) -> tuple[State, list[int]]:
     """``state`` with the masks that were read in place of what its objects of those ids had."""
-    known = {one.id: one for one in state.objects}
+    known = {tracked.id: tracked for tracked in state.objects}
     for object_id in taken.ids:
-        colour = COLOURS[(object_id - 1) % len(COLOURS)]
-        one = known.get(object_id, Object(object_id, f"Object {object_id}", colour))
+        new = TrackedObject(object_id, f"Object {object_id}", colour_of(object_id))
         still = taken.still.get(object_id)
-        one = replace(one, born=version, given=taken.run, given_id=object_id)
-        one = replace(one, static=still is not None)
-        state = state.with_object(one)
+        tracked = replace(
+            known.get(object_id, new),
+            born=version,
+            given=taken.run,
+            given_id=object_id,
+            static=still is not None,
+        )
+        state = state.with_object(tracked)
         for frame in list(state.anchors.get(object_id, {})):
             state = state.with_anchor(object_id, frame, None)
         if still is not None:
@@ -114,9 +124,17 @@ def with_masks(state: State, taken: Taken, version: int) -> tuple[State, list[in
     return state, taken.ids
 
 
-def write_masks(project: Project, target: Path | str, overwrite: bool, progress: Progress) -> None:
+def write_masks(
+    view: View,
+    source: Path,
+    info: VideoInfo,
+    survey: Survey,
+    target: Path | str,
+    overwrite: bool,
+    progress: Progress,
+) -> None:
     """Write the masks of all frames: ``.mkv``, or a folder of PNGs."""
-    wanted, view, count = job.Target.parse(fspath(target)), project.view(), project.survey.count
+    wanted, count = Target.parse(fspath(target)), survey.count
     path, suffix = wanted.path, wanted.path.suffix.lower()
     if not wanted.as_folder and suffix not in (".mkv", ".png"):
         raise InputError(
@@ -124,18 +142,18 @@ def write_masks(project: Project, target: Path | str, overwrite: bool, progress:
             "of PNGs."
         )
     if not wanted.as_folder:
-        check_target(path, overwrite, project.source)
+        check_target(path, overwrite, source)
     elif path.exists() and (path.is_file() or (any(path.iterdir()) and not overwrite)):
         raise InputError(f"{path} exists; say that it may be replaced, or give another name.")
     if suffix == ".png" and not wanted.as_folder:
         write_mask_image(path, _constant(view, path))
         return
-    masks = progress.over("masks", _spanned(view, count).read(0), count)
+    masks = progress.over("masks", spanned(view, count).read(0), count)
     if wanted.as_folder:
-        write_mask_folder(path, masks, frame_numbers(project.source, count))
+        write_mask_folder(path, masks, frame_numbers(source, count))
         return
-    times = map(project.survey.time, range(count))
-    write_mask_track(path, zip(times, masks, strict=True), project.info.average_rate)
+    times = map(survey.time, range(count))
+    write_mask_track(path, zip(times, masks, strict=True), info.average_rate)
 
 
 def _constant(view: View, path: Path) -> np.ndarray:
@@ -144,35 +162,25 @@ def _constant(view: View, path: Path) -> np.ndarray:
             f"The masks change from frame to frame and {path} is one picture; give a name that "
             f"ends in .mkv, or {path}/ for a folder of PNGs."
         )
-    return view.mask(view.state.span[0])
-
-
-def _spanned(view: View, count: int) -> Masks:
-    """The masks of all frames, empty outside of the span."""
-    empty = np.zeros(view.size, np.uint8)
-    first, last = view.state.span
-
-    def read(start: int) -> Iterator[np.ndarray]:
-        yield from (empty for _ in range(start, min(first, count)))
-        yield from view.masks(max(start, first), last)
-        yield from (empty for _ in range(max(start, last), count))
-
-    return Masks("the project's masks", read)
+    return view.mask(view.marks.span[0])
 
 
 def removal(
-    project: Project,
+    view: View,
+    settings: Settings,
+    source: Path,
+    stream: int | None,
+    survey: Survey,
     out: Path | str,
     start: int | None,
     stop: int | None,
     overwrite: bool,
     save_masks: Path | str | None,
     whole: bool,
-) -> job.Order:
-    """The order that removes what ``project`` shows."""
-    view = project.view()
-    settings, (first, last) = project.settings, view.state.span
-    able, reason = project.can_remove()
+) -> Order:
+    """The order that removes what ``view`` shows; see ``Project.removal``."""
+    first, last = view.marks.span
+    able, reason = can_remove(view)
     if not able:
         raise InputError(reason)
     part = None
@@ -184,80 +192,27 @@ def removal(
                 f"The part from frame {start} to frame {stop} holds none of the frames {first} to "
                 f"{last - 1} that are worked on."
             )
-    growth = growths(project, view)
-    is_all = (first, last) == (0, project.survey.count)
-    grown = _grown(view, growth, project.survey.count, still=is_all or not whole)
+    growth = growths(view, settings.masks, settings.engines.segmenter)
+    is_all = (first, last) == (0, survey.count)
+    masks = grown(view, growth, survey.count, still=is_all or not whole)
     changed = replace(
         settings,
         masks=replace(
             settings.masks, grow=0, feather=settings.masks.feathered_by(min(growth.values()))
         ),
-        span=SpanSettings() if is_all or whole else SpanSettings(f"@{first}", f"@{last}"),
+        span=SpanSettings(stream)
+        if is_all or whole
+        else SpanSettings(stream, f"@{first}", f"@{last}"),
     )
-    return job.Order(
+    return Order(
         "inpaint",
-        project.source,
-        job.Target.parse(fspath(out)),
-        masks=grown,
+        source,
+        Target.parse(fspath(out)),
+        masks=masks,
         settings=changed,
-        save_masks=None if save_masks is None else job.Target.parse(fspath(save_masks)),
+        save_masks=None if save_masks is None else Target.parse(fspath(save_masks)),
         overwrite=overwrite,
         part=part,
-        survey=project.survey,
+        survey=survey,
         known=None if is_all else (first, last),
     )
-
-
-def growths(project: Project, view: View) -> dict[int, int]:
-    """How much each object's mask grows before it is filled, in px, as ``cleanplate remove`` would.
-
-    Masks and still boxes that the user gave do not grow; beside others, whose fill fades in at the
-    rim, they do by that rim.
-    """
-    masks, height = project.settings.masks, project.info.height
-    segmenter = project.settings.engines.segmenter
-    wanted = {
-        one.id: masks.grown_by(height, view.is_exact(one), segmenter)
-        for one in view.state.objects
-        if view.is_shown(one.id)
-    }
-    most = max(wanted.values())
-    return {one: max(grown, min(_RIM, most)) for one, grown in wanted.items()}
-
-
-def _grown(view: View, growth: dict[int, int], count: int, still: bool) -> Masks:
-    """The masks that are filled.
-
-    ``still``: where one mask serves the whole span, it may stand for all frames of the clip.
-    """
-    amounts = sorted(set(growth.values()))
-    groups = {amount: [one for one, own in growth.items() if own == amount] for amount in amounts}
-
-    def one(mask: np.ndarray) -> np.ndarray:
-        if len(groups) == 1:
-            return grow(mask, amounts[0])
-        filled = np.zeros_like(mask)
-        for amount, ids in groups.items():
-            part = grow(np.where(np.isin(mask, ids), mask, 0).astype(np.uint8), amount)
-            filled = np.where(filled > 0, filled, part)
-        return np.where(mask > 0, mask, filled)
-
-    key = hashlib.sha256(f"{sorted(growth.items())} {view.state.span}".encode())
-    for frame in range(*view.state.span):
-        key.update(view.key(frame).encode())
-    if still and view.is_constant():
-        mask = one(view.mask(view.state.span[0]))
-        return Masks(
-            *("the project's masks", lambda start: (mask for _ in range(start, count)), mask),
-            key=key.hexdigest(),
-        )
-    spanned = _spanned(view, count)
-
-    def read(start: int) -> Iterator[np.ndarray]:
-        latest: tuple[np.ndarray | None, np.ndarray] = None, np.zeros(0)
-        for mask in spanned.read(start):
-            if latest[0] is not mask:
-                latest = mask, one(mask)
-            yield latest[1]
-
-    return Masks("the project's masks", read, key=key.hexdigest())

@@ -8,7 +8,7 @@ import pytest
 
 from cleanplate import registry
 from cleanplate.errors import InputError
-from cleanplate.jobs.settings import MaskSettings
+from cleanplate.settings.groups import MaskSettings
 from cleanplate.types import Box, Brush, Candidates, Point, Prompt
 from tests.scene import texture
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
-from cleanplate.jobs.doubts import UNSURE
 from cleanplate.media.mask_files import read_mask_image
 from cleanplate.media.read import open_clip
+from cleanplate.tracks.doubts import UNSURE
 from cleanplate.types import Frame, TrackedMask, Visibility
 from tests import scene
 

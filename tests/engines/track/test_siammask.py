@@ -28,7 +28,8 @@ from cleanplate.engines.track.shared.siammask.geometry import (  # noqa: E402
     rotated_box,
 )
 from cleanplate.engines.track.shared.siammask.quarry import Quarry  # noqa: E402
-from cleanplate.engines.track.siammask import Settings, SiamMaskTracking  # noqa: E402
+from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings  # noqa: E402
+from cleanplate.engines.track.shared.siammask.tracking import SiamMaskTracking  # noqa: E402
 from cleanplate.networks import siammask as network_module  # noqa: E402
 from tests.weights import lively_weights, make_siammask_small  # noqa: E402
 
@@ -86,7 +87,7 @@ def steps(quarry: Quarry, count: int, cut: bool = False) -> list[tuple[bool, Vis
 
 def test_confidence_tells_whole_from_partly_hidden_and_hidden() -> None:
     follower = Scripted(0.9, 0.5, 0.1)
-    assert steps(Quarry(Settings(), follower), 3) == [
+    assert steps(Quarry(SiamMaskSettings(), follower), 3) == [
         (True, Visibility.VISIBLE),
         (True, Visibility.PARTLY_HIDDEN),
         (False, Visibility.HIDDEN),
@@ -95,7 +96,7 @@ def test_confidence_tells_whole_from_partly_hidden_and_hidden() -> None:
 
 def test_what_is_hidden_keeps_its_place_and_size_and_is_lost_in_the_end() -> None:
     follower = Scripted(*[0.1] * 200)
-    answers = steps(Quarry(Settings(), follower), 14)
+    answers = steps(Quarry(SiamMaskSettings(), follower), 14)
     assert answers[0] == (False, Visibility.HIDDEN)
     assert answers[-1] == (False, Visibility.LOST)
     assert follower.place == Place(60, 60, 30, 20)
@@ -104,7 +105,7 @@ def test_what_is_hidden_keeps_its_place_and_size_and_is_lost_in_the_end() -> Non
 def test_what_is_lost_is_searched_all_over_the_picture_and_taken_up_only_when_sure() -> None:
     # One look in the first frame; later one at the last place and three elsewhere.
     follower = Scripted(0.1, *[0.5, 0.5, 0.5, 0.5], *[0.2, 0.9])
-    answers = steps(Quarry(Settings(), follower), 3)
+    answers = steps(Quarry(SiamMaskSettings(), follower), 3)
     assert [seen for seen, _ in answers] == [False, False, True]
     assert follower.asked[:2] == [None, None]
     elsewhere = [at for at in follower.asked if at is not None]
@@ -114,12 +115,12 @@ def test_what_is_lost_is_searched_all_over_the_picture_and_taken_up_only_when_su
 
 def test_after_a_cut_the_whole_picture_is_searched_at_once() -> None:
     follower = Scripted(*[0.5] * 13)
-    assert steps(Quarry(Settings(), follower), 1, cut=True) == [(False, Visibility.HIDDEN)]
+    assert steps(Quarry(SiamMaskSettings(), follower), 1, cut=True) == [(False, Visibility.HIDDEN)]
     assert len(follower.asked) > 6
 
 
 def test_a_box_covers_the_pixels_between_its_edges_and_no_more() -> None:
-    covered, _ = Quarry(Settings(shape="box"), Scripted(0.9)).step(image(), False)
+    covered, _ = Quarry(SiamMaskSettings(shape="box"), Scripted(0.9)).step(image(), False)
     rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
     assert (rows[0], rows[-1] + 1) == (50, 70)
     assert (columns[0], columns[-1] + 1) == (50, 80)  # 65 in the middle, 31 wide: 49.5 to 80.5
@@ -127,13 +128,15 @@ def test_a_box_covers_the_pixels_between_its_edges_and_no_more() -> None:
 
 def test_as_published_nothing_counts_as_gone() -> None:
     follower = Scripted(0.01, 0.01)
-    answers = steps(Quarry(Settings(lost_below=0), follower), 2)
+    answers = steps(Quarry(SiamMaskSettings(lost_below=0), follower), 2)
     assert [seen for seen, _ in answers] == [True, True]
     assert follower.place.x == 70
 
 
 def test_a_pixel_of_two_objects_is_the_surer_one_s() -> None:
-    quarries = {n: Quarry(Settings(), Scripted(score)) for n, score in ((3, 0.75), (7, 0.95))}
+    quarries = {
+        n: Quarry(SiamMaskSettings(), Scripted(score)) for n, score in ((3, 0.75), (7, 0.95))
+    }
     begin: Any = None
     tracking = SiamMaskTracking(begin, SIZE, 0, quarries)
     answer = tracking.step(Frame(1, Fraction(1, 25), image()))
@@ -222,4 +225,4 @@ def test_thresholds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(
         InputError, match=r"lost_below is 0\.8; it must be at most sure_above, 0\.7"
     ):
-        Settings(lost_below=0.8)
+        SiamMaskSettings(lost_below=0.8)

@@ -23,13 +23,13 @@ from cleanplate.types import Frame, Visibility
 
 torch: Any = pytest.importorskip("torch", reason="The engine siammask_hq needs torch")
 
-from cleanplate.engines.track import siammask  # noqa: E402
 from cleanplate.engines.track.shared.siammask.follower import Sighting  # noqa: E402
 from cleanplate.engines.track.shared.siammask.geometry import Place  # noqa: E402
 from cleanplate.engines.track.shared.siammask.quarry import Quarry  # noqa: E402
-from cleanplate.engines.track.siammask_hq.engine import Settings  # noqa: E402
+from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings  # noqa: E402
 from cleanplate.engines.track.siammask_hq.follower import Crowd, HqFollower, Known  # noqa: E402
 from cleanplate.engines.track.siammask_hq.outline import Outliner  # noqa: E402
+from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings  # noqa: E402
 from tests.weights import make_sam_small, make_siammask_small, provide  # noqa: E402
 
 SIZE = (240, 320)
@@ -131,11 +131,11 @@ class Scene:
 
     def __init__(self, siam: ScriptedSiamMask, crowd: Crowd | None = None, **settings: Any) -> None:
         self.siam, self.sam, self.crowd = siam, Painter(), {} if crowd is None else crowd
-        self.settings = Settings(**settings)
+        self.settings = SiamMaskHqSettings(**settings)
         self.follower = HqFollower(
             siam, Outliner(self.sam, self.settings), self.settings, 1, self.crowd
         )
-        inner = siammask.Settings(
+        inner = SiamMaskSettings(
             lost_below=self.settings.lost_below, sure_above=self.settings.sure_above
         )
         self.quarry = Quarry(inner, self.follower)
@@ -472,4 +472,4 @@ def test_the_networks_come_from_the_files_that_are_given(
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(InputError, match=r"lost_below is 0\.7; it must be below sure_above, 0\.7"):
-        Settings(lost_below=0.7)
+        SiamMaskHqSettings(lost_below=0.7)

@@ -78,22 +78,11 @@ export function reach() {
   return shown ? [shown.first, shown.last] : [0, count() - 1];
 }
 
-/** How far masks grow before they are filled, in px, as far as the page can tell. */
+/** How far masks grow before they are filled, in px: a slider that is being dragged, else the server's word. */
 export function growth() {
-  const { settings, prompts } = desk.state;
+  const { settings, growth: told } = desk.state;
   if (Number.isFinite(settings?.grow)) return settings.grow;
-  // Masks and still boxes that the user gave are taken as they are; whatever was found grows.
-  const given = (one) => {
-    const told = Object.values(prompts ?? {}).flatMap((entries) => entries[one.id] ?? []);
-    if (one.static) return told.every((each) => each.exact || each.kind === "gone");
-    return Boolean(one.given) && told.every((each) => each.kind !== "prompt");
-  };
-  const all = objects();
-  if (all.length && all.every(given)) return 0;
-  const letters = settings?.segmenter === "letters";
-  return letters
-    ? Math.max(2, Math.round(clip().height / 400))
-    : Math.max(4, Math.round(clip().height / 100));
+  return Math.max(told?.default ?? 0, ...Object.values(told?.objects ?? {}));
 }
 
 /** [first frame, one past the last] between in and out. */

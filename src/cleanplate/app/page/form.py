@@ -15,8 +15,8 @@ import gradio as gr
 from gradio.components import Component
 
 from cleanplate import registry
-from cleanplate.jobs.settings import EngineSettings, MaskSettings, RegionSettings
-from cleanplate.media.encoder_settings import EncoderSettings
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 
 # What step 1 says of each object, and what the choices of the three steps set.
 _ELSEWHERE = {"static", "segmenter", "tracker", "inpainter"}

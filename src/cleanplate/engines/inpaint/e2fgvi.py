@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cleanplate.engines.inpaint.shared.e2fgvi import base
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 
 if TYPE_CHECKING:
     from cleanplate.engines.inpaint.shared.e2fgvi.pictures import Fitted
@@ -29,6 +29,14 @@ class Engine(base.Learned):
         needs=("torch",),
         extra="networks",
         checkpoints=("e2fgvi",),
+        order=50,
+        choices=(
+            Choice(
+                "Learned, small",
+                "A network paints what no frame shows, at 432 by 240 pixels.",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 78.0},
     )
     Settings: ClassVar[type[base.Settings]] = base.Settings
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cleanplate.engines.inpaint.shared.e2fgvi import base
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 
 if TYPE_CHECKING:
     from cleanplate.engines.inpaint.shared.e2fgvi.pictures import AsItIs
@@ -29,6 +29,14 @@ class Engine(base.Learned):
         needs=("torch",),
         extra="networks",
         checkpoints=("e2fgvi_hq",),
+        order=40,
+        choices=(
+            Choice(
+                "Learned, full size",
+                "A network paints what no frame shows, at the clip's own size.",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 78.0},
     )
     Settings: ClassVar[type[base.Settings]] = base.Settings
 

@@ -19,7 +19,7 @@ from cleanplate.engines.inpaint.flowfill.plates import Manner, Plate, connect, m
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.shared.lama import CHECKPOINT, Lama
 from cleanplate.engines.inpaint.shared.painting import Painter
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -46,6 +46,13 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=(CHECKPOINT,),
+        order=35,
+        choices=(
+            Choice(
+                "Learned, each frame by itself",
+                "A network paints each frame as if it were a photograph; it may shimmer.",
+            ),
+        ),
     )
     Settings: ClassVar[type[Settings]] = Settings
 

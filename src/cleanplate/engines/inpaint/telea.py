@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -34,7 +34,17 @@ class Engine:
     """See the module."""
 
     about: ClassVar[About] = About(
-        "inpaint", "telea", "Each frame alone from its hole's rim: quick, blurry, the baseline."
+        "inpaint",
+        "telea",
+        "Each frame alone from its hole's rim: quick, blurry, the baseline.",
+        order=30,
+        choices=(
+            Choice(
+                "Draft",
+                "Each frame by itself from the rim of the hole: quick and blurry.",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 0.24},
     )
     Settings: ClassVar[type[Settings]] = Settings
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cleanplate.arrays.prompts import check_image, check_prompt, clip_box
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.types import Candidates, Prompt
 
 
@@ -20,7 +20,18 @@ class BoxSettings:
 class Engine:
     """Takes the box, or the mask, as the user gave it."""
 
-    about = About("segment", "box", "The box itself is the mask: for logos, signs, captions.")
+    about = About(
+        "segment",
+        "box",
+        "The box itself is the mask: for logos, signs, captions.",
+        order=60,
+        choices=(
+            Choice(
+                "The box itself",
+                "No outline: all that is inside the box.",
+            ),
+        ),
+    )
     Settings = BoxSettings
 
     def __init__(self, settings: BoxSettings, runtime: Runtime) -> None:

@@ -17,7 +17,7 @@ from cleanplate.arrays.masks import bounding_box, grow, widened
 from cleanplate.arrays.overlay import letter_height
 from cleanplate.arrays.prompts import check_image, check_prompt, clip_box, draw_strokes
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Point, Prompt
 
@@ -57,6 +57,13 @@ class Engine:
         "segment",
         "letters",
         "The letters or marks in a box, for prints whose cloth, wall or plate is to stay.",
+        order=20,
+        choices=(
+            Choice(
+                "The letters in a box",
+                "A print on cloth, a wall or a bottle: what lies between the letters stays.",
+            ),
+        ),
     )
     Settings = LettersSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cleanplate.engines.segment.shared.sam import SamEngine, SamSettings
-from cleanplate.protocols import About
+from cleanplate.protocols import About, Choice
 
 
 class Engine(SamEngine):
@@ -18,6 +18,13 @@ class Engine(SamEngine):
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=("mobile_sam",),
+        order=50,
+        choices=(
+            Choice(
+                "Learned, quick",
+                "The same idea made small, quick without a graphics card.",
+            ),
+        ),
     )
     Settings: ClassVar = SamSettings
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cleanplate.engines.segment.shared.sam import SamEngine, SamSettings
-from cleanplate.protocols import About
+from cleanplate.protocols import About, Choice
 from cleanplate.settings import setting
 
 
@@ -29,6 +29,13 @@ class Engine(SamEngine):
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=("sam_vit_b", "sam_vit_l", "sam_vit_h"),
+        order=40,
+        choices=(
+            Choice(
+                "Learned",
+                "Knows things when it sees them; up to three outlines to choose from.",
+            ),
+        ),
     )
     Settings: ClassVar = Settings
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cleanplate.engines import sam2 as pictures
 from cleanplate.engines.segment.shared.sam import LOGIT, Decoded, Encoded, SamEngine, SamSettings
-from cleanplate.protocols import About
+from cleanplate.protocols import About, Choice
 from cleanplate.settings import setting
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ class Engine(SamEngine):
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,
+        order=25,
+        choices=(
+            Choice(
+                "Learned, newest",
+                "Knows things when it sees them, in fine detail.",
+            ),
+        ),
     )
     Settings: ClassVar = Settings
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cleanplate.engines.segment.shared.sam import SamEngine, SamSettings
-from cleanplate.protocols import About
+from cleanplate.protocols import About, Choice
 from cleanplate.settings import setting
 
 MODELS = ("vit_tiny", "vit_b", "vit_l", "vit_h")
@@ -31,6 +31,13 @@ class Engine(SamEngine):
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=tuple(f"sam_hq_{model}" for model in MODELS),
+        order=30,
+        choices=(
+            Choice(
+                "Learned, fine borders",
+                "Knows things when it sees them; hair and thin parts come out well.",
+            ),
+        ),
     )
     Settings: ClassVar = Settings
 

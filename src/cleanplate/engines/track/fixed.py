@@ -43,7 +43,12 @@ class FixedTracking:
 class Engine:
     """Tracks nothing: the mask of the first frame holds for the whole clip."""
 
-    about = About("track", "fixed", "A burned-in overlay stays where it is, in every frame.")
+    about = About(
+        "track",
+        "fixed",
+        "A burned-in overlay stays where it is, in every frame.",
+        still=True,
+    )
     Settings = FixedSettings
 
     def __init__(self, settings: FixedSettings, runtime: Runtime) -> None:

@@ -23,7 +23,7 @@ from cleanplate.engines.inpaint.flowfill.plates import Manner
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.shared.lama import Lama
 from cleanplate.engines.inpaint.shared.painting import Painter
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -84,6 +84,40 @@ class Engine:
         "inpaint",
         "flowfill",
         "Real background carried along the motion from frames that show it.",
+        order=10,
+        choices=(
+            Choice(
+                "Real background",
+                "Brings back what other frames show, sharp and steady. What no frame "
+                "shows becomes smooth.",
+                fields={"quality": None, "unseen": None},
+            ),
+            Choice(
+                "Real background, with care",
+                "The same with more work for each frame, for motion that is hard to follow.",
+                fields={"quality": "best", "unseen": None},
+            ),
+            Choice(
+                "Real background, quickly",
+                "The same with less work for each frame, to see how it will look.",
+                fields={"quality": "fast", "unseen": None},
+            ),
+            Choice(
+                "Real background and invented texture",
+                "Where no frame shows what is behind, texture is copied from nearby. "
+                "Good on walls, grass and water; not on faces.",
+                fields={"quality": None, "unseen": TEXTURE},
+            ),
+            Choice(
+                "Real background and a learned guess",
+                "Where no frame shows what is behind, a network paints it once and it is "
+                "carried along.",
+                fields={"quality": None, "unseen": LAMA},
+                checkpoint="lama",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 1.6},
+        time_shares={"quality": {"fast": 0.64, "best": 1.6}},
     )
     Settings: ClassVar[type[Settings]] = Settings
 

@@ -21,7 +21,7 @@ from cleanplate.engines.inpaint import telea
 from cleanplate.engines.inpaint.flowfill import engine as flowfill
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.unblend.matte import Matte, learn, undo
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -51,7 +51,16 @@ class Engine:
     """See the module."""
 
     about: ClassVar[About] = About(
-        "inpaint", "unblend", "Undoes half-transparent watermarks; the picture behind them stays."
+        "inpaint",
+        "unblend",
+        "Undoes half-transparent watermarks; the picture behind them stays.",
+        order=20,
+        choices=(
+            Choice(
+                "See-through watermark",
+                "Undoes a half-transparent mark that does not move; the picture behind it stays.",
+            ),
+        ),
     )
     Settings: ClassVar[type[Settings]] = Settings
 

@@ -18,7 +18,7 @@ import numpy as np
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.vinet.order import REACH, Order
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -84,6 +84,14 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=("vinet_512", "vinet_256"),
+        order=60,
+        choices=(
+            Choice(
+                "Learned, frame by frame",
+                "A network paints each frame from its neighbours and its own last one.",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 11.9},
     )
     Settings: ClassVar[type[Settings]] = Settings
 

@@ -18,7 +18,7 @@ from cleanplate.engines.segment.grabcut.choice import confidence, distinct
 from cleanplate.engines.segment.grabcut.encoding import Encoded, look
 from cleanplate.engines.segment.grabcut.views import View
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Candidates, Prompt
 
@@ -45,7 +45,16 @@ class Engine:
     """Patches, a random walk and GrabCut."""
 
     about = About(
-        "segment", "grabcut", "Outlines what a click, a box or a stroke points at, by its colours."
+        "segment",
+        "grabcut",
+        "Outlines what a click, a box or a stroke points at, by its colours.",
+        order=10,
+        choices=(
+            Choice(
+                "By colour and edges",
+                "At once, for things that stand out. A box alone is taken as drawn.",
+            ),
+        ),
     )
     Settings = GrabcutSettings
 

@@ -10,15 +10,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from cleanplate.arrays.masks import bounding_box
+from cleanplate.arrays.masks import bounding_box, stability, without_small
 from cleanplate.arrays.runs import Found, run_lengths
 from cleanplate.settings import check, setting
 
 if TYPE_CHECKING:
-    from cleanplate.engines.segment.shared.sam import SamEngine
+    from cleanplate.engines.segment.shared.decoding import DecodesMany
 
 NEAR = 20  # px from a crop's edge within which a mask is taken for cut off there
 
@@ -46,7 +45,7 @@ class EverythingSettings:
         check(self)
 
 
-def everything(engine: SamEngine, image: np.ndarray, settings: EverythingSettings) -> list[Found]:
+def everything(engine: DecodesMany, image: np.ndarray, settings: EverythingSettings) -> list[Found]:
     """All things in ``image`` ((H, W, 3) uint8 RGB), in the published order."""
     height, width = image.shape[:2]
     crops, layers = crop_boxes((height, width), settings.crop_layers, settings.crop_overlap)
@@ -65,7 +64,7 @@ def everything(engine: SamEngine, image: np.ndarray, settings: EverythingSetting
 
 
 def _in_crop(
-    engine: SamEngine,
+    engine: DecodesMany,
     image: np.ndarray,
     crop: tuple[int, int, int, int],
     grid: np.ndarray,
@@ -165,13 +164,6 @@ def crop_boxes(
     return boxes, numbers
 
 
-def stability(logits: np.ndarray, threshold: float, offset: float) -> np.ndarray:
-    """(n,) IoU of each mask of (n, H, W) logits at a higher and a lower threshold; 0/0 is NaN."""
-    high = np.count_nonzero(logits > threshold + offset, axis=(1, 2)).astype(np.float32)
-    low = np.count_nonzero(logits > threshold - offset, axis=(1, 2)).astype(np.float32)
-    return np.divide(high, low, out=np.full(len(low), np.nan, np.float32), where=low > 0)
-
-
 def box_of(mask: np.ndarray) -> np.ndarray:
     """(4,) int64 x0, y0, x1, y1 of a mask, its last pixel included; zeros when it is empty."""
     box = bounding_box(mask)
@@ -216,28 +208,6 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray, limit: float) -> list[int]
         together = area[best] + area[waiting] - common
         waiting = waiting[common <= limit * together]
     return kept
-
-
-def without_small(mask: np.ndarray, least: int, kind: str) -> tuple[np.ndarray, bool]:
-    """``mask`` with holes below ``least`` px filled, or islands removed; and whether it changed.
-
-    Args:
-        mask: (H, W) bool.
-        least: in pixels; parts that touch at a corner are one.
-        kind: ``holes`` or ``islands``; of islands that are all small the largest stays.
-    """
-    of_holes = kind == "holes"
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (mask ^ of_holes).view(np.uint8), connectivity=8
-    )
-    sizes = stats[1:, cv2.CC_STAT_AREA]
-    small = np.flatnonzero(sizes < least) + 1
-    if not len(small):
-        return mask, False
-    if of_holes:
-        return mask | np.isin(labels, small), True
-    large = np.setdiff1d(np.arange(1, count), small)
-    return np.isin(labels, large if len(large) else [sizes.argmax() + 1]), True
 
 
 def _area(box: tuple[int, int, int, int]) -> int:

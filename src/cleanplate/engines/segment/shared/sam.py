@@ -16,6 +16,7 @@ from cleanplate import checkpoints
 from cleanplate.arrays.masks import bounding_box, deepest
 from cleanplate.arrays.prompts import check_image, check_prompt, clip_box
 from cleanplate.engines.precision import computing
+from cleanplate.engines.segment.shared.decoding import Decoded
 from cleanplate.engines.segment.shared.everything import EverythingSettings, everything
 from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.protocols import About, Runtime
@@ -62,18 +63,6 @@ class Encoded:
     """What the network made of it."""
     size: tuple[int, int]
     """(H, W) of the picture."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """Masks of P objects as SAM gives them."""
-
-    low: np.ndarray
-    """(P, C, 256, 256) float32 logits; one of them can be given back as a prompt."""
-    logits: np.ndarray
-    """(P, C, H, W) float32 at the picture's size; the mask is where they are above 0."""
-    quality: np.ndarray
-    """(P, C) float32: SAM's own estimate of each mask's IoU; trained weights give 0 to 1.05."""
 
 
 class SamEngine:

@@ -15,7 +15,7 @@ from cleanplate.engines.track.deaot.new_objects import new_objects
 from cleanplate.engines.track.deaot.video import Group, Limits, Video
 from cleanplate.engines.track.shared.masks import check_mask, objects_in, replace_objects
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import FOUND_FROM, ObjectState, TrackedMask, Visibility
 
@@ -246,6 +246,13 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=(DEFAULT, *(model for model in MODELS if model != DEFAULT)),
+        order=30,
+        choices=(
+            Choice(
+                "Anything, many at once",
+                "People, animals, things that bend, and crowds of them.",
+            ),
+        ),
     )
     Settings: ClassVar = DeAotSettings
 

@@ -15,7 +15,7 @@ import numpy as np
 from cleanplate.engines.track.flowtrack.bending import Bending
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.types import TrackedMask
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ class Engine:
         "flowtrack",
         "People, animals, cloth: followed by motion and colour for a second or two around each "
         "prompt.",
+        order=20,
+        choices=(
+            Choice(
+                "What bends, for a moment",
+                "People and animals, by motion and colour, for a second or two around "
+                "each mark: mark them again when asked.",
+            ),
+        ),
     )
     Settings = FlowtrackSettings
 

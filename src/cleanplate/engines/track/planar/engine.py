@@ -15,7 +15,7 @@ from cleanplate.engines.track.planar.pictures import Picture
 from cleanplate.engines.track.planar.plane import Plane, below
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import TrackedMask
 
@@ -95,6 +95,14 @@ class Engine:
         "track",
         "planar",
         "Follows flat, textured things that move, scale, rotate and tilt: logos, signs, plates.",
+        order=10,
+        choices=(
+            Choice(
+                "Flat things",
+                "Logos, signs, captions, plates, screens: they may move, turn, tilt "
+                "and come nearer.",
+            ),
+        ),
     )
     Settings = PlanarSettings
 

@@ -13,7 +13,7 @@ from cleanplate.engines.track.sam2.memory import Limits
 from cleanplate.engines.track.sam2.video import Rules, Video
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
+from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import ObjectState, TrackedMask, Visibility
 
@@ -169,6 +169,13 @@ class Engine:
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,
+        order=25,
+        choices=(
+            Choice(
+                "Anything, by what it is",
+                "People, animals and things, through turns and behind others, however long the clip.",
+            ),
+        ),
     )
     Settings: ClassVar = Sam2Settings
 

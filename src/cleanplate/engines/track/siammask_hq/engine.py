@@ -1,20 +1,19 @@
 """Follows anything from its box, and outlines it finely: SiamMask's box prompts HQ-SAM.
 
 Wang et al., "Fast Online Object Tracking and Segmentation", CVPR 2019; Ke et al., "Segment Anything
-in High Quality", NeurIPS 2023. Each network is checked by the other; see ``_siammask_hq_follower``.
+in High Quality", NeurIPS 2023. Each network is checked by the other; see ``follower``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
-from cleanplate.engines.track.siammask import SiamMaskTracking, states_of
-from cleanplate.errors import InputError
-from cleanplate.protocols import About, Runtime
-from cleanplate.settings import check, setting
+from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings
+from cleanplate.engines.track.shared.siammask.tracking import SiamMaskTracking, states_of
+from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings
+from cleanplate.protocols import About, Choice, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,56 +21,6 @@ if TYPE_CHECKING:
     from cleanplate.engines.track.shared.siammask.quarry import Quarry
     from cleanplate.engines.track.siammask_hq.follower import Crowd
     from cleanplate.types import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    variant: str = setting(
-        "davis",
-        "Which published SiamMask finds the box, with its tuning.",
-        choices=("davis", "vot", "vot_ld"),
-    )
-    model: str = setting(
-        "vit_tiny",
-        "Size of HQ-SAM, which outlines: vit_tiny, vit_b, vit_l, vit_h.",
-        choices=("vit_tiny", "vit_b", "vit_l", "vit_h"),
-    )
-    lost_below: float = setting(
-        0.3, "Confidence under which an object counts as gone; 0: it never does.", low=0, high=1
-    )
-    sure_above: float = setting(
-        0.7, "Confidence from which an object counts as whole, or as found again.", low=0, high=1
-    )
-    least_quality: float = setting(
-        0.7, "HQ-SAM's estimate of an outline from which it is believed.", low=0, high=1
-    )
-    least_stability: float = setting(
-        0.7, "Stability of an outline from which it is believed.", low=0, high=1
-    )
-    agreement: float = setting(
-        0.5, "Overlap (IoU) of an outline's box with SiamMask's from which it is believed.", low=0
-    )
-    fall: float = setting(
-        3.0, "An outline whose area falls by more than this factor at once is doubted.", low=1
-    )
-    grow_times: int = setting(
-        3, "A box whose edge the outline reaches grows at most so often a frame.", low=0, high=10
-    )
-    grow_by: float = setting(0.25, "Share of its extent by which a box grows.", low=0.05, high=1)
-    weights: str = setting(
-        "", "SiamMask's weights file; empty takes the one of cleanplate weights."
-    )
-    hq_weights: str = setting(
-        "", "HQ-SAM's weights file; empty takes the one of cleanplate weights."
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.lost_below >= self.sure_above:
-            raise InputError(
-                f"Setting lost_below is {self.lost_below}; it must be below sure_above, "
-                f"{self.sure_above}."
-            )
 
 
 class Engine:
@@ -86,17 +35,24 @@ class Engine:
         extra="networks",
         checkpoints=("siammask_davis", "siammask_vot", "siammask_vot_ld"),
         also=("sam_hq_vit_tiny", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h"),
+        order=40,
+        choices=(
+            Choice(
+                "Anything, finely outlined",
+                "One thing at a time with a fine outline; looks for it when it is lost.",
+            ),
+        ),
     )
-    Settings: ClassVar[type[Settings]] = Settings
+    Settings: ClassVar[type[SiamMaskHqSettings]] = SiamMaskHqSettings
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: SiamMaskHqSettings, runtime: Runtime) -> None:
         from cleanplate.engines.segment import sam_hq
         from cleanplate.engines.track import siammask
         from cleanplate.engines.track.siammask_hq.outline import Outliner
 
         self.settings = settings
         self._siammask = siammask.Engine(
-            siammask.Settings(
+            SiamMaskSettings(
                 settings.variant,
                 lost_below=settings.lost_below,
                 sure_above=settings.sure_above,

@@ -25,7 +25,7 @@ from cleanplate.engines.track.siammask_hq.outline import (
 
 if TYPE_CHECKING:
     from cleanplate.engines.track.shared.siammask.quarry import Looker
-    from cleanplate.engines.track.siammask_hq.engine import Settings
+    from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class HqFollower:
         self,
         follower: Looker,
         outliner: Outliner,
-        settings: Settings,
+        settings: SiamMaskHqSettings,
         number: int,
         crowd: Crowd,
     ) -> None:

@@ -7,16 +7,16 @@ sees a crop around the box and not the picture, so that small things are large t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cleanplate.arrays.masks import bounding_box
-from cleanplate.engines.segment.shared.everything import stability, without_small
+from cleanplate.arrays.masks import bounding_box, stability, without_small
 from cleanplate.engines.track.shared.siammask.geometry import OUTSIDE, Place
 
 if TYPE_CHECKING:
-    from cleanplate.engines.track.siammask_hq.engine import Settings
+    from cleanplate.engines.segment.shared.decoding import DecodesMany
+    from cleanplate.engines.track.siammask_hq.settings import SiamMaskHqSettings
 
 _ROOM = 0.08  # of a box's sides, around what it is to hold: SAM knows boxes that are off by 0.1
 _LEAST_ROOM = 2.0  # px
@@ -28,20 +28,6 @@ _FAR_TOO_LARGE = 0.6  # a box more than so much smaller would do: it is made to 
 _ISLAND = 0.02  # of an outline: smaller parts of it are dropped
 
 Point = tuple[float, float]
-
-
-class Segmenter(Protocol):
-    """What is used of ``SamEngine``; see there."""
-
-    def encode(self, image: np.ndarray) -> Any: ...
-
-    def decode_many(
-        self,
-        encoded: Any,
-        points: np.ndarray | None = None,
-        labels: np.ndarray | None = None,
-        boxes: np.ndarray | None = None,
-    ) -> Any: ...
 
 
 class Span(NamedTuple):
@@ -96,7 +82,7 @@ def span_of(place: Place) -> Span:
 class Outliner:
     """Makes outlines from boxes; one serves all objects."""
 
-    def __init__(self, segmenter: Segmenter, settings: Settings) -> None:
+    def __init__(self, segmenter: DecodesMany, settings: SiamMaskHqSettings) -> None:
         self._segmenter, self._settings = segmenter, settings
 
     def outline(
@@ -132,7 +118,7 @@ class Outliner:
 class _View:
     """A crop of the picture, looked at once."""
 
-    def __init__(self, segmenter: Segmenter, image: np.ndarray, box: Span) -> None:
+    def __init__(self, segmenter: DecodesMany, image: np.ndarray, box: Span) -> None:
         self._segmenter, self._image = segmenter, image
         around = max(_SURROUNDINGS * box.longer, (_LEAST_CROP - box.longer) / 2)
         x0, y0, x1, y1 = box.grown(around, around).common(_whole(image))

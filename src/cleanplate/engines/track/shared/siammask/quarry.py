@@ -18,7 +18,7 @@ from cleanplate.engines.track.shared.siammask.geometry import Place, search_side
 from cleanplate.types import ObjectState, Visibility
 
 if TYPE_CHECKING:
-    from cleanplate.engines.track.siammask import Settings
+    from cleanplate.engines.track.shared.siammask.settings import SiamMaskSettings
 
 _PATIENCE = 12  # frames for which a thing counts as hidden before it counts as lost
 _LOOKS = 3  # places that are searched in a frame, the last one apart
@@ -47,7 +47,7 @@ class Quarry:
     """One object in one direction of time."""
 
     def __init__(
-        self, settings: Settings, follower: Looker, missed: int = 0, looked: int = 0
+        self, settings: SiamMaskSettings, follower: Looker, missed: int = 0, looked: int = 0
     ) -> None:
         """
         Args:
@@ -89,7 +89,10 @@ class Quarry:
         return self._follower.state() | {"lost": np.array([self._missed, self._looked])}
 
     @classmethod
-    def restore(cls, settings: Settings, follower: Looker, state: dict[str, np.ndarray]) -> Quarry:
+    def restore(
+        cls, settings: SiamMaskSettings, follower: Looker, state: dict[str, np.ndarray]
+    ) -> Quarry:
+        """The one whose ``state`` this was; ``follower`` is restored already."""
         missed, looked = state["lost"].tolist()
         return cls(settings, follower, missed, looked)
 

@@ -1,0 +1,1 @@
+"""The server: routes behind one guard, projects and their work, the REST endpoints."""

@@ -1,0 +1,134 @@
+"""From what is asked for to the order that a worker carries out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from cleanplate.app.jobs import Job
+from cleanplate.app.results import Result, Results
+from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.work import Work, check_disk
+from cleanplate.app.sessions import Session
+from cleanplate.errors import InputError
+from cleanplate.media.codecs import CONTAINERS, choose_encoder
+from cleanplate.settings.encoder import EncoderSettings
+from cleanplate.tracks.driver import Direction
+from cleanplate.types import VideoInfo
+
+_LONGEST_TRIAL = 10.0  # seconds
+_WORDS = {"try": "trial", "remove": "clean"}
+
+
+def begin_follow(work: Work, session: Session, fields: Mapping[str, Any]) -> Job:
+    """Follow: ``direction``, and ``frame``, ``objects``, ``stop`` where only a part is wanted.
+
+    Raises:
+        InputError: one of them is something else.
+        Refusal: there is nothing to follow, or another job is under way.
+    """
+    direction, objects = fields.get("direction", "both"), fields.get("objects")
+    if direction not in get_args(Direction):
+        raise InputError(f"direction is {direction!r}; give both, forward or backward.")
+    if objects is not None and not (isinstance(objects, list) and all(map(_is_number, objects))):
+        raise InputError(f"objects is {objects!r}; give a list of object ids.")
+    args: dict[str, Any] = {"direction": direction, "objects": objects}
+    for name in ("frame", "stop"):
+        args[name] = fields.get(name)
+        if args[name] is not None and not _is_number(args[name]):
+            raise InputError(f"{name} is {args[name]!r}; give the number of a frame.")
+    can, why = session.project.can_follow()
+    if not can:
+        raise Refusal(409, why)
+    return work.begin(session, "follow", args)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, Any]) -> Job:
+    """Try (``frame``, ``seconds``) or remove: begin the job, or say why not.
+
+    ``whole`` (by default) keeps what lies outside of in and out in a removed clip, as it is.
+
+    Raises:
+        Refusal: nothing is masked, the disk is full, or another job is under way.
+    """
+    project = session.project
+    first, stop = project.state.span
+    middle, whole = None, fields.get("whole", True)
+    if not isinstance(whole, bool):
+        raise InputError(f"whole is {whole!r}; give true or false.")
+    if kind == "try":
+        middle = fields.get("frame", first)
+        first, stop = _around(session, middle, fields.get("seconds", 2.0))
+    elif whole:
+        first, stop = 0, project.survey.count
+    can, why = project.can_remove()
+    if not can:
+        raise Refusal(409, why)
+    chosen = {name: project.state.settings.get(name) for name in ("lossless", "codec", "quality")}
+    encoder = EncoderSettings(**{k: v for k, v in chosen.items() if v is not None})
+    check_disk(session, stop - first, encoder.lossless)
+    results = Results(session.results)
+    result = Result(
+        results.next_name(kind),
+        kind,
+        first,
+        stop - 1,
+        clip=f"clean{suffix_for(session.clip, project.info, encoder)}",
+        file="",
+        middle=middle,
+        whole=whole,
+    )
+    result.file = f"{Path(session.about.name).stem}-{_WORDS[kind]}{Path(result.clip).suffix}"
+    result.command = _command(session, results, result)
+    return work.begin(session, kind, {"about": asdict(result)})
+
+
+def _command(session: Session, results: Results, result: Result) -> str:
+    """The same job on the command line, which shares its work folder."""
+    folder, out, report = session.folder, results.clip(result), results.report(result)
+    part = ["--whole"] if result.whole else []
+    if result.kind == "try":
+        part += ["--start", f"@{result.first}", "--end", f"@{result.last + 1}"]
+    words = ["cleanplate", "project", "remove", str(folder), "-o", str(out), *part]
+    return shlex.join([*words, "--report", str(report)])
+
+
+def _around(session: Session, frame: Any, seconds: Any) -> tuple[int, int]:
+    """The frames of ``seconds`` around ``frame``, within the span."""
+    project = session.project
+    first, stop = project.state.span
+    if not _is_number(frame) or not first <= frame < stop:
+        raise InputError(f"Frame {frame} is not between the marks, {first} and {stop - 1}.")
+    if not isinstance(seconds, int | float) or not 0 < seconds <= _LONGEST_TRIAL:
+        raise InputError(f"A trial of {seconds} s is not possible; give up to {_LONGEST_TRIAL:g}.")
+    times, half = project.survey.time, seconds / 2
+    begin = end = frame
+    while begin > first and times(frame) - times(begin - 1) <= half:
+        begin -= 1
+    while end + 1 < stop and times(end + 1) - times(frame) < half:
+        end += 1
+    return begin, end + 1
+
+
+def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
+    """The ending of a result: the source's own where results can have it.
+
+    Raises:
+        InputError: no container can have what is asked for.
+    """
+    own = clip.suffix.lower()
+    for suffix in ([own] if own in CONTAINERS else []) + [".mp4"]:
+        try:
+            choose_encoder(info, Path(f"clean{suffix}"), encoder)
+        except InputError:
+            continue
+        return suffix
+    choose_encoder(info, Path("clean.mkv"), encoder)
+    return ".mkv"

@@ -1,0 +1,176 @@
+"""The routes of what is seen: stills, masks, differences, proxies; and of what is taken away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from starlette.responses import FileResponse
+
+from cleanplate.app import jobs
+from cleanplate.app.proposals import Proposals
+from cleanplate.app.results import Result, Results
+from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.comparison import difference, flicker
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.frames import jpeg, narrowed, png
+from cleanplate.app.server.palette import mask_png
+from cleanplate.app.server.work import PROXY
+from cleanplate.app.sessions import Session
+from cleanplate.projects.state import Anchor, Kind
+from cleanplate.types import Point, Prompt
+
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_THUMBNAIL = 320  # px of width up to which a still need not show the source's own pixels
+_NEVER = {"Cache-Control": "no-store"}
+
+
+def picture_routes(desk: Desk) -> APIRouter:
+    """``/project/ID/frame``, ``mask``, ``result`` and the like."""
+    routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
+
+    def made(project: str, name: str) -> tuple[Session, Result, Path]:
+        session = desk.sessions.get(project)
+        results = Results(session.results)
+        result = results.get(name)
+        return session, result, results.clip(result)
+
+    def of_result(result: Result, path: Path, frame: int) -> np.ndarray:
+        if not result.first <= frame <= result.last:
+            raise Refusal(
+                404,
+                f"{result.name} has no frame {frame}; it holds {result.first} to {result.last}.",
+            )
+        return frames.picture(path, frame - result.first)
+
+    @routes.get("/frame/{frame}.jpg")
+    def still(project: str, frame: int, w: int | None = None) -> Response:
+        session = desk.sessions.get(project)
+        _check_frame(session, frame)
+        proxy = session.folder / PROXY
+        # Thumbnails are many and far apart: in the proxy a frame is never far from a key frame.
+        clip = proxy if w is not None and w <= _THUMBNAIL and proxy.exists() else session.clip
+        return _jpeg(frames.still(clip, frame, _width(w)))
+
+    @routes.get("/mask/{frame}.png")
+    def mask(project: str, frame: int, v: str = "") -> Response:
+        opened = desk.sessions.get(project).project
+        colours = {one.id: one.colour for one in opened.state.objects}
+        found = mask_png(opened.mask(frame), colours)
+        return Response(found, media_type="image/png", headers=_FOREVER if v else _NEVER)
+
+    @routes.get("/preview")
+    def preview(
+        project: str,
+        frame: int,
+        x: float,
+        y: float,
+        number: Annotated[int, Query(alias="object")],
+        positive: bool = True,
+    ) -> Response:
+        opened = desk.sessions.get(project).project
+        known = opened.state.anchor(number, frame) or Anchor(Kind.PROMPT)
+        points = (*known.points, Point(x, y, positive))
+        found = opened.preview(frame, number, Prompt(points, known.box, known.brushes))
+        colours = {number: opened.state.object(number).colour}
+        picture = mask_png(found.mask.astype(np.uint8) * number, colours)
+        return Response(picture, media_type="image/png", headers=_NEVER)
+
+    @routes.get("/proposal/{number}.jpg")
+    def proposal(project: str, number: int) -> Response:
+        session = desk.sessions.get(project)
+        one = Proposals(session.folder).get(session.project.state, number)
+        image = frames.picture(session.clip, one["middle"])
+        return _jpeg(jpeg(narrowed(image[_around(one["box"], image.shape)], _THUMBNAIL)))
+
+    @routes.get("/result/{name}/{frame}.jpg")
+    def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:
+        _, result, path = made(project, name)
+        of_result(result, path, frame)
+        return _jpeg(frames.still(path, frame - result.first, _width(w)))
+
+    @routes.get("/job/glance.jpg")
+    def glance(project: str) -> Response:
+        session = desk.sessions.get(project)
+        job = desk.work.current(session)
+        if job is None or not jobs.glance_of(session.folder, job.id).exists():
+            raise Refusal(404, "Nothing was filled yet.")
+        return FileResponse(jobs.glance_of(session.folder, job.id), headers=_NEVER)
+
+    @routes.get("/difference/{name}/{frame}.png")
+    def apart(project: str, name: str, frame: int) -> Response:
+        session, result, path = made(project, name)
+        filled = of_result(result, path, frame)
+        return _png(difference(frames.picture(session.clip, frame), filled))
+
+    @routes.get("/flicker/{name}/{frame}.png")
+    def flickers(project: str, name: str, frame: int) -> Response:
+        session, result, path = made(project, name)
+        before, opened = max(result.first, frame - 1), session.project
+        now, then = (of_result(result, path, one) for one in (frame, before))
+        filled = (opened.mask(frame) > 0) | (opened.mask(before) > 0)
+        return _png(flicker(then, now, filled))
+
+    @routes.get("/proxy.mp4")
+    def proxy(project: str) -> Response:
+        return _video(desk.sessions.get(project).folder / PROXY)
+
+    @routes.get("/result/{name}/proxy.mp4")
+    def result_proxy(project: str, name: str) -> Response:
+        session, result, _ = made(project, name)
+        return _video(Results(session.results).proxy(result))
+
+    @routes.get("/times.json")
+    def times(project: str) -> list[float]:
+        survey = desk.sessions.get(project).project.survey
+        return [float(survey.time(index) - survey.time(0)) for index in range(survey.count)]
+
+    @routes.get("/result/{name}/clip")
+    def clip(project: str, name: str) -> Response:
+        _, result, path = made(project, name)
+        return FileResponse(path, filename=result.file, media_type="application/octet-stream")
+
+    @routes.get("/result/{name}/report.json")
+    def report(project: str, name: str) -> Response:
+        session, result, _ = made(project, name)
+        path = Results(session.results).report(result)
+        if not path.is_file():
+            raise Refusal(404, f"{name} has no report; it was finished elsewhere.")
+        return FileResponse(path, filename=f"{Path(result.file).stem}.json")
+
+    return routes
+
+
+def _around(box: list[int], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a picture of ``shape`` that shows ``box`` and a little of what is around it."""
+    x0, y0, x1, y1 = box
+    room = max(8, (y1 - y0) // 2)
+    rows = slice(max(0, y0 - room), min(shape[0], y1 + room))
+    return rows, slice(max(0, x0 - room), min(shape[1], x1 + room))
+
+
+def _check_frame(session: Session, frame: int) -> None:
+    """Refuse what is not there at once: to look for it would be to decode the whole clip."""
+    count = session.project.survey.count if session.is_open else session.info.frame_count
+    if frame < 0 or (count is not None and frame >= count):
+        raise Refusal(404, f"Frame {frame} is not in the clip; it has {count} frames.")
+
+
+def _jpeg(data: bytes) -> Response:
+    return Response(data, media_type="image/jpeg", headers=_FOREVER)
+
+
+def _png(image: np.ndarray) -> Response:
+    return Response(png(image), media_type="image/png", headers=_FOREVER)
+
+
+def _video(path: Path) -> Response:
+    if not path.is_file():
+        raise Refusal(404, "The proxy is not ready yet.")
+    return FileResponse(path, media_type="video/mp4", headers=_NEVER)
+
+
+def _width(wanted: int | None) -> int | None:
+    return None if wanted is None else max(16, wanted)

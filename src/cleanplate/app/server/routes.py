@@ -1,0 +1,128 @@
+"""The routes of projects: made, looked at, changed, worked on, removed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from cleanplate.app.results import Results
+from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.edits import edit
+from cleanplate.app.server.orders import begin_follow, begin_removal
+from cleanplate.app.server.requests import is_json, json_of, length_of
+from cleanplate.app.server.state import stamp, state_of
+from cleanplate.app.sessions import Session
+from cleanplate.errors import InputError
+
+_LONGEST_WAIT = 10.0  # seconds that a page waits for news
+_PACE = 0.1
+Fields = Annotated[dict[str, Any], Depends(json_of)]
+
+
+def project_routes(desk: Desk) -> APIRouter:
+    """``/about`` and what makes, changes and removes ``/project/ID``."""
+    routes = APIRouter()
+
+    @routes.get("/about")
+    def about() -> dict[str, Any]:
+        return desk.about()
+
+    @routes.post("/project")
+    async def create(request: Request, name: str = "clip") -> dict[str, str]:
+        if not is_json(request):
+            session = await desk.clips.sent(name, request.stream(), length_of(request))
+            return {"id": session.id}
+        wanted = await json_of(request)
+        if wanted.get("sample"):
+            session = await run_in_threadpool(desk.clips.sample)
+        elif isinstance(wanted.get("path"), str):
+            session = await run_in_threadpool(desk.clips.at, wanted["path"])
+        else:
+            raise InputError("Send a file, {path: ...} or {sample: true}.")
+        return {"id": session.id}
+
+    @routes.get("/project/{project}")
+    def read(project: str) -> dict[str, Any]:
+        session = desk.sessions.get(project)
+        session.touch()
+        return _state(session)
+
+    @routes.get("/project/{project}/changes")
+    async def changes(project: str, stamp: str = "") -> Response:
+        session = desk.sessions.get(project)
+        end = time.monotonic() + _LONGEST_WAIT
+        while await run_in_threadpool(_stamp, session) == stamp:
+            if time.monotonic() > end:
+                return Response(status_code=204)
+            await asyncio.sleep(_PACE)
+            desk.sessions.get(project)  # it may have been removed meanwhile
+        return JSONResponse(await run_in_threadpool(_state, session))
+
+    @routes.post("/project/{project}/edit")
+    def change(project: str, fields: Fields) -> dict[str, Any]:
+        opened = desk.sessions.get(project).project
+        args = {name: value for name, value in fields.items() if name not in ("op", "number")}
+        answer = edit(opened, str(fields.get("op")), args)
+        return {"version": opened.version, "number": fields.get("number"), "answer": answer}
+
+    @routes.post("/project/{project}/prepare")
+    def prepare(project: str, fields: Fields, background: BackgroundTasks) -> dict[str, Any]:
+        """The page shows this frame: what it may need next is made ready."""
+        session = desk.sessions.get(project)
+        opened, frame = session.project, fields.get("frame")
+        desk.work.make_proxy(session)  # a server that was stopped may have left it half made
+        if isinstance(frame, int) and 0 <= frame < opened.survey.count:
+            background.add_task(opened.prepare, frame)
+        return {}
+
+    @routes.post("/project/{project}/job")
+    def work(project: str, fields: Fields) -> dict[str, Any]:
+        return {"job": _begin(desk, desk.sessions.get(project), fields)}
+
+    @routes.post("/project/{project}/job/stop")
+    def stop(project: str) -> dict[str, Any]:
+        desk.work.stop(desk.sessions.get(project))
+        return {}
+
+    @routes.post("/project/{project}/result/{name}/delete")
+    def forget(project: str, name: str) -> dict[str, Any]:
+        session = desk.sessions.get(project)
+        desk.frames.forget(session.results / name)
+        Results(session.results).delete(name)
+        return {}
+
+    @routes.delete("/project/{project}")
+    def remove(project: str) -> dict[str, Any]:
+        desk.delete(desk.sessions.get(project))
+        return {}
+
+    def _state(session: Session) -> dict[str, Any]:
+        return state_of(session, desk.work, desk.speeds)
+
+    def _stamp(session: Session) -> str:
+        return stamp(session, desk.work)
+
+    return routes
+
+
+def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
+    kind, work = fields.get("kind"), desk.work
+    if kind == "follow":
+        return begin_follow(work, session, fields).id
+    if kind == "suggest":
+        return work.begin(session, kind, {}).id
+    if kind in ("try", "remove"):
+        return begin_removal(work, session, kind, fields).id
+    if kind == "resume":
+        return work.resume(session).id
+    if kind == "discard":
+        work.discard(session)
+        return None
+    raise InputError(
+        f"There is no job {kind!r}; there are: suggest, follow, try, remove, resume, discard."
+    )

@@ -1,0 +1,150 @@
+"""Everything that the page knows of a project, as one JSON object."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+from cleanplate.app import disk
+from cleanplate.app.jobs import QUEUED, RUNNING
+from cleanplate.app.proposals import Proposals
+from cleanplate.app.results import Results
+from cleanplate.app.server.engines import engine_rows
+from cleanplate.app.server.work import PROXY, Work
+from cleanplate.app.sessions import Session
+from cleanplate.app.speeds import Speeds, region_megapixels
+from cleanplate.app.worker.proxy import proxy_rate
+from cleanplate.projects.project import Project
+from cleanplate.settings.groups import AUTO
+from cleanplate.tracks.filled_masks import growths
+
+
+def stamp(session: Session, work: Work) -> str:
+    """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
+    parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
+    if session.is_open:
+        parts += [session.project.version, session.project.masks_key]
+    for job in (work.current(session), work.proxy(session)):
+        parts.append(None if job is None else job.as_json())
+    parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
+    return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
+
+
+def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
+    """The state, plain as JSON, as the page reads it."""
+    mark = stamp(session, work)  # first: what changes meanwhile is told by the next one
+    job, making = work.current(session), work.proxy(session)
+    state: dict[str, Any] = {
+        "id": session.id,
+        "stamp": mark,
+        "opening": not session.is_open,
+        "folder": str(session.folder),
+        "clip": _clip(session),
+        "results": Results(session.results).as_json(),
+        "job": None if job is None else job.as_json(),
+        "proxy": _proxy(session, None if making is None else making.as_json()),
+        "messages": [],
+    }
+    megapixels = None
+    if session.is_open:
+        project = session.project
+        state = project.as_json() | state
+        state["settings"] = _settings(project)
+        state["masks"] = project.masks_key
+        state["growth"] = _growth(project)
+        state["proposals"] = Proposals(session.folder).as_json(project.state)
+        state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
+        megapixels = _megapixels(session, state)
+    state["disk"] = _disk(session)
+    state["engines"] = engine_rows(speeds, megapixels)
+    if job is not None and session.is_open:
+        state["job"]["device"] = _device(session.project, job.kind, state["engines"])
+    return state
+
+
+def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
+    """Where a job of that kind computes: learned engines may have a device of their own."""
+    chosen = project.settings.engines
+    name = chosen.tracker_name if kind == "follow" else chosen.inpainter
+    found = next((row["device"] for row in rows if row["name"] == name), "cpu")
+    return found if chosen.device == AUTO or found == "cpu" else chosen.device
+
+
+def _clip(session: Session) -> dict[str, Any]:
+    info = session.info
+    frames, seconds = info.frame_count, info.duration
+    times, cuts = "rate", []
+    if session.is_open:
+        survey = session.project.survey
+        frames = survey.count
+        seconds = survey.time(frames - 1) - survey.time(0) + 1 / proxy_rate(info)
+        cuts = [int(cut) for cut in survey.cuts]
+        times = f"project/{session.id}/times.json"
+    return {
+        "name": session.about.name,
+        "path": "" if session.about.uploaded else session.about.clip,
+        "width": info.width,
+        "height": info.height,
+        "frames": frames,
+        "rate": float(proxy_rate(info)),
+        "seconds": None if seconds is None else float(seconds),
+        "audio": sum(one.kind == "audio" for one in info.streams),
+        "codec": info.codec,
+        "pixels": info.pixel_format,
+        "depth": info.bit_depth,
+        "size": disk.size_of(session.clip),
+        "times": times,
+        "cuts": cuts,
+    }
+
+
+def _proxy(session: Session, job: dict[str, Any] | None) -> dict[str, Any]:
+    rate = proxy_rate(session.info)
+    progress = None
+    if job is not None and job["state"] in (QUEUED, RUNNING) and job["total"]:
+        progress = job["done"] / job["total"]
+    return {
+        "ready": (session.folder / PROXY).exists(),
+        "progress": progress,
+        "rate": str(rate),
+        "fps": float(rate),
+        "sentence": "" if job is None else job["sentence"],
+    }
+
+
+def _disk(session: Session) -> dict[str, Any]:
+    info, needed = session.info, None
+    if session.is_open:
+        first, stop = session.project.state.span
+        share = (stop - first) / session.project.survey.count
+        lossless = bool(session.project.state.settings.get("lossless"))
+        needed = disk.needed(info, disk.size_of(session.clip), share, lossless)
+    return {"free": shutil.disk_usage(session.folder).free, "needed": needed}
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    """Every setting and its value; of engines' own those that were set."""
+    chosen = project.settings
+    groups = (chosen.engines, chosen.masks, chosen.regions, chosen.encoder)
+    values = {name: value for group in groups for name, value in asdict(group).items()}
+    fields = project.state.engine_fields
+    own = {f"{engine}.{name}": value for engine, f in fields.items() for name, value in f.items()}
+    return values | {"engine_fields": own}
+
+
+def _growth(project: Project) -> dict[str, Any]:
+    """How far masks grow before they are filled, in px: of each object, and where there is none."""
+    masks, segmenter = project.settings.masks, project.settings.engines.segmenter
+    known = growths(project.view(), masks, segmenter)
+    default = 0 if known else masks.grown_by(project.info.height, False, segmenter)
+    return {"objects": known, "default": default}
+
+
+def _megapixels(session: Session, state: dict[str, Any]) -> float | None:
+    """Of the regions around what is masked, in the first frame that the user marked."""
+    marked = [int(frame) for frame in state["prompts"]] or [state["span"][0]]
+    mask = session.project.mask(min(marked))
+    if not mask.any():
+        return None
+    return region_megapixels(mask, session.project.settings.regions)

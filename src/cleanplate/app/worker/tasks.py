@@ -1,0 +1,156 @@
+"""What a worker can do, by the kind of its job. Each returns the sentence that a person reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cleanplate import api
+from cleanplate.app.jobs import Job
+from cleanplate.app.prompts import prompt_of
+from cleanplate.app.proposals import Proposals
+from cleanplate.app.results import Result, Results
+from cleanplate.app.server.work import PROXY
+from cleanplate.app.sessions import Session
+from cleanplate.app.speeds import Speeds
+from cleanplate.app.worker.proxy import write_proxy
+from cleanplate.app.worker.reporter import Reporter
+from cleanplate.jobs.job import run
+from cleanplate.jobs.report import Report
+from cleanplate.projects.project import Project
+from cleanplate.runtime import make_engine
+from cleanplate.suggest.overlays import Suggested, look
+
+
+def _open(folder: Path, job: Job, reporter: Reporter) -> str:
+    session = Session(folder)
+    project = Project.create(folder, session.clip, reporter)
+    for warning in project.survey.warnings:
+        reporter.note(warning)
+    return f"{session.about.name} is open: {project.survey.count} frames."
+
+
+def _proxy(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    write_proxy(Session(folder).clip, folder / PROXY, project.survey.count, reporter)
+    return "Ready to play."
+
+
+def _suggest(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    found = look(project.source, reporter)
+    Proposals(folder).write(found, project)
+    return _found(found)
+
+
+def _found(found: Suggested) -> str:
+    number = len(found.overlays)
+    if number:
+        what = "1 thing stays" if number == 1 else f"{number} things stay"
+        said = (
+            f"{what} where the rest moves. Take what is to go, and check where it begins and ends."
+        )
+    else:
+        said = "Nothing was found that stays where it is while the rest moves."
+    if found.still:
+        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
+        said += f" The camera hardly moves in frames {spans}: there, draw a box by hand."
+    return said
+
+
+def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
+    project = Project.open(folder)
+    began = time.monotonic()
+    project.follow(reporter, **job.args)
+    rows = len(project.doubtful())
+    look = "" if not rows else f" {rows} stretches are worth a look."
+    return f"Followed in {_minutes(time.monotonic() - began)}.{look}"
+
+
+def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Try and remove: the same order, for a part or for all of the span."""
+    results, result = Results(folder / "out"), Result(**job.args["about"])
+    if results.clip(result).exists():
+        result = results.get(result.name)  # an earlier run came so far
+    else:
+        _fill(folder, results, result, reporter)
+    count = result.last - result.first + 1
+    write_proxy(results.clip(result), results.proxy(result), count, reporter)
+    return result.sentence
+
+
+def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) -> None:
+    began, project = time.monotonic(), Project.open(folder)
+    part = (None, None)
+    if result.kind == "try":
+        part = (result.first, result.last + 1)
+        result.exact = _is_exact(project)
+    target = results.clip(result)
+    order = project.removal(target, *part, progress=reporter, whole=result.whole)
+    results.write(result)
+    report = run(order, reporter)
+    report.write(results.report(result))
+    Speeds(folder.parent.parent).note(report)
+    result.when = time.time()
+    result.sentence = _told(project, report, time.monotonic() - began)
+    results.write(result)
+
+
+def _order(folder: Path, job: Job, reporter: Reporter) -> str:
+    """A job of the REST API: a call of ``cleanplate.api``, which needs no project."""
+    results, began, args = Results(folder / "out"), time.monotonic(), job.args
+    result = Result(**args["about"])
+    if results.clip(result).exists():
+        return "Done."  # an earlier run came so far
+    results.write(result)
+    given: dict[str, Any] = {"progress": reporter, "engine_settings": args["engine_settings"]}
+    clip, out = Session(folder).clip, results.clip(result)
+    if args["command"] == "inpaint":
+        report = api.inpaint(clip, out, args["masks"], **given, **args["settings"])
+    else:
+        prompts = [prompt_of(prompt) for prompt in args["prompts"]]
+        call = {"remove": api.remove, "track": api.track}[args["command"]]
+        report = call(clip, out, *prompts, **given, **args["settings"])
+    report.write(results.report(result))
+    result.first, result.when = report.first_frame, time.time()
+    result.last = result.first + report.frame_count - 1
+    result.sentence = f"Done: {report.frame_count} frames in {_minutes(time.monotonic() - began)}."
+    results.write(result)
+    return result.sentence
+
+
+TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
+    "open": _open,
+    "proxy": _proxy,
+    "suggest": _suggest,
+    "follow": _follow,
+    "try": _remove,
+    "remove": _remove,
+    "order": _order,
+}
+
+
+def _is_exact(project: Project) -> bool:
+    """Whether no frame of a trial can differ: the engine looks ahead only so far."""
+    settings = project.settings
+    engine, _ = make_engine("inpaint", settings.engines.inpainter, settings)
+    return engine.lookahead is not None
+
+
+def _told(project: Project, report: Report, seconds: float) -> str:
+    names = [f"'{one.name}'" for one in project.state.objects]
+    what = " and ".join(names) or "what the masks cover"
+    sound = any(stream.kind == "audio" for stream in project.info.streams)
+    first, stop = project.state.span
+    filled = min(report.frame_count, stop - first)
+    count = str(filled) if filled == report.frame_count else f"{filled} of {report.frame_count}"
+    return (
+        f"Removed {what} from {count} frames in {_minutes(seconds)}. Only pixels "
+        f"under the mask changed{'; sound copied' if sound else ''}."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,127 @@
+"""Stage 5: regions are cropped, filled and written into the source's own samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cleanplate.arrays.masks import components
+from cleanplate.arrays.regions import Margins, Region, plan
+from cleanplate.arrays.streams import prefetch
+from cleanplate.jobs.stages.masks import FilledMasks
+from cleanplate.jobs.stages.measure import Measured
+from cleanplate.jobs.stages.study import studied
+from cleanplate.media.mask_files import Masks, constant_masks
+from cleanplate.media.survey import Span, Survey, cut_at
+from cleanplate.pipeline.fill import MaskedPicture, fill
+from cleanplate.pipeline.regions import PlannedRegions, first_needed, plan_causal
+from cleanplate.progress import Progress
+from cleanplate.protocols import PlansRegions
+from cleanplate.settings.groups import Settings
+
+if TYPE_CHECKING:
+    from cleanplate.media.picture import Picture
+    from cleanplate.media.read import Clip
+
+FillFrom = Callable[[int], Iterator["Picture"]]
+"""``fill_from(start)`` gives the filled pictures from frame ``start`` on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedFill:
+    """What is going to be filled, and how to have it done."""
+
+    regions: Sequence[Region]
+    fill_from: FillFrom
+
+
+def plan_fill(
+    clip: Clip,
+    filled: FilledMasks,
+    measured: Measured,
+    survey: Survey,
+    span: Span,
+    shown: Span,
+    inpainter: Any,
+    settings: Settings,
+    progress: Progress,
+) -> PlannedFill:
+    """Plan the filling of the frames ``shown``, as all of ``span`` would be filled.
+
+    Args:
+        clip: the clip.
+        filled: its masks.
+        measured: where they are.
+        survey: what the clip was found to be.
+        span: the frames to work on.
+        shown: those of them to give.
+        inpainter: the engine.
+        settings: regions and feather.
+        progress: told about each frame that is filled.
+    """
+    apart = survey if filled.known is None else cut_at(survey, *filled.known)
+    masks = filled.masks
+    if masks.constant is not None:
+        parts = components(masks.constant, 2 * settings.regions.least_context)
+        masks = constant_masks(parts, survey.count, masks.origin)
+        measured = Measured.of_constant(parts, survey.count)
+    regions = _regions(
+        clip, masks, measured.within(span.start, span.stop), apart, inpainter, settings
+    )
+    _note_plans(regions, inpainter, settings, progress)
+    if masks.constant is not None:
+        inpainter = studied(inpainter, clip, masks.constant, regions, span)
+    feather = settings.masks.feathered_by(filled.growth)
+    stop = max([shown.stop, *(region.stop for region in regions)])
+
+    def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
+        pictures = zip(clip.pictures(first, stop), masks.read(first), strict=False)
+        for picture, mask in pictures:
+            yield MaskedPicture(picture, mask, int(apart.shots[picture.index]))
+
+    def fill_from(start: int) -> Iterator[Picture]:
+        source = prefetch(masked(first_needed(regions, start, inpainter.lookback)))
+        planned = PlannedRegions(regions, inpainter.lookback, start)
+        line = fill(source, planned, inpainter, feather, start, shown.stop)
+        done, total = start - shown.start, shown.stop - shown.start
+        return prefetch(progress.over("inpaint", _looked_at(line, progress), total, done))
+
+    return PlannedFill(regions, fill_from)
+
+
+def _regions(
+    clip: Clip,
+    masks: Masks,
+    boxes: dict[int, np.ndarray],
+    survey: Survey,
+    inpainter: Any,
+    settings: Settings,
+) -> list[Region]:
+    margins = Margins(settings.regions.context, settings.regions.least_context)
+    width, height = clip.info.width, clip.info.height
+    lookback, lookahead = inpainter.lookback, inpainter.lookahead
+    if lookahead == 0 and masks.constant is None:  # as a stream would be filled
+        return plan_causal(boxes, survey.shots, (height, width), margins, lookback)
+    return plan(boxes, survey.shots, width, height, margins, lookback, lookahead)
+
+
+def _note_plans(
+    regions: Sequence[Region], inpainter: Any, settings: Settings, progress: Progress
+) -> None:
+    """Say how an engine that must divide its work will do it; raises where it cannot."""
+    if isinstance(inpainter, PlansRegions):
+        sizes = dict.fromkeys((region.width, region.height) for region in regions)
+        for sentence in dict.fromkeys(str(inpainter.plan(*size)) for size in sizes):
+            progress.note(f"{settings.engines.inpainter}: {sentence}.")
+    if not regions:
+        progress.note("No frame has a mask: the output shows the source unchanged.")
+
+
+def _looked_at(pictures: Iterator[Picture], progress: Progress) -> Iterator[Picture]:
+    for picture in pictures:
+        progress.at(picture.index)
+        progress.show(picture)
+        yield picture

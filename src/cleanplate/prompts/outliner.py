@@ -1,0 +1,188 @@
+"""From a prompt in one frame to outlines to choose from.
+
+A frame is encoded once for each segmenter; later prompts in it are answered from that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cleanplate.arrays.masks import clipped
+from cleanplate.arrays.prompts import check_prompt, draw_strokes
+from cleanplate.errors import InputError
+from cleanplate.runtime import MakeEngine, make_engine
+from cleanplate.settings.groups import AUTO, PRINT, Settings
+from cleanplate.types import Candidates, Prompt
+
+if TYPE_CHECKING:
+    from cleanplate.media.read import Clip
+
+BOX, OUTLINE = "box", "grabcut"  # what ``auto`` takes for a lone box, and for anything else
+_KEPT = 4  # frames whose encoding is kept
+_KEPT_IMAGES = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """What is shown for a prompt."""
+
+    mask: np.ndarray
+    """(H, W) bool, the chosen candidate."""
+    candidates: int
+    scores: tuple[float, ...]
+    """0..1, one for each candidate."""
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutlineRequest:
+    """A prompt with what decides how it is answered."""
+
+    prompt: Prompt
+    painted: bool
+    """Strokes are the mask itself."""
+    start: np.ndarray | None
+    """(H, W) bool, the mask to be mended; None: outlined from nothing."""
+
+
+class Outliner:
+    """Answers prompts in the frames of one clip; thread-safe."""
+
+    def __init__(self, clip: Clip, make: MakeEngine = make_engine) -> None:
+        self._clip, self._make = clip, make
+        self._images: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._engines: dict[str, Any] = {}
+        self._encoded: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._looking = threading.Lock()
+        self._lock = threading.RLock()  # of the engines, which may take seconds
+
+    def image(self, frame: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of a frame, read-only."""
+        with self._looking:
+            if frame not in self._images:
+                picture = next(self._clip.pictures(frame, frame + 1), None)
+                if picture is None:
+                    raise InputError(f"Frame {frame} is not in the clip.")
+                self._images[frame] = picture.rgb()
+                while len(self._images) > _KEPT_IMAGES:
+                    self._images.popitem(last=False)
+            self._images.move_to_end(frame)
+            return self._images[frame]
+
+    def prepare(self, frame: int, settings: Settings) -> None:
+        """Encode a frame, so that the first prompt in it is answered as quickly as later ones."""
+        name = settings.engines.segmenter
+        self._encode(OUTLINE if name == AUTO else name, frame, settings)
+
+    def candidates(
+        self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool = True
+    ) -> tuple[Candidates, bool]:
+        """Outlines, best first, and whether the user drew them.
+
+        Args:
+            frame: index in the clip.
+            request: what is asked.
+            settings: which segmenter, and how.
+            alternatives: what else a lone box may mean is looked for, too; it takes longer.
+
+        Raises:
+            InputError: the prompt is empty or points outside the picture.
+        """
+        prompt, size = request.prompt, self.image(frame).shape[:2]
+        check_prompt(prompt, size)
+        if not request.painted or not prompt.brushes:
+            return self._outlined(frame, request, settings, alternatives)
+        hints = replace(prompt, brushes=())
+        exact = True
+        if hints.points or hints.box or hints.mask is not None:
+            found, exact = self._outlined(
+                frame, replace(request, prompt=hints), settings, alternatives
+            )
+        else:
+            start = np.zeros(size, bool) if request.start is None else request.start
+            found = Candidates(start[None], np.ones(1, np.float32))
+        masks = found.masks.copy()
+        for brush in prompt.brushes:
+            masks[:, draw_strokes([brush], size)] = brush.positive
+        return Candidates(masks, found.confidences), exact
+
+    def _outlined(
+        self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
+    ) -> tuple[Candidates, bool]:
+        prompt, segmenter = request.prompt, settings.engines.segmenter
+        if request.start is not None and prompt.box is None and prompt.mask is None:
+            prompt = replace(prompt, mask=request.start)
+        name = chosen_segmenter(prompt, segmenter)
+        if name is None:
+            assert prompt.mask is not None  # chosen() said so
+            return Candidates(prompt.mask[None] != 0, np.ones(1, np.float32)), True
+        if name != BOX or segmenter != AUTO:
+            found = self._decode(name, frame, prompt, settings)
+            return found, name == BOX
+        return self._boxed(frame, prompt, settings, alternatives), True
+
+    def _boxed(
+        self, frame: int, prompt: Prompt, settings: Settings, alternatives: bool
+    ) -> Candidates:
+        """The box as it is drawn; then, as ``alternatives``, what may be meant in it."""
+        height, width = self.image(frame).shape[:2]
+        box = prompt.box and clipped(prompt.box, width, height)
+        assert box is not None  # checked
+        whole = np.zeros((height, width), bool)
+        whole[box.slices] = True
+        masks, confidences = [whole], [1.0]
+        for name in (OUTLINE, PRINT) if alternatives else ():
+            found = self._decode(name, frame, prompt, settings)
+            for mask, confidence in zip(found.masks, found.confidences, strict=True):
+                if mask.any() and (mask != whole).any():
+                    masks.append(mask)
+                    confidences.append(float(confidence))
+        order = np.argsort([-confidence for confidence in confidences], kind="stable")
+        return Candidates(np.stack(masks)[order], np.array(confidences, np.float32)[order])
+
+    def _decode(self, name: str, frame: int, prompt: Prompt, settings: Settings) -> Candidates:
+        with self._lock:
+            encoded = self._encode(name, frame, settings)
+            return self._engine(name, settings).decode(encoded, prompt)
+
+    def _encode(self, name: str, frame: int, settings: Settings) -> Any:
+        with self._lock:
+            key = (_engine_key(name, settings), frame)
+            if key not in self._encoded:
+                self._encoded[key] = self._engine(name, settings).encode(self.image(frame))
+                while len(self._encoded) > _KEPT:
+                    self._encoded.popitem(last=False)
+            self._encoded.move_to_end(key)
+            return self._encoded[key]
+
+    def _engine(self, name: str, settings: Settings) -> Any:
+        key = _engine_key(name, settings)
+        if key not in self._engines:
+            self._engines[key], _ = self._make("segment", name, settings)
+        return self._engines[key]
+
+
+def chosen_segmenter(prompt: Prompt, segmenter: str) -> str | None:
+    """The engine that outlines ``prompt``; None when its mask is taken as it is.
+
+    Args:
+        prompt: all that points at one object in one frame.
+        segmenter: an engine's name, or ``auto``.
+    """
+    if segmenter != AUTO:
+        return segmenter
+    if prompt.mask is not None and not (prompt.points or prompt.brushes or prompt.box):
+        return None
+    return BOX if prompt.is_lone_box else OUTLINE
+
+
+def _engine_key(name: str, settings: Settings) -> str:
+    engines = settings.engines
+    fields = sorted(settings.engine_fields.get(name, {}).items())
+    where = engines.device, engines.precision, engines.seed, engines.memory
+    return repr((name, fields, where))

@@ -1,0 +1,243 @@
+"""``suggest``: burned-in logos, captions and watermarks, proposed without a click.
+
+What stays while the rest moves is found in windows of two seconds, for captions, and over the whole
+clip, for logos. Cuts inside a window help: almost nothing else survives them. Under a camera that
+stands still everything stays, and nothing is proposed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays.masks import clipped, shifted, widened
+from cleanplate.arrays.overlay import Stays, find_letters, what_stays
+from cleanplate.media.read import Clip, open_clip
+from cleanplate.media.samples import sampled, spread
+from cleanplate.media.survey import Span, Survey, survey
+from cleanplate.progress import Progress
+from cleanplate.types import Box, Suggestion
+
+_WIDTH = 720  # px of the pictures that are compared
+_SECONDS, _HOP = 2.0, 1.0  # length of a window, and from one to the next
+_IN_WINDOW, _IN_CLIP = 16, 60  # frames compared
+_FEWEST = 12  # frames of a window that proves anything
+
+_STEEP, _OFTEN = 5.0, 0.9  # of an overlay's edges: grey levels a px, share of the frames
+_JOIN = (18, 6)  # px: letters so near belong together
+_LEAST_EDGES, _LEAST_DENSITY = 40, 0.08
+_LARGEST = (0.95, 0.35)  # parts of the picture's width and height
+_ONE_WAY = 0.85  # share of edges of one direction in a straight line
+_MOVING, _MOVING_NEAR = 2.5, 25  # grey levels, and px around the overlay in which they count
+_STILL = 0.3  # share of all steep edges that stay, from which on the camera stands still
+_SAME = 0.5  # intersection over union of boxes from which on two finds are one overlay
+_LONG = 0.8  # share of a window that must show an overlay; of the clip, for a logo
+_ROOM = 12  # px of surroundings of a box
+_SURE = 0.85  # confidence below which a find is not worth a look
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What ``suggest`` found, and what it could not judge."""
+
+    overlays: tuple[Suggestion, ...]
+    still: tuple[tuple[int, int], ...]
+    """(start, stop) of the frames under a camera that hardly moves, where nothing can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    """A box in the small picture and the frames that it was found in."""
+
+    box: Box
+    start: int
+    stop: int
+    confidence: float
+
+
+def suggest(clip: str | PathLike[str], progress: Progress | None = None) -> list[Suggestion]:
+    """Propose burned-in overlays of ``clip``, surest first. Look at them before removing them.
+
+    Raises:
+        InputError, MediaError: the clip cannot be read.
+    """
+    return list(look(clip, progress).overlays)
+
+
+def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggested:
+    """As ``suggest``, and say where the camera stands still so that nothing can be told."""
+    progress = progress or Progress()
+    with open_clip(Path(clip)) as opened:
+        progress.start("survey", opened.info.frame_count)
+        found = survey(opened, progress.advance)
+        progress.finish()
+        finds: list[_Find] = []
+        still: list[tuple[int, int]] = []
+        windows = progress.over("suggest", _windows(opened, found), None)
+        for start, stop, frames in windows:
+            stays = what_stays(frames)
+            if _stands_still(stays, frames):
+                still.append((start, stop))
+            else:
+                # What only a part of the frames shows is found in a shorter window.
+                shown = float(stays.shown.mean())
+                finds += _finds(stays, start, stop) if shown >= _LONG else []
+        scale = opened.info.width / _small_size(opened)[0]
+        merged = _merged(finds)
+        overlays = [_suggestion(opened, found, one, scale) for one in merged]
+    overlays.sort(key=lambda one: -one.confidence)
+    return Suggested(tuple(overlays), tuple(_joined(still)))
+
+
+def _small_size(clip: Clip) -> tuple[int, int]:
+    scale = min(1.0, _WIDTH / clip.info.width)
+    return max(round(clip.info.width * scale), 1), max(round(clip.info.height * scale), 1)
+
+
+def _windows(clip: Clip, found: Survey) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+    """(start, stop, small frames): the whole clip, then its windows."""
+    size = _small_size(clip)
+    whole = Span(0, found.count, found.shots)
+
+    def small(image: np.ndarray) -> np.ndarray:
+        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+    frames = [small(picture.rgb()) for picture in spread(clip, whole, _IN_CLIP)]
+    if len(frames) >= _FEWEST:
+        yield 0, found.count, frames
+    del frames
+    seconds = float(found.time(found.count - 1) - found.time(0))
+    rate = found.count / seconds if seconds > 0 else 25.0
+    reach, hop = max(round(_SECONDS * rate), _FEWEST), max(round(_HOP * rate), 1)
+    if found.count <= reach:
+        return
+    stride = max(1, reach // _IN_WINDOW)
+    held: deque[tuple[int, np.ndarray]] = deque()
+    for picture in clip.pictures():
+        if picture.index % stride == 0:
+            held.append((picture.index, small(picture.rgb())))
+        stop = picture.index + 1
+        if stop >= reach and (stop - reach) % hop == 0:
+            while held[0][0] < stop - reach:
+                held.popleft()
+            yield stop - reach, stop, [image for _, image in held]
+
+
+def _stands_still(stays: Stays, frames: list[np.ndarray]) -> bool:
+    steep = []
+    for frame in frames[:: max(1, len(frames) // 5)]:
+        luma = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (0, 0), 0.7)
+        across, down = (cv2.Sobel(luma, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
+        steep.append(np.count_nonzero(np.hypot(across, down) > 8 * _STEEP))
+    return bool(np.count_nonzero(_edges(stays)) > _STILL * max(float(np.median(steep)), 1))
+
+
+def _edges(stays: Stays) -> np.ndarray:
+    return (stays.size > _STEEP) & (stays.agreement > _OFTEN)
+
+
+def _finds(stays: Stays, start: int, stop: int) -> list[_Find]:
+    edges = _edges(stays).astype(np.uint8)
+    moving = cv2.dilate(stays.motion, np.ones((2 * _MOVING_NEAR + 1,) * 2, np.uint8)) > _MOVING
+    joined = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones(_JOIN[::-1], np.uint8))
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    labels = np.asarray(parts)
+    height, width = edges.shape
+    finds = []
+    for number in range(1, count):
+        x, y, w, h = (int(v) for v in stats[number, :4])
+        box = Box(x, y, x + w, y + h)
+        own = (labels[box.slices] == number) & (edges[box.slices] > 0)
+        pixels = np.count_nonzero(own)
+        if pixels < _LEAST_EDGES or pixels < _LEAST_DENSITY * w * h:
+            continue
+        if x == 0 or y == 0 or x + w == width or y + h == height:
+            continue
+        if w > _LARGEST[0] * width or h > _LARGEST[1] * height:
+            continue
+        if not moving[box.slices][own].mean() > 0.5 or _is_line(stays, box, own):
+            continue
+        agreement = float(stays.agreement[box.slices][own].mean())
+        contrast = min(float(stays.size[box.slices][own].mean()) / (3 * _STEEP), 1.0)
+        confidence = agreement * (0.5 + 0.5 * contrast)
+        if confidence >= _SURE:
+            finds.append(_Find(box, start, stop, confidence))
+    return finds
+
+
+def _is_line(stays: Stays, box: Box, own: np.ndarray) -> bool:
+    """Whether nearly all edges run one way: a bar's rim, a pole, no letters."""
+    across, down = (np.abs(stays.gradient[box.slices][own][:, i]) for i in (0, 1))
+    flat = max((across < 0.3 * down).mean(), (down < 0.3 * across).mean())
+    return bool(flat > _ONE_WAY)
+
+
+def _merged(finds: list[_Find]) -> list[_Find]:
+    """One find for each overlay: those of windows that follow each other and overlap are one."""
+    kept: list[_Find] = []
+    for find in sorted(finds, key=lambda one: (one.start - one.stop, one.start)):
+        for place, other in enumerate(kept):
+            together = find.start <= other.stop and other.start <= find.stop
+            if together and _overlap(find.box, other.box) > _SAME:
+                kept[place] = _union(other, find)
+                break
+        else:
+            kept.append(find)
+    return kept
+
+
+def _overlap(one: Box, other: Box) -> float:
+    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+    high = min(one.y1, other.y1) - max(one.y0, other.y0)
+    shared = max(wide, 0) * max(high, 0)
+    return shared / (one.width * one.height + other.width * other.height - shared)
+
+
+def _union(one: _Find, other: _Find) -> _Find:
+    box = Box(
+        min(one.box.x0, other.box.x0),
+        min(one.box.y0, other.box.y0),
+        max(one.box.x1, other.box.x1),
+        max(one.box.y1, other.box.y1),
+    )
+    start, stop = min(one.start, other.start), max(one.stop, other.stop)
+    return _Find(box, start, stop, max(one.confidence, other.confidence))
+
+
+def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggestion:
+    """A find at the clip's own size, with its letters as the mask where they are clear."""
+    width, height = clip.info.width, clip.info.height
+    x0, y0 = int((find.box.x0 - 3) * scale), int((find.box.y0 - 3) * scale)
+    x1, y1 = int((find.box.x1 + 3) * scale) + 1, int((find.box.y1 + 3) * scale) + 1
+    around = Box(x0, y0, x1, y1)
+    box, room = clipped(around, width, height), widened(around, _ROOM, width, height)
+    assert box is not None  # it was found inside
+    frames = list(sampled(clip, Span(find.start, find.stop, found.shots), room))
+    inner = shifted(box, -room.x0, -room.y0)
+    letters = find_letters(frames, inner, np.zeros(frames[0].shape[:2], bool))
+    mask = np.zeros((height, width), bool)
+    if letters.doubt:
+        mask[box.slices] = True
+    else:
+        mask[box.slices] = letters.mask
+        mask[room.slices] |= letters.beyond
+    mask.flags.writeable = False
+    share = (find.stop - find.start) / found.count
+    kind = "logo" if share >= _LONG else "caption"
+    return Suggestion(box, mask, find.start, find.stop, round(find.confidence, 3), kind)
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+        else:
+            joined.append((start, stop))
+    return joined

@@ -1,0 +1,1 @@
+"""Masks through time: anchors, runs between them, which direction is surer, what is shown."""
