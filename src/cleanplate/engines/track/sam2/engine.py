@@ -173,7 +173,8 @@ class Engine:
         choices=(
             Choice(
                 "Anything, by what it is",
-                "People, animals and things, through turns and behind others, however long the clip.",
+                "People, animals and things, through turns and behind others, in clips of any "
+                "length.",
             ),
         ),
     )
