@@ -101,7 +101,7 @@ class Unseen:
             return True
         left = missing.copy()
         left[_pixels(plates[n], chains.frame == key.number)] = False
-        return np.count_nonzero(left) >= _LEAST
+        return bool(np.count_nonzero(left) >= _LEAST)
 
     def _paint(self, numbers: range, plates: dict[int, Plate]) -> None:
         """Choose a key frame among ``numbers``, the first of which needs it, and paint it."""
