@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.checkpoints import find, store
-from cleanplate.networks import siammask
+from cleanplate.networks import lama, siammask
 from cleanplate.networks.e2fgvi import e2fgvi, propagation
 from cleanplate.networks.sam import sam, tiny_vit
 from cleanplate.networks.sam.vit import Size
+from cleanplate.networks.sam2 import hiera
 from cleanplate.networks.vinet.vinet import VINet
 
 
@@ -74,6 +75,19 @@ def make_sam_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tiny_vit, "DEPTHS", (1, 1, 1, 1))
     patch.setattr(tiny_vit, "HEADS", (1, 1, 1, 1))
     patch.setattr(tiny_vit.TinyViT, "early_width", 24)
+
+
+def make_sam2_small(patch: pytest.MonkeyPatch) -> None:
+    """SAM 2's encoder with a block a stage."""
+    patch.setattr(hiera, "TINY", hiera.Size(16, 1, (1, 1, 1, 1), (2,), (8, 4, 4, 4), 7))
+
+
+def make_lama_small(patch: pytest.MonkeyPatch) -> None:
+    """LaMa with one block of few channels."""
+    patch.setattr(lama, "BLOCKS", 1)
+    patch.setattr(lama, "BASE", 4)
+    patch.setattr(lama, "LOCAL", 8)
+    patch.setattr(lama, "GLOBAL", 24)
 
 
 def make_siammask_small(patch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,8 @@ class Choice:
     """What it is good at, and what it is not, in a sentence or two."""
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Values for settings of the engine, by name; None means the default."""
+    checkpoint: str = ""
+    """A checkpoint that these settings ask for, beside what the engine needs."""
 
 
 @dataclass(frozen=True, slots=True)

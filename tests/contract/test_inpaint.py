@@ -30,11 +30,13 @@ SHORT = {
 VARIANTS = {
     "unblend": [{}],
     "vinet": [{"size": "0", "lookahead": "0"}],
+    "lama": [{"steady": "false"}],
     "flowfill": [
         {"window": "4", "causal": "true"},
         {"window": "4", "quality": "fast"},
         {"window": "1", "quality": "best"},
-        {"window": "4", "quality": "fast", "texture": "true", "grain": "true"},
+        {"window": "4", "quality": "fast", "unseen": "texture", "grain": "true"},
+        {"window": "4", "quality": "fast", "unseen": "lama"},
     ],
 }
 CASES = [
@@ -57,6 +59,9 @@ def engine(request: pytest.FixtureRequest) -> Any:
         pytest.skip(f"The engine {name} needs {', '.join(lacking)}, which is not installed")
     for checkpoint in about.checkpoints[:1]:
         provide(checkpoint)
+    if settings.get("unseen") == "lama":
+        pytest.importorskip("torch")
+        provide("lama")
     return registry.create("inpaint", name, settings)
 
 

@@ -18,6 +18,7 @@ from tests.weights import provide
 
 SMALL = {
     "deaot": {"model": "deaot_t", "memory_frames": "2", "gap": "2"},
+    "sam2": {"side": "256"},
     "siammask_hq": {"grow_times": "0"},
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.golden.kinds import FAMILIES, family_of, kind_of
+from tests.golden.kinds import FAMILIES, NESTED, family_of, kind_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,7 +44,9 @@ class Case:
         """Each output under its own name, without that of the case before it."""
         for listed in manifest.get("outputs", {}):
             short = listed.removeprefix(f"{name}/").removeprefix(f"{name}.")
-            self.listed[short.rpartition("/")[2]] = listed
+            if golden.family not in NESTED:
+                short = short.rpartition("/")[2]
+            self.listed[short] = listed
         self.kind = kind_of(golden.family, manifest, set(self.listed))
 
     @property

@@ -10,6 +10,8 @@ FAMILIES = {
     "aot": MODELS,
     "e2fgvi": ("e2fgvi", "e2fgvi_hq"),
     "i3d": ("i3d",),
+    "lama": ("lama",),
+    "sam2": tuple(f"sam2_1_hiera_{size}" for size in ("tiny", "small", "base_plus", "large")),
     "sam": (
         *("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam"),
         *("sam_hq_vit_tiny", "sam_hq_vit_b", "sam_hq_vit_l", "sam_hq_vit_h"),
@@ -18,6 +20,8 @@ FAMILIES = {
     "vinet": ("vinet",),
 }
 """Networks that share their tests."""
+NESTED = ("sam2",)
+"""Families whose outputs are told apart by what stands before their last part, too."""
 
 
 def family_of(network: str) -> str | None:
@@ -85,6 +89,37 @@ def _sam(case: dict[str, Any], outputs: set[str]) -> str | None:
     return "masks" if any(name.endswith("_logits") for name in outputs) else None
 
 
+def _lama(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if outputs & {"padded_image", "inpainted", "result"}:
+        return "prediction"
+    if outputs & {"stem", "logits"}:
+        return "network"
+    if outputs & {"spectrum", "filtered", "g2g"}:
+        return "convolution"
+    return "block" if any(name.startswith("conv1_") for name in outputs) else None
+
+
+def _sam2(case: dict[str, Any], outputs: set[str]) -> str | None:
+    if "trace" in case:
+        return "clip"
+    if outputs & {"image_input", "frame_resized"}:
+        return "preparation"
+    if outputs & {"stage0", "stage3", "image_embed"}:
+        return "picture" if any("/" in name for name in outputs) else "encoder"
+    if any(name.startswith("rope_") for name in outputs):
+        return "memory attention"
+    if any(name.endswith(("_present", "_absent")) for name in outputs):
+        return "memory encoder"
+    if "projected" in outputs:
+        return "pointers"
+    ends = {name.rpartition("/")[2] for name in outputs}
+    if "three_masks" in ends:
+        return "decoder"
+    if "three_logits" in ends:
+        return "masks"
+    return "prompts" if any(name.endswith("_sparse") for name in outputs) else None
+
+
 def _siammask(case: dict[str, Any], outputs: set[str]) -> str | None:
     if outputs & {"xf", "cls", "x_p0"}:
         return "network"
@@ -106,6 +141,8 @@ _KINDS = {
     "aot": _aot,
     "e2fgvi": _e2fgvi,
     "i3d": _i3d,
+    "lama": _lama,
+    "sam2": _sam2,
     "sam": _sam,
     "siammask": _siammask,
     "vinet": _vinet,

@@ -9,9 +9,12 @@ from tests.golden import (
     test_e2fgvi,
     test_e2fgvi_clips,
     test_i3d,
+    test_lama,
     test_measures,
     test_new_objects,
     test_sam,
+    test_sam2,
+    test_sam2_clips,
     test_sam_everything,
     test_siammask,
     test_vinet,
@@ -21,6 +24,7 @@ from tests.golden.conftest import goldens_in, root_of
 
 MODULES = (
     *(test_aot, test_new_objects, test_e2fgvi, test_e2fgvi_clips, test_i3d, test_measures),
+    *(test_lama, test_sam2, test_sam2_clips),
     *(test_sam, test_sam_everything, test_siammask, test_vinet, test_vinet_clips),
 )
 COMPARED = {

@@ -58,6 +58,20 @@ def _sam(name: str, file: str, size: int | None, digest: str) -> Checkpoint:
     )
 
 
+def _sam2(model: str, size: int | None, digest: str) -> Checkpoint:
+    return Checkpoint(
+        name=f"sam2_1_hiera_{model}",
+        file=f"sam2.1_hiera_{model}.pt",
+        network=f"cleanplate.networks.sam2.sam2:sam2_1_hiera_{model}",
+        licence="Apache-2.0",
+        commercial=True,
+        page="https://github.com/facebookresearch/sam2",
+        url=(f"https://dl.fbaipublicfiles.com/segment_anything_2/092824/sam2.1_hiera_{model}.pt"),
+        size=size,
+        digest=f"sha256:{digest}",
+    )
+
+
 def _sam_hq(model: str, digest: str) -> Checkpoint:
     return Checkpoint(
         name=f"sam_hq_{model}",
@@ -123,6 +137,19 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
         digest="sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
     ),
+    _sam2(
+        *("tiny", 156_008_466),
+        "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
+    ),
+    _sam2("small", None, "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38"),
+    _sam2(
+        *("base_plus", 323_606_802),
+        "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
+    ),
+    _sam2(
+        *("large", 898_083_611),
+        "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
+    ),
     _aot("r50_deaotl", "R50_DeAOTL", "1QoChMkTVxdYZ_eBlZhK2acq9KMQZccPJ"),
     _aot("deaot_t", "DeAOTT", "1ThWIZQS03cYWx1EKNN8MIMnJS5eRowzr"),
     _aot("deaot_s", "DeAOTS", "1YwIAV5tBtn5spSFxKLBQBEQGwPHyQlHi"),
@@ -169,6 +196,17 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         licence=_NOT_STATED,
         commercial=False,
         page="https://github.com/mcahny/Deep-Video-Inpainting",
+    ),
+    Checkpoint(
+        name="lama",
+        file="big-lama.zip",
+        network="cleanplate.networks.lama:lama",
+        licence="Apache-2.0 (of the repository; none is stated for the weights alone)",
+        commercial=True,
+        page="https://github.com/advimman/lama",
+        url="https://huggingface.co/smartywu/big-lama/resolve/main/big-lama.zip",
+        size=381_428_720,
+        digest="sha256:f1b358ca24093b93a106183b98a3dea6e8ed09f3b43ea7251eb2c81e7b4575f6",
     ),
     Checkpoint(
         name="i3d",

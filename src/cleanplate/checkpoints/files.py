@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanplate.checkpoints import archives
 from cleanplate.errors import MissingDependencyError, WeightsError
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 # Keys under which training programs keep the weights beside optimisers and counters.
 _WRAPPINGS = ("state_dict", "model", "params_ema", "params", "netG")
+_LAMA_FIRST = "model.1.ffc.convl2l.weight"  # the first key of LaMa's generator, without a prefix
+_LIGHTNING = (
+    "pytorch_lightning.",
+    "lightning.",
+    "omegaconf.",
+)  # what writes objects beside weights
 _PREFIX = "module."  # what torch's DataParallel puts in front of every key
 
 
@@ -41,8 +48,24 @@ def read(path: Path) -> dict[str, Tensor]:
             "download button there, and give the file that comes."
         )
     if _is_safetensors(head):
-        return _read_safetensors(path)
-    return _unwrapped(_read_pickle(torch, path), path)
+        return _of_one_network(_read_safetensors(path))
+    with archives.opened(path) as file:
+        if archives.is_torchscript(file):
+            return _of_one_network(archives.read(file))
+        return _of_one_network(_unwrapped(_read_pickle(torch, file), path))
+
+
+def _of_one_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without what stands beside LaMa's generator, whatever its keys begin with."""
+    first = next((key for key in state if key.endswith(_LAMA_FIRST)), None)
+    if first is None:
+        return state
+    prefix = first.removesuffix(_LAMA_FIRST)
+    return {
+        f"generator.{key.removeprefix(prefix)}": tensor
+        for key, tensor in state.items()
+        if key.startswith(f"{prefix}model.")
+    }
 
 
 def write_safetensors(state: Mapping[str, Tensor], path: Path) -> None:
@@ -94,6 +117,8 @@ def _read_pickle(torch: Any, path: Path) -> Any:
         requested = re.search(r"GLOBAL ([\w.]+)", str(error))
         if requested is None:
             raise _damaged(path) from error
+        if requested[1].startswith(_LIGHTNING):
+            return archives.read(path)
         raise WeightsError(
             f"{path} holds more than weights (it asks for {requested[1]}), which could run code on "
             "this machine, so it was not read; get the file from where it is published."

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from cleanplate import registry
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.evaluation.masks import hole_masks
 from cleanplate.evaluation.measures import hole_psnr, hole_warping
+from cleanplate.protocols import Runtime
 from cleanplate.types import Frame, MaskedFrame
 
 WIDTH, HEIGHT = 160, 112
@@ -175,8 +176,8 @@ def striped(count: int) -> list[np.ndarray]:
 def test_texture_continues_what_no_frame_shows_and_holds_it_still() -> None:
     images, masks = striped(25), [box_mask(60, 40)] * 25
     smooth, textured = (
-        filled_by("flowfill", clip(images, masks), texture=texture, quality="fast")
-        for texture in ("false", "true")
+        filled_by("flowfill", clip(images, masks), unseen=unseen, quality="fast")
+        for unseen in ("smooth", "texture")
     )
     assert psnr(images, textured, masks) > psnr(images, smooth, masks) + 6
     steps = [
@@ -222,7 +223,7 @@ def test_the_seed_decides_the_grain() -> None:
         ({}, (46, 62, 75)),
         ({"causal": "true"}, (0, None, 31)),
         ({"window": "1"}, (3, 4, 6)),
-        ({"texture": "true"}, (46, None, 75)),
+        ({"unseen": "texture"}, (46, None, 75)),
     ],
 )
 def test_lookahead_lookback_and_window_follow_from_the_settings(
@@ -254,3 +255,86 @@ def test_it_beats_the_baseline_on_real_footage(clips: Path) -> None:
             images, filled_by("telea", frames), masks
         )
         assert gain > least
+
+
+# --- what no frame shows, painted by a stand-in for a network ---
+
+
+class Painter:
+    """Paints what it is told to, and counts how often it is asked."""
+
+    def __init__(self, paints: Any) -> None:
+        self.calls = 0
+        self._paints = paints
+
+    def paint(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return np.where(hole[..., None], self._paints(picture, hole), picture)
+
+
+def painted_by(painter: Painter, frames: list[MaskedFrame], **settings: Any) -> list[np.ndarray]:
+    from cleanplate.engines.inpaint.flowfill.engine import Engine
+
+    engine = Engine(Engine.Settings(quality="fast", **settings), Runtime(), painter)
+    return [frame.image for frame in engine.inpaint(frames)]
+
+
+def noise(picture: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8)
+
+
+def held_still(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Scenery that does not move, under a hole that does not either."""
+    return striped(1) * count, [box_mask(60, 40)] * count
+
+
+def test_a_painter_who_knows_the_truth_is_believed_and_asked_once() -> None:
+    images, masks = held_still(60)
+    oracle = Painter(lambda picture, hole: images[0])
+    frames = clip(images, masks)
+    smooth = filled_by("flowfill", frames, quality="fast")
+    painted = painted_by(oracle, frames)
+    assert psnr(images, painted, masks) > psnr(images, smooth, masks) + 6
+    assert oracle.calls <= 2
+    steps = [abs(a.astype(int) - b).max() for a, b in zip(painted[1:], painted, strict=False)]
+    assert max(steps) <= 2
+
+
+def test_a_painter_of_noise_is_not_believed() -> None:
+    images, masks = held_still(25)
+    frames = clip(images, masks)
+    smooth = filled_by("flowfill", frames, quality="fast")
+    painted = painted_by(Painter(noise), frames)
+    assert psnr(images, painted, masks) > psnr(images, smooth, masks) - 0.2
+
+
+def test_where_everything_is_seen_nobody_is_asked() -> None:
+    images = [scenery(WIDTH, HEIGHT)] * 20
+    masks = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in images]
+    for n, mask in enumerate(masks):
+        mask[20:36, 4 * n : 4 * n + 16] = 1
+    painter = Painter(noise)
+    frames = clip(images, masks)
+    painted = painted_by(painter, frames)
+    assert painter.calls == 0
+    for one, other in zip(painted, filled_by("flowfill", frames, quality="fast"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_each_shot_is_painted_for_itself() -> None:
+    images, masks = held_still(12)
+    other = [255 - image for image in images]
+    frames = clip([*images, *other], masks * 2)
+    frames = [replace(m, frame=replace(m.frame, shot=n // 12)) for n, m in enumerate(frames)]
+    asked: list[float] = []
+    painter = Painter(lambda picture, hole: asked.append(float(picture[~hole].mean())) or picture)
+    painted_by(painter, frames)
+    assert len({round(mean) for mean in asked}) >= 2
+
+
+def test_without_lamas_weights_the_way_to_them_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="cleanplate weights fetch lama"):
+        registry.create("inpaint", "flowfill", {"unseen": "lama"})

@@ -54,17 +54,17 @@ def _card(about: About, choice: Choice) -> Card:
         choice.says,
         {_SETTING[about.task]: name} | values,
         about.time_share(choice.fields),
-        bool(about.checkpoints),
-        _get(about),
+        bool(about.checkpoints or choice.checkpoint),
+        _get(about, choice.checkpoint),
     )
 
 
-def _get(about: About) -> str:
-    """The commands that bring what an engine needs."""
+def _get(about: About, also: str) -> str:
+    """The commands that bring what an engine needs, and the checkpoint ``also`` if there is one."""
     if about.fault:
         return f"# {about.fault}"
     lines = [f"pip install 'cleanplate[{about.extra}]'"] if registry.missing(about) else []
-    for names in (about.checkpoints, about.also):
+    for names in (about.checkpoints, about.also, (also,) if also else ()):
         strange = catalogue.unknown(names)
         if strange:
             lines.append(f"# {strange}")

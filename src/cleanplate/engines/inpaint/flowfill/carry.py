@@ -25,8 +25,11 @@ from cleanplate.engines.inpaint.flowfill.plates import (
     steadied,
     synthesise,
 )
+from cleanplate.engines.inpaint.flowfill.unseen import Unseen
+from cleanplate.engines.inpaint.shared.painting import Painter
 from cleanplate.types import MaskedFrame
 
+_STALE = 2  # windows after which what was painted is painted anew
 SWEEPS = 2  # of steadying; a fill depends on as many neighbours each way
 
 
@@ -53,11 +56,20 @@ class Plan:
 class Carrier:
     """The state of one shot. ``add`` each frame, then ``finish`` as many as can be."""
 
-    def __init__(self, plan: Plan, reach: int, causal: bool, texture: bool, pool: Executor) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        reach: int,
+        causal: bool,
+        pool: Executor,
+        texture: bool = False,
+        painter: Painter | None = None,
+    ) -> None:
         self._plan, self._reach, self._causal, self._pool = plan, reach, causal, pool
         self._ways = tuple(Way(stride, model) for stride in plan.strides for model in plan.models)
         self._rough_ways = tuple(Way(1, model) for model in plan.models)
         self._inventor = Inventor(reach) if texture else None
+        self._unseen = None if painter is None else Unseen(painter, _STALE * reach, plan.directed)
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
         self._filled: dict[int, np.ndarray] = {}
@@ -98,7 +110,10 @@ class Carrier:
         ready = range(self._synthesised, max(self._added - ahead, self._synthesised))
         self._follow_future(self._full, range(ready.start, self._added), self._ways)
         directed = self._plan.directed
-        pictures = self._pool.map(lambda n: synthesise(self._full[n], self._full, directed), ready)
+        hints = {} if self._unseen is None else self._unseen.hints(ready, self._full)
+        pictures = self._pool.map(
+            lambda n: synthesise(self._full[n], self._full, directed, hints.get(n)), ready
+        )
         for n, picture in zip(ready, pictures, strict=True):
             if self._inventor is not None:
                 picture = self._inventor.add(self._full[n], self._full, picture)
@@ -123,7 +138,7 @@ class Carrier:
         ):
             full = self._full[number]
             full.exposure = rough[number].exposure
-            full.grey, full.grey_hole = _flow_picture(full, picture, plan.flow_side)
+            full.grey, full.grey_hole = flow_picture(full, picture, plan.flow_side)
 
     def _connect(
         self,
@@ -209,7 +224,7 @@ def _shrunk(picture: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarra
     return small, cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
 
 
-def _flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def flow_picture(full: Plate, rough: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The plate in grey, its hole filled from the ``rough`` picture, no side over ``side`` px."""
     picture, hole = _shrunk(full.picture, full.hole, side)
     if hole.any():

@@ -21,6 +21,8 @@ from cleanplate.arrays.grain import with_grain
 from cleanplate.engines.inpaint.flowfill.carry import SWEEPS, Carrier, Plan, frames_behind
 from cleanplate.engines.inpaint.flowfill.plates import MotionModel
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
+from cleanplate.engines.inpaint.shared.lama import Lama
+from cleanplate.engines.inpaint.shared.painting import Painter
 from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
@@ -41,6 +43,9 @@ _PLANS = {
 }
 
 
+SMOOTH, TEXTURE, LAMA = "smooth", "texture", "lama"
+
+
 @dataclass(frozen=True)
 class Settings:
     """How far the engine looks for background, and how much work goes into each frame."""
@@ -59,8 +64,14 @@ class Settings:
     )
     causal: bool = setting(False, "Use past frames only, so that no frame waits for later ones.")
 
-    texture: bool = setting(
-        False, "Invent texture, copied from the surroundings, for what no frame shows."
+    unseen: str = setting(
+        SMOOTH,
+        "What no frame shows: smooth; texture copied from the surroundings; lama, a learned guess "
+        "made once and carried along.",
+        choices=(SMOOTH, TEXTURE, LAMA),
+    )
+    lama_weights: str = setting(
+        "", "Path of LaMa's checkpoint; empty: the one that cleanplate keeps."
     )
     grain: bool = setting(False, "Add the grain of the surrounding picture to the fill.")
 
@@ -81,23 +92,30 @@ class Engine:
                 "Real background",
                 "Brings back what other frames show, sharp and steady. What no frame "
                 "shows becomes smooth.",
-                fields={"quality": None, "texture": None},
+                fields={"quality": None, "unseen": None},
             ),
             Choice(
                 "Real background, with care",
                 "The same with more work for each frame, for motion that is hard to follow.",
-                fields={"quality": "best", "texture": None},
+                fields={"quality": "best", "unseen": None},
             ),
             Choice(
                 "Real background, fast",
                 "The same with less work for each frame, for a first look.",
-                fields={"quality": "fast", "texture": None},
+                fields={"quality": "fast", "unseen": None},
             ),
             Choice(
                 "Real background and invented texture",
                 "Where no frame shows what is behind, texture is copied from nearby. "
                 "Good on walls, grass and water; not on faces.",
-                fields={"quality": None, "texture": True},
+                fields={"quality": None, "unseen": TEXTURE},
+            ),
+            Choice(
+                "Real background and a learned guess",
+                "Where no frame shows what is behind, a network paints it once and it is "
+                "carried along.",
+                fields={"quality": None, "unseen": LAMA},
+                checkpoint="lama",
             ),
         ),
         seconds_per_megapixel={"cpu": 1.6},
@@ -105,9 +123,15 @@ class Engine:
     )
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, painter: Painter | None = None
+    ) -> None:
+        """``painter`` stands in for LaMa."""
         self.settings = settings
         self._seed = runtime.seed
+        self._painter = painter
+        if painter is None and settings.unseen == LAMA:
+            self._painter = Lama(settings.lama_weights, runtime)
 
     @property
     def _block(self) -> int:
@@ -125,7 +149,7 @@ class Engine:
     @property
     def lookback(self) -> int | None:
         """Background from the window; flow there from rough fills, which have a window, too."""
-        recursive = self.settings.causal or self.settings.texture
+        recursive = self.settings.causal or self.settings.unseen != SMOOTH
         return None if recursive else 2 * self.settings.window + SWEEPS
 
     @property
@@ -146,7 +170,11 @@ class Engine:
 
     def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
-        carrier = Carrier(_PLANS[self.settings.quality], reach, causal, self.settings.texture, pool)
+        carrier = Carrier(
+            *(_PLANS[self.settings.quality], reach, causal, pool),
+            texture=self.settings.unseen == TEXTURE,
+            painter=self._painter,
+        )
         waiting: deque[MaskedFrame] = deque()
         for masked in shot:
             waiting.append(masked)

@@ -30,27 +30,20 @@ class Inventor:
 
     def add(self, plate: Plate, plates: dict[int, Plate], filled: np.ndarray) -> np.ndarray:
         """``filled``, the synthesised picture of ``plate``, with texture where nothing was seen."""
-        missing = _never_seen(plate)
+        missing = never_seen(plate)
         if self._key >= 0:
-            self._chains = _settled(plate, self._follow(plate, plates), self._key, self._picture)
+            self._chains = settled(
+                plate,
+                followed(plate, plates, -1, self._key, self._chains),
+                self._key,
+                self._picture,
+            )
             filled, missing = self._carry(plate, filled, missing)
         if self._key < 0 or plate.number - self._key >= self._reach:
             if np.count_nonzero(missing) >= _LEAST:
                 filled = texture_fill(filled, missing)
             self._key, self._picture = plate.number, filled
         return filled
-
-    def _follow(self, plate: Plate, plates: dict[int, Plate]) -> Chains:
-        """Chains back to the key frame, which shows everything."""
-        # A stiff motion keeps straight what was invented straight.
-        link = plate.links.get(Way(-1, MotionModel.STIFF)) or plate.links.get(Way(-1))
-        before = plates[plate.number - 1]
-        if link is None:
-            return no_chains(plate.spot)
-        chains = self._chains
-        if before.number == self._key:
-            chains = no_chains(spot_of(np.zeros(plate.hole.shape, bool)))
-        return extend(link, before.number, chains, self._key, plate.number)
 
     def _carry(
         self, plate: Plate, filled: np.ndarray, missing: np.ndarray
@@ -70,7 +63,27 @@ class Inventor:
         return result, still_missing
 
 
-def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Chains:
+def followed(plate: Plate, plates: dict[int, Plate], step: int, key: int, onward: Chains) -> Chains:
+    """The chains of ``plate`` to the frame ``key``, which shows everything.
+
+    Args:
+        plate: the frame from which they lead.
+        plates: it and its neighbours.
+        step: 1 or -1: which neighbour they lead through.
+        key: number of the key frame.
+        onward: the neighbour's chains; unused where it is the key frame itself.
+    """
+    # A stiff motion keeps straight what was invented straight.
+    link = plate.links.get(Way(step, MotionModel.STIFF)) or plate.links.get(Way(step))
+    if link is None:
+        return no_chains(plate.spot)
+    target = plate.number + step
+    if target == key:
+        onward = no_chains(spot_of(np.zeros(plates[target].hole.shape, bool)))
+    return extend(link, target, onward, min(key, plate.number), max(key, plate.number))
+
+
+def settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Chains:
     """``chains`` to the key frame, moved by the affine motion under which the ring fits best.
 
     One robust Gauss-Newton step a frame (Lucas and Kanade, 1981) is enough to stop the drift that
@@ -105,7 +118,7 @@ def _settled(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> Cha
     return replace(chains, place=chains.place + moved.astype(np.float32))
 
 
-def _never_seen(plate: Plate) -> np.ndarray:
+def never_seen(plate: Plate) -> np.ndarray:
     """The pixels of the hole from which no trusted chain leads anywhere: (H, W) bool."""
     seen = np.zeros(len(plate.spot.places), bool)
     for chains in (chains.of(plate.spot) for chains in plate.chains.values()):

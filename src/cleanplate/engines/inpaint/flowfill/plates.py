@@ -237,10 +237,19 @@ def follow(plate: Plate, way: Way, plates: dict[int, Plate], oldest: int, newest
     return extend(link, target.number, target.chains[way], oldest, newest)
 
 
-def synthesise(plate: Plate, plates: dict[int, Plate], directed: bool = False) -> np.ndarray:
+def synthesise(
+    plate: Plate,
+    plates: dict[int, Plate],
+    directed: bool = False,
+    hint: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """The plate's picture, its hole filled from all its chains: (H, W, 3) uint8.
 
-    ``directed`` is that of ``blend``.
+    Args:
+        plate: the frame.
+        plates: it and all frames that its chains lead to.
+        directed: see ``blend``.
+        hint: one more guess at the N places of its spot: colours (N, 3), seen (N,), variance (N,).
     """
     part = _part(plate)
     if part is None:
@@ -261,6 +270,8 @@ def synthesise(plate: Plate, plates: dict[int, Plate], directed: bool = False) -
             # Noise is brightened with the picture.
             against += LEAST_VARIANCE * np.maximum(_at(gains, chains.frame) ** 2 - 1, 0)
             guesses.append(_spread_out(area, colours, seen, against))
+    if hint is not None and hint[1].any():
+        guesses.append(_spread_out(area, *hint))
     filled = blend(
         plate.picture[part],
         hole,

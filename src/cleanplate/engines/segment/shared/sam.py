@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cleanplate.arrays.instances import Instance
-    from cleanplate.networks.sam.sam import Encoded as Embedding
     from cleanplate.networks.sam.sam import Sam
 
 AUTO, ONE, THREE = "auto", "one", "three"
@@ -65,7 +64,8 @@ class SamSettings(EverythingSettings):
 class Encoded:
     """A picture, looked at once."""
 
-    embedding: Embedding
+    embedding: Any
+    """What the network made of it."""
     size: tuple[int, int]
     """(H, W) of the picture."""
 
@@ -82,12 +82,8 @@ class SamEngine:
         from cleanplate.networks.sam import sam
 
         self.settings, self.runtime = settings, runtime
-        build: Callable[[], Sam] = getattr(sam, self.checkpoint)
-        with torch.device("meta"):
-            network = build().to_empty(device="cpu")
-        checkpoints.load(network, self.checkpoint, settings.weights)
         self._torch, self._functions = torch, sam
-        self._network = network.to(runtime.device).eval()
+        self._network: Any = self._loaded()
         self._cache: OrderedDict[bytes, Encoded] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -95,6 +91,14 @@ class SamEngine:
     def checkpoint(self) -> str:
         """The checkpoint that it loads."""
         raise NotImplementedError
+
+    def _loaded(self) -> Any:
+        """The network with its weights, on the runtime's device."""
+        build: Callable[[], Sam] = getattr(self._functions, self.checkpoint)
+        with self._torch.device("meta"):
+            network = build().to_empty(device="cpu")
+        checkpoints.load(network, self.checkpoint, self.settings.weights)
+        return network.to(self.runtime.device).eval()
 
     # --- the protocol ---
 
