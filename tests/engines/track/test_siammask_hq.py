@@ -449,7 +449,7 @@ def test_both_files_are_needed_and_said_to_be(
 ) -> None:
     monkeypatch.setenv(store.PLACE, str(tmp_path))
     about = registry.find("track", "siammask_hq").about
-    row = {"missing": [], "checkpoints": about.checkpoints, "also": about.also}
+    row = {"fault": "", "missing": [], "checkpoints": about.checkpoints, "also": about.also}
     assert (about.checkpoints[0], about.also[0]) == ("siammask_davis", "sam_hq_vit_tiny")
     for name, answer in (("siammask_vot", "needs weights"), ("sam_hq_vit_tiny", "yes")):
         store.path_of(name).touch()
