@@ -15,7 +15,13 @@ from typing import ClassVar
 import numpy as np
 
 from cleanplate.engines.inpaint.flowfill.carry import flow_picture
-from cleanplate.engines.inpaint.flowfill.plates import MotionModel, Plate, connect, make_plate, steadied
+from cleanplate.engines.inpaint.flowfill.plates import (
+    MotionModel,
+    Plate,
+    connect,
+    make_plate,
+    steadied,
+)
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.shared.lama import CHECKPOINT, Lama
 from cleanplate.engines.inpaint.shared.painting import Painter
