@@ -99,7 +99,7 @@ class PlannedRegions:
 
     def opened(self, index: int, mask: np.ndarray, shot: int) -> Sequence[Region]:
         """See ``RegionSource``."""
-        regions = []
+        regions: list[Region] = []
         while self._waiting and self._waiting[0].opens <= index:
             regions.append(self._waiting.popleft())
         return regions
@@ -206,7 +206,7 @@ class CausalRegions:
         for region in self._open:
             self._follow(region, index, boxes)
         self._open = [region for region in self._open if region.stop is None]
-        taken = frozenset().union(*(region.objects for region in self._open))
+        taken = {i for region in self._open for i in region.objects}
         free = {i: np.array([box], np.int32) for i, box in boxes.items() if i not in taken}
         opened = [self._opened(group, index, boxes) for group in groups(free, self._margins)]
         self._open += opened

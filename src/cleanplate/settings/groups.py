@@ -147,7 +147,7 @@ class Settings:
     span: SpanSettings = field(default_factory=SpanSettings)
     regions: RegionSettings = field(default_factory=RegionSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    engine_fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    engine_fields: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """Settings of single engines: name -> field -> text."""
 
 

@@ -42,7 +42,7 @@ class PlannedRun:
     """Of the anchors that it begins at."""
     run: Run | None
     """The run to lengthen; None: a new one is needed."""
-    followed: dict[int, FollowedFrom] = field(default_factory=dict)
+    followed: dict[int, FollowedFrom] = field(default_factory=dict[int, FollowedFrom])
     """By object id."""
     last: int = 0
     """The frame to come to, included."""

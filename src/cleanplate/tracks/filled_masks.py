@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from cleanplate.arrays.masks import grow
-from cleanplate.media.mask_files import Masks
+from cleanplate.media.mask_files import Masks, constant_masks
 from cleanplate.settings.groups import MaskSettings
 from cleanplate.tracks.view import View
 
@@ -76,10 +77,7 @@ def grown(view: View, growth: Mapping[int, int], count: int, still: bool) -> Mas
         key.update(view.key(frame).encode())
     if still and view.is_constant():
         mask = filled(view.mask(view.marks.span[0]))
-        return Masks(
-            *(_ORIGIN, lambda start: (mask for _ in range(start, count)), mask),
-            key=key.hexdigest(),
-        )
+        return replace(constant_masks(mask, count, _ORIGIN), key=key.hexdigest())
     shown = spanned(view, count)
 
     def read(start: int) -> Iterator[np.ndarray]:

@@ -51,7 +51,7 @@ class Letters:
 
     def masks(self, marks: Marks, how: str) -> dict[Anchor, str]:
         """For the still boxes that are worked out, the hash of the mask that they stand for."""
-        narrowed = {}
+        narrowed: dict[Anchor, str] = {}
         for _, anchor in _boxes(marks, how):
             outcome = self._outcome(_key(marks, how, anchor))
             if outcome is not None:

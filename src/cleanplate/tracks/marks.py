@@ -101,7 +101,7 @@ class Marks:
     span: tuple[int, int]
     """First frame, and one past the last one, to track and remove in."""
     objects: tuple[TrackedObject, ...] = ()
-    anchors: Anchors = field(default_factory=dict)
+    anchors: Anchors = field(default_factory=dict[int, Mapping[int, Anchor]])
     """TrackedObject id -> frame -> anchor."""
     dismissed: tuple[str, ...] = ()
     """Ids of doubtful stretches that the user found right."""

@@ -31,7 +31,7 @@ def reported(view: View, survey: Survey) -> Iterator[dict[str, Any]]:
 
 def _object(view: View, object_id: int, frame: int) -> dict[str, Any] | None:
     track = view.tracks[object_id]
-    word = WORDS[track.codes[frame]]
+    word = WORDS[int(track.codes[frame])]
     if word not in _TRACKED and word not in _KNOWN:
         return None
     area = int(track.areas[frame])

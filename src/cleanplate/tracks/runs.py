@@ -52,7 +52,7 @@ class Run:
     """Where it begins."""
     tracker: str
     """What tells the tracker and its settings from others."""
-    objects: Mapping[int, FollowedFrom] = field(default_factory=dict)
+    objects: Mapping[int, FollowedFrom] = field(default_factory=dict[int, FollowedFrom])
 
     @property
     def step(self) -> int:
@@ -89,7 +89,7 @@ class Runs:
 
     def all(self) -> dict[str, Run]:
         """All runs by name, oldest first."""
-        runs = {}
+        runs: dict[str, Run] = {}
         for path in sorted(self._folder.glob("[0-9]*")):
             meta = path / _META
             if not meta.exists():

@@ -20,7 +20,7 @@ from cleanplate.tracks.runs import ABSENT, BACKWARD, FORWARD, VISIBILITIES, Run,
 from cleanplate.tracks.runs import GIVEN as GIVEN_RUN
 
 NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN = "absent", "none", "gone", "static", "given"
-WORDS = (
+WORDS: tuple[str, ...] = (
     *(visibility.value for visibility in VISIBILITIES),  # as runs have them
     *(NOTHING, NOT_FOLLOWED, GONE, STATIC, GIVEN),
     *(Kind.PROMPT.value, Kind.APPROVED.value),
@@ -137,7 +137,7 @@ class _TrackBuilder:
         anchor = None if anchored is None else self.anchors[anchored]
         if anchor is None or anchored is None:
             return
-        others = []
+        others: list[Run] = []
         for run in sorted(self._known.values(), key=lambda run: -run.order):
             source = run.objects.get(self.object.id)
             if source is None or run.direction != direction:
@@ -183,12 +183,12 @@ class _TrackBuilder:
         if object_id is None:
             limit = run.objects[self.object.id].limit
             low, high = (low, min(high, limit)) if run.step > 0 else (max(low, limit), high)
-        free = np.flatnonzero(tape.which[low : high + 1] < 0) + low if low <= high else []
+        free = np.flatnonzero(tape.which[low : max(high, low - 1) + 1] < 0) + low
         if not len(free):
             return
         if run not in self._used:
             self._used.append(run)
-        there = np.asarray(free) - summary.first
+        there = free - summary.first
         tape.which[free], tape.current[free] = self._used.index(run), current
         tape.codes[free] = summary.codes[there]
         tape.confidences[free] = summary.confidences[there]

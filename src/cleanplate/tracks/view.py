@@ -111,7 +111,7 @@ class View:
 
     def key(self, frame: int) -> str:
         """What the mask of ``frame`` comes from: equal keys, equal masks."""
-        sources = []
+        sources: list[str] = []
         for tracked in self.marks.objects:
             anchored = self._anchored(tracked, frame)
             if anchored is not None:
@@ -162,7 +162,7 @@ class View:
         doubtful: list[Doubt] = []
         for tracked in self.marks.objects:
             track = self.tracks[tracked.id]
-            words = [WORDS[code] for code in track.codes[start:stop]]
+            words = [WORDS[int(code)] for code in track.codes[start:stop]]
             series = Series(
                 *(tracked.id, start, words),
                 *(track.confidences[start:stop].tolist(), track.areas[start:stop].tolist()),
