@@ -15,7 +15,7 @@ import pytest
 import cleanplate
 from cleanplate.media.mask_files import read_mask_image
 from cleanplate.media.new_clip import write_clip
-from cleanplate.suggest.overlays import look
+from cleanplate.suggestions.overlays import look
 from tests.scene import texture
 
 WIDTH, HEIGHT = 320, 180

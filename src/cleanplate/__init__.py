@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cleanplate.media.read import open_clip
     from cleanplate.protocols import Runtime
     from cleanplate.registry import create, find, names
-    from cleanplate.suggest.overlays import suggest
+    from cleanplate.suggestions.overlays import suggest
     from cleanplate.types import (
         Box,
         Brush,

@@ -10,8 +10,8 @@ from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
-from cleanplate.suggest.extent import ends
-from cleanplate.suggest.overlays import Suggested
+from cleanplate.suggestions.extent import ends
+from cleanplate.suggestions.overlays import Suggested
 
 _FILE = "proposals.json"
 
