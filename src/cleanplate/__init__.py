@@ -67,7 +67,7 @@ _MODULES = {
     "media.read": ("open_clip",),
     "protocols": ("Runtime",),
     "registry": ("create", "find", "names"),
-    "suggest.overlays": ("suggest",),
+    "suggestions.overlays": ("suggest",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
