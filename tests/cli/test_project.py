@@ -43,9 +43,12 @@ def test_a_clip_is_finished_from_the_command_line(
     run("project", "set", folder, "--inpainter", "telea", "--start", "@2", "--end", "@50")
     run("project", "follow", folder, "--quiet")
     run("project", "show", folder)
-    assert "dark sign" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "dark sign" in shown
+    assert "A prompt for dark sign is due at frame " in shown
     run("project", "doubtful", folder)
     shown = capsys.readouterr().out
+    assert "a prompt is due" in " ".join(shown.split())
     assert "dark sign" in shown
     assert "lost" in shown
     run("project", "doubtful", folder, "--json")

@@ -131,6 +131,8 @@ def _masks(
     )
     view = tracked(tracks, marks, order.settings, progress)
     report.frames = list(reported(view, survey))
+    for sentence in report.tell_prompts_due(view.doubtful):
+        progress.note(sentence)
     report.overlays = tracks.letter_verdicts(marks, order.settings)
     return mask_stage.from_tracks(view, order, survey)
 
@@ -156,9 +158,7 @@ def _tools(order: Order, clip: Clip, report: Report, progress: Timed) -> _Tools:
     return _Tools(engines, inpainter, choice)
 
 
-def _conclude(
-    order: Order, survey: Survey, shown: Span, work: WorkFolder, report: Report
-) -> None:
+def _conclude(order: Order, survey: Survey, shown: Span, work: WorkFolder, report: Report) -> None:
     report.frame_count, report.first_frame = shown.stop - shown.start, shown.start
     report.shot_cuts = [int(cut) for cut in survey.cuts]
     if order.part is None:  # a trial is wanted in seconds, and a source may be large
