@@ -110,27 +110,34 @@ def test_the_program_prints_boxes_and_writes_masks(logo: Path, tmp_path: Path) -
     assert "--overwrite" in again.stderr
 
 
+def large(text: str, place: tuple[int, int]) -> np.ndarray:
+    """As ``letters``, for ``road``."""
+    drawn = np.zeros((360, 640), np.uint8)
+    cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3, cv2.LINE_AA)
+    return drawn.astype(np.float32)[..., None] / 255
+
+
 def rider(n: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Something that moves, and where it is in frame ``n``: through the place of the captions."""
-    return texture(60, 90, 21), (-50 + 3 * n, 85)
+    return texture(110, 180, 21), (-100 + 5 * n, 170)
 
 
 def road(
     path: Path, captions: dict[tuple[int, int], np.ndarray], count: int = 120, sign: bool = False
 ) -> Path:
     """A camera that stands still, something that moves through, captions by their frames."""
-    picture = texture(WIDTH, HEIGHT, 4)
+    picture = cv2.GaussianBlur(texture(640, 360, 4), (0, 0), 2)
     if sign:
-        cv2.rectangle(picture, (20, 100), (150, 140), (30, 60, 30), -1)
-        place = (28, 130)
-        cv2.putText(picture, "BAKERY", place, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (240, 240, 220), 2)
+        cv2.rectangle(picture, (40, 200), (300, 280), (30, 60, 30), -1)
+        place = (60, 260)
+        cv2.putText(picture, "BAKERY", place, cv2.FONT_HERSHEY_SIMPLEX, 1.5, (240, 240, 220), 3)
     noise = np.random.default_rng(1)
 
     def frames():
         for n in range(count):
             image = picture.astype(np.float32) + noise.normal(0, 2, picture.shape)
             thing, (x, y) = rider(n)
-            left, right = max(x, 0), min(x + thing.shape[1], WIDTH)
+            left, right = max(x, 0), min(x + thing.shape[1], 640)
             if left < right:
                 image[y : y + thing.shape[0], left:right] = thing[:, left - x : right - x]
             for (start, stop), drawn in captions.items():
@@ -145,7 +152,7 @@ def road(
 
 
 def test_a_subtitle_that_changes_once_over_a_still_camera_is_two_captions(tmp_path: Path) -> None:
-    first, second = letters("Good morning", (50, 165)), letters("Where to?", (80, 165))
+    first, second = large("Good morning", (180, 335)), large("Where to?", (220, 335))
     clip = road(tmp_path / "road.mp4", {(0, 63): first, (63, 120): second})
     found = sorted(cleanplate.suggest(clip), key=lambda one: one.start)
     assert [(one.kind, one.start, one.stop) for one in found] == [
@@ -158,7 +165,7 @@ def test_a_subtitle_that_changes_once_over_a_still_camera_is_two_captions(tmp_pa
 
 
 def test_a_subtitle_that_comes_and_goes_over_a_still_camera_is_found(tmp_path: Path) -> None:
-    drawn = letters("Over here!", (60, 165))
+    drawn = large("Over here!", (200, 335))
     (one,) = cleanplate.suggest(road(tmp_path / "c.mp4", {(31, 84): drawn}))
     assert (one.kind, one.start, one.stop) == ("caption", 31, 84)
     assert covers(one.box, drawn)
@@ -172,7 +179,7 @@ def test_a_sign_of_the_scene_is_no_caption_though_something_passes_before_it(
 
 
 def test_beside_a_sign_of_the_scene_the_caption_alone_is_found(tmp_path: Path) -> None:
-    drawn = letters("Hello", (180, 40))
+    drawn = large("Hello", (400, 80))
     (one,) = cleanplate.suggest(road(tmp_path / "both.mp4", {(40, 90): drawn}, sign=True))
     assert (one.start, one.stop) == (40, 90)
     assert covers(one.box, drawn)

@@ -48,7 +48,9 @@ class Proposals:
         if not self._path.exists():
             return None
         found = json.loads(self._path.read_text(encoding="utf-8"))
-        drawn = {anchor.drawn for by_frame in state.anchors.values() for anchor in by_frame.values()}
+        drawn = {
+            anchor.drawn for by_frame in state.anchors.values() for anchor in by_frame.values()
+        }
         for one in found["overlays"]:
             one["taken"] = one["mask"] in drawn
         return found
@@ -82,6 +84,4 @@ class Proposals:
         name = wanted["kind"].capitalize()
         if name in names:
             name = next(n for n in (f"{name} {i}" for i in range(2, 1000)) if n not in names)
-        return project.add_overlay(
-            name, crop.on(project.size), wanted["first"], wanted["last"] + 1
-        )
+        return project.add_overlay(name, crop.on(project.size), wanted["first"], wanted["last"] + 1)

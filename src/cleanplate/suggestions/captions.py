@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from cleanplate.arrays.masks import clipped, shifted, widened
-from cleanplate.arrays.overlay import Stays, grown, shapes, what_stays
+from cleanplate.arrays.overlay import Stays, grown, relief, shapes, what_stays
 from cleanplate.media.read import Clip
 from cleanplate.media.samples import spread
 from cleanplate.media.survey import Span, Survey
@@ -44,34 +45,68 @@ def caption(
     room = widened(box, _ROOM, width, height)
     start, stop = stretch.start, stretch.stop
     last = max(stop - step, start + 1)  # the last look that shows it
-    stays = _stays(clip, found, room, start, last, _INSIDE)
-    if stays is None:
-        return None
     near = max(round(_NEAR * _rate(found)), 2 * step)
-    own = stays.edges
-    for is_told, first, end in (
-        (stretch.begins, start - 2 * step - near, start - 2 * step),
-        (stretch.ends, stop + 2 * step, stop + 2 * step + near),
-    ):
-        other = (
-            _stays(clip, found, room, first, end, _OUTSIDE, found.shots[start]) if is_told else None
-        )
-        if other is not None:
-            own = own & _changes(stays, other)
-        elif is_told:
-            return None  # the shot ends there: nothing tells what comes with the caption
+    before = (start - 2 * step - near, start - 2 * step) if stretch.begins else None
+    after = (stop + 2 * step, stop + 2 * step + near) if stretch.ends else None
+    told = _told(clip, found, room, (start, last), before, after)
+    if told is None:
+        return None
+    stays, own = told
     if not own.any():
         return None
-    letters = shapes(replace(stays, agreement=np.where(own, stays.agreement, 0).astype(np.float32)))
-    inner = shifted(box, -room.x0, -room.y0)
-    if not is_text(letters[inner.slices]):
+    inside = np.zeros(own.shape, bool)
+    inside[shifted(box, -room.x0, -room.y0).slices] = True
+    letters = shapes(stays) & inside
+    if not letters.any() or not any(map(is_text, _strokes(stays, letters))):
         return None
     sure = float(stays.agreement[own].mean())
     clear = min(float(stays.size[own].mean()) / _CONTRAST, 1.0)
-    mask = np.zeros((height, width), bool)
-    mask[room.slices] = grown(letters)
+    confidence = round(sure * (0.5 + 0.5 * clear), 3)
+    box, mask = _placed(grown(letters), room, (height, width))
+    return Suggestion(box, mask, start, stop, confidence, "caption")
+
+
+def _told(
+    clip: Clip,
+    found: Survey,
+    room: Box,
+    shown: tuple[int, int],
+    before: tuple[int, int] | None,
+    after: tuple[int, int] | None,
+) -> tuple[Stays, np.ndarray] | None:
+    """What stays in ``room`` in the frames ``shown`` and comes and goes with them.
+
+    Its edges, (H, W) bool, besides; None where the shot's end leaves nothing to tell it by.
+    """
+    stays, shot = _stays(clip, found, room, *shown, _INSIDE), found.shots[shown[0]]
+    if stays is None or (before is None and after is None):
+        return None
+    own, is_told = stays.edges, False
+    for other in (before, after):
+        there = None if other is None else _stays(clip, found, room, *other, _OUTSIDE, shot)
+        if there is not None:
+            own, is_told = own & _changes(stays, there), True
+    if not is_told:
+        return None
+    agreement = np.where(own, stays.agreement, np.float32(0))
+    return replace(stays, agreement=agreement), own
+
+
+def _placed(part: np.ndarray, room: Box, size: tuple[int, int]) -> tuple[Box, np.ndarray]:
+    """The box around ``part`` ((h, w) bool of ``room``), and the picture's mask, (H, W) bool."""
+    mask = np.zeros(size, bool)
+    mask[room.slices] = part
     mask.flags.writeable = False
-    return Suggestion(box, mask, start, stop, round(sure * (0.5 + 0.5 * clear), 3), "caption")
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1), mask
+
+
+def _strokes(stays: Stays, letters: np.ndarray) -> Iterator[np.ndarray]:
+    """What may be strokes, (H, W) bool: all shapes, and those without an outline of theirs."""
+    yield letters
+    raised = relief(stays)
+    for way in (raised, -raised):
+        yield letters & (way > 0.5 * float(np.percentile(way[letters], 90)))
 
 
 def _stays(

@@ -44,6 +44,7 @@ _INSIDE = 0.6  # part of the smaller box that two finds of the same share
 _ALIKE = 0.55  # correlation of what two finds show, from which on it is the same
 _LONG = 0.8  # share of a window that must show an overlay; of the clip, for a logo
 _ROOM = 12  # px of surroundings of a box
+_MOST_LINES = 40  # places that change at once that are looked at closely: each is decoded
 _SURE = 0.85  # confidence below which a find is not worth a look
 
 
@@ -98,11 +99,16 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
                 finds += _finds(stays, start, stop) if shown >= _LONG else []
         scale = opened.info.width / _small_size(opened)[0]
         step = _step(found)
-        sudden = [caption(opened, found, one, scale, step) for one in stretches]
-        captions = _apart([one for one in sudden if one is not None and one.confidence >= _SURE])
-        steady = [_suggestion(opened, found, one, scale) for one in _merged(finds)]
+        stretches = [one for one in stretches if _is_in(one, still)]
+        # Those whose both ends were seen are known best; then the largest.
+        stretches.sort(key=lambda one: (-one.begins - one.ends, -one.box.width * one.box.height))
+        sudden = [caption(opened, found, one, scale, step) for one in stretches[:_MOST_LINES]]
+        captions = [one for one in sudden if one is not None and one.confidence >= _SURE]
+        captions = _apart([_to_the_frame(opened, found, one) for one in captions])
+        merged = _merged(_of_one_look(finds, found.count))
+        steady = [_suggestion(opened, found, one, scale) for one in merged]
         steady = [one for one in steady if not any(_is_same(one, text) for text in captions)]
-        overlays = [_to_the_frame(opened, found, one) for one in [*steady, *captions]]
+        overlays = [*captions, *(_to_the_frame(opened, found, one) for one in steady)]
     overlays.sort(key=lambda one: -one.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 
@@ -215,6 +221,17 @@ def _is_line(stays: Stays, box: Box, own: np.ndarray) -> bool:
     return bool(flat > _ONE_WAY)
 
 
+def _of_one_look(finds: list[_Find], count: int) -> list[_Find]:
+    """``finds`` without those over all of the clip whose place shows one thing after another."""
+    short = [find for find in finds if find.stop - find.start < count]
+    return [
+        find
+        for find in finds
+        if find.stop - find.start < count
+        or all(_alike(find, one) for one in short if _overlap(find.box, one.box) > _SAME)
+    ]
+
+
 def _merged(finds: list[_Find]) -> list[_Find]:
     """One find for each overlay: those of windows that follow each other and overlap are one."""
     kept: list[_Find] = []
@@ -263,10 +280,19 @@ def _alike(one: _Find, other: _Find) -> bool:
     return product > _ALIKE * float(np.linalg.norm(looks[0]) * np.linalg.norm(looks[1]))
 
 
-def _apart(captions: list[Suggestion]) -> list[Suggestion]:
-    """Each caption once, the surest of those that are the same."""
+def _is_in(stretch: Stretch, still: list[tuple[int, int]]) -> bool:
+    """Whether most of ``stretch`` lies where the camera stands still."""
+    inside = sum(
+        max(0, min(stretch.stop, stop) - max(stretch.start, start))
+        for start, stop in _joined(still)
+    )
+    return inside > 0.5 * (stretch.stop - stretch.start)
+
+
+def _apart(overlays: list[Suggestion]) -> list[Suggestion]:
+    """Each overlay once: of those that are the same the first one."""
     kept: list[Suggestion] = []
-    for one in sorted(captions, key=lambda one: -one.confidence):
+    for one in overlays:
         if not any(_is_same(one, other) for other in kept):
             kept.append(one)
     return kept

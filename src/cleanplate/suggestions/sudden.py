@@ -19,11 +19,11 @@ _SAME = 14  # grey levels by which coding may change a pixel that stays
 _SHORTEST = 4  # looks that a stretch lasts at least
 _SOFT = 2  # looks that coming or going may take
 _JOIN = (18, 6)  # px: letters so near belong together
+_NARROW = (24, 80)  # px: what moves on leaves strips behind, a line of text is wider than they
 _LEAST = 30  # px of the picture that change together
 _DENSITY = (0.04, 0.85)  # part of its box: letters leave room between them
 _LARGEST = (0.95, 0.35)  # parts of the picture's width and height
 _EVERYWHERE = 0.15  # part of the picture: what changes so much is a cut, or the camera
-_TOGETHER = 0.6  # share of the pixels that began at the same look
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Watch:
         together = np.maximum.reduce([*self._gone, now])
         before, self._gone = self._gone, [*self._gone[1:], now]
         if (before[-1] >= 0).any():
-            yield from self._found(together, look - 1, ends=True)
+            yield from self._grouped(together, look - 1, self._looks[look - 1], ends=True)
         self._level[changed] = luma[changed]
         self._since[changed] = look
 
@@ -80,31 +80,56 @@ class Watch:
             return
         look = len(self._looks)
         lasts = (self._since > self._shot) & (look - self._since >= _SHORTEST)
-        counts = np.bincount(self._since[lasts], minlength=look)
-        for began in np.flatnonzero(counts >= _LEAST):
-            # With those that came a look later.
-            chosen = lasts & (self._since >= began) & (self._since < began + _SOFT)
-            yield from self._found(np.where(chosen, self._since, -1), look, ends=False, stop=stop)
+        yield from self._grouped(np.where(lasts, self._since, -1), look, stop, ends=False)
 
-    def _found(self, since: np.ndarray, look: int, ends: bool, stop: int = 0) -> Iterator[Stretch]:
-        pixels = (since >= 0).astype(np.uint8)
-        if pixels.mean() > _EVERYWHERE:
-            return
-        joined = cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, np.ones(_JOIN[::-1], np.uint8))
-        count, parts, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        labels, (height, width) = np.asarray(parts), pixels.shape
-        for number in range(1, count):
-            x, y, w, h = (int(v) for v in stats[number, :4])
-            box = Box(x, y, x + w, y + h)
-            began = since[box.slices][(labels[box.slices] == number) & (pixels[box.slices] > 0)]
-            if len(began) < _LEAST or not _DENSITY[0] < len(began) / (w * h) < _DENSITY[1]:
+    def _grouped(self, since: np.ndarray, look: int, stop: int, ends: bool) -> Iterator[Stretch]:
+        """Of pixels that changed together those that had begun together as well."""
+        if ends:
+            # What moved behind letters has changed some of them a little before.
+            for box in _lines(since >= 0):
+                within = since[box.slices]
+                often = np.bincount(within[within >= 0], minlength=look) >= _LEAST
+                if often.any():
+                    began = int(np.flatnonzero(often)[0])
+                    yield Stretch(box, self._looks[began], stop, began > self._shot, ends)
+        counts = np.bincount(since[since >= 0], minlength=look)
+        taken = -_SOFT
+        for began in np.flatnonzero(counts >= _LEAST):
+            if began - taken < _SOFT:
                 continue
-            if w > _LARGEST[0] * width or h > _LARGEST[1] * height or w < h:
-                continue
-            if x == 0 or y == 0 or x + w == width or y + h == height:
-                continue
-            first = int(np.median(began))
-            near = np.abs(began - first) < _SOFT
-            begins = bool(near.mean() >= _TOGETHER and first > self._shot)
-            end = self._looks[look] if ends else stop
-            yield Stretch(box, self._looks[first], end, begins, ends)
+            taken = began
+            # Those that came a look later are of the same change.
+            chosen = (since >= began) & (since < began + _SOFT)
+            for box in _lines(chosen):
+                yield Stretch(box, self._looks[began], stop, bool(began > self._shot), ends)
+
+
+def _lines(pixels: np.ndarray) -> Iterator[Box]:
+    """Boxes of pixels ((H, W) bool) that lie together as lines of text do."""
+    if pixels.mean() > _EVERYWHERE:
+        return
+    plain = pixels.astype(np.uint8)
+    joined = cv2.morphologyEx(plain, cv2.MORPH_CLOSE, np.ones(_JOIN[::-1], np.uint8))
+    told: set[Box] = set()
+    for narrow in _NARROW:
+        lines = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((3, narrow), np.uint8))
+        for box in _boxes(lines, pixels):
+            if box not in told:
+                told.add(box)
+                yield box
+
+
+def _boxes(lines: np.ndarray, pixels: np.ndarray) -> Iterator[Box]:
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    labels, (height, width) = np.asarray(parts), pixels.shape
+    for number in range(1, count):
+        x, y, w, h = (int(v) for v in stats[number, :4])
+        box = Box(x, y, x + w, y + h)
+        own = np.count_nonzero((labels[box.slices] == number) & pixels[box.slices])
+        if own < _LEAST or not _DENSITY[0] < own / (w * h) < _DENSITY[1]:
+            continue
+        if w > _LARGEST[0] * width or h > _LARGEST[1] * height or w < h:
+            continue
+        if x == 0 or y == 0 or x + w == width or y + h == height:
+            continue
+        yield box
