@@ -48,7 +48,7 @@ class Report:
     frames: list[dict[str, Any]] = field(default_factory=list)
     """For each frame its time, and the confidence, state and area in px of each object."""
     prompts_due: list[dict[str, int]] = field(default_factory=list)
-    """Where an object was given up: the ``frame`` by which the next prompt of the ``object`` is due,
+    """Where an object was given up: the ``frame`` by which a prompt for ``object`` is due,
     and the stretch, ``first`` to ``last``, without it."""
     encoding: Any = None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -56,8 +56,8 @@ class Series:
 def doubts(series: Series, cuts: Sequence[int]) -> list[Doubt]:
     """The doubtful stretches of one object, in order of time.
 
-    Neighbouring doubtful frames are one stretch, which ends with its shot and goes by its worst. Where
-    the tracker gave the object up it goes by the frame at which the next prompt is due.
+    Neighbouring doubtful frames are one stretch, which ends with its shot and goes by its worst.
+    Where the tracker gave the object up it goes by the frame at which the next prompt is due.
 
     Args:
         series: the object.
