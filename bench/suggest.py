@@ -12,7 +12,7 @@ import argparse
 import time
 from pathlib import Path
 
-from cleanplate.suggest.overlays import look
+from cleanplate.suggestions.overlays import look
 from cleanplate.types import Box
 
 # Box, first frame, one past the last; read off the pictures.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cleanplate.media.read import open_clip
     from cleanplate.protocols import Runtime
     from cleanplate.registry import create, find, names
-    from cleanplate.suggest.overlays import suggest
+    from cleanplate.suggestions.overlays import suggest
     from cleanplate.types import (
         Box,
         Brush,
@@ -85,7 +85,7 @@ _MODULES = {
     "media.read": ("open_clip",),
     "protocols": ("Runtime",),
     "registry": ("create", "find", "names"),
-    "suggest.overlays": ("suggest",),
+    "suggestions.overlays": ("suggest",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

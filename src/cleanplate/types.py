@@ -175,7 +175,7 @@ class Suggestion:
     mask: np.ndarray
     """(H, W) bool: its letters where they are clear, else the box."""
     start: int
-    """First frame in which it was found."""
+    """First frame that shows it."""
     stop: int
     """One past the last one."""
     confidence: float

@@ -43,9 +43,12 @@ def test_a_clip_is_finished_from_the_command_line(
     run("project", "set", folder, "--inpainter", "telea", "--start", "@2", "--end", "@50")
     run("project", "follow", folder, "--quiet")
     run("project", "show", folder)
-    assert "dark sign" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "dark sign" in shown
+    assert "A prompt for dark sign is due at frame " in shown
     run("project", "doubtful", folder)
     shown = capsys.readouterr().out
+    assert "a prompt is due" in " ".join(shown.split())
     assert "dark sign" in shown
     assert "lost" in shown
     run("project", "doubtful", folder, "--json")
@@ -131,3 +134,18 @@ def test_a_report_of_what_does_not_move_tells_of_each_frame(clip: Path, tmp_path
     assert frames[7]["objects"] == [
         {"object": 1, "confidence": 1.0, "state": "visible", "area": 36 * 16}
     ]
+
+
+def test_a_job_says_where_the_next_prompt_is_due(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("track", clip, "--box", text(stage.other_box(0)), "--tracker", "planar")
+    run(*given, "-o", tmp_path / "m.mkv", "--report", tmp_path / "r.json")
+    said = " ".join("".join(capsys.readouterr()).split())
+    (due,) = json.loads((tmp_path / "r.json").read_text())["prompts_due"]
+    assert due["object"] == 1
+    assert stage.LEAVES - 12 <= due["frame"] <= stage.LEAVES + 2
+    assert f"A prompt for object 1 is due at frame {due['frame']}" in said
+    run(*given, "-o", tmp_path / "again.mkv", "--report", "--quiet")
+    table = " ".join(capsys.readouterr().out.split())
+    assert f"due at frame {due['frame']}" in table

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from cleanplate.projects.project import Project
-from cleanplate.tracks.doubts import Series, doubts, of_report, worst_first
-from tests.projects import stage
+from cleanplate.tracks.doubts import Series, doubts, due_sentence, of_report, worst_first
 
 
 def series(words: str, areas: list[int] | None = None, sure: float = 0.9) -> Series:
@@ -49,6 +47,35 @@ def test_lost_comes_before_hidden_before_what_is_unsure_or_partly_hidden() -> No
     assert [row.frame for row in worst_first(found)] == [20, 17, 11, 14]
 
 
+def test_where_an_object_is_given_up_the_next_prompt_is_due_when_it_began_to_fail() -> None:
+    (row,) = doubts(series("vvvvuulllllll"), [])
+    assert (row.first, row.last, row.frame, row.due) == (14, 22, 14, 14)
+    assert row.reason == "a prompt is due at frame 14, if it is to be seen: lost from there on"
+    assert due_sentence(row, "car") == (
+        "A prompt for car is due at frame 14: it was given up in frames 14 to 22."
+    )
+    assert worst_first([*doubts(series("vvlv"), []), row])[0] == row
+
+
+def test_backward_a_prompt_is_due_at_the_last_frame_without_the_object() -> None:
+    (row,) = doubts(series("llllllvvv"), [])
+    assert (row.due, row.frame, row.first) == (15, 15, 10)
+    assert row.reason.endswith("lost from there back")
+
+
+def test_no_prompt_is_due_where_the_object_comes_back_or_was_not_in_the_shot() -> None:
+    assert [row.due for row in doubts(series("vvhhhhhhvv"), [])] == [None]
+    assert [row.due for row in doubts(series("vvvlllllll"), [13])] == [None]
+    assert [row.due for row in doubts(series("vvvvvvvll"), [])] == [None], "a moment at the end"
+
+
+def test_up_to_the_next_prompt_an_object_may_be_given_up() -> None:
+    said = series("vvllllllvv")
+    states = ["prompt", *said.states[1:8], "prompt", "visible"]
+    rows = doubts(Series(1, 10, states, said.confidences, said.areas), [])
+    assert [row.due for row in rows] == [12]
+
+
 def test_a_report_s_frames_have_the_same_rows() -> None:
     words = {"v": "visible", "l": "lost"}
     frames = [
@@ -62,23 +89,3 @@ def test_a_report_s_frames_have_the_same_rows() -> None:
         frame["objects"][0]["confidence"] = 0.9 if frame["objects"][0]["state"] == "visible" else 0
     (row,) = of_report(frames, [])
     assert (row.object_id, row.first, row.last) == (3, 7, 10)
-
-
-def test_an_object_that_leaves_is_listed_and_looking_right_takes_it_off(followed: Project) -> None:
-    rows = [row for row in followed.doubtful() if row.object_id == 2]
-    assert rows
-    worst = rows[0]
-    assert worst.last == stage.COUNT - 1
-    assert stage.LEAVES - 12 <= worst.first <= stage.LEAVES + 2
-    assert "lost" in worst.reason or "hidden" in worst.reason
-    followed.dismiss(worst.id)
-    assert worst.id not in {row.id for row in followed.doubtful()}
-    followed.undo()
-    assert worst.id in {row.id for row in followed.doubtful()}
-    followed.approve(worst.frame, 2)
-    assert not [row for row in followed.doubtful() if row.object_id == 2 and row.last == worst.last]
-
-
-def test_doubts_are_listed_worst_first(followed: Project) -> None:
-    badness = [row.badness for row in followed.doubtful()]
-    assert badness == sorted(badness, reverse=True)

@@ -10,8 +10,7 @@ from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
-from cleanplate.suggest.extent import ends
-from cleanplate.suggest.overlays import Suggested
+from cleanplate.suggestions.overlays import Suggested
 
 _FILE = "proposals.json"
 
@@ -31,16 +30,13 @@ class Proposals:
         """Keep what was found, surest first, and its masks with the project's."""
         plain = []
         for number, one in enumerate(found.overlays, 1):
-            start, stop = one.start, one.stop
-            if one.kind == "caption":
-                start, stop = ends(project.clip, one, project.survey.count)
             known = {
                 "id": number,
                 "kind": one.kind,
                 "box": [one.box.x0, one.box.y0, one.box.x1, one.box.y1],
-                "first": start,
-                "last": stop - 1,
-                "middle": (start + stop - 1) // 2,
+                "first": one.start,
+                "last": one.stop - 1,
+                "middle": (one.start + one.stop - 1) // 2,
                 "confidence": one.confidence,
                 "mask": project.mask_store.keep(one.mask),
             }

@@ -88,6 +88,8 @@ def new(
 @commands.command()
 def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> None:
     """Say what a project holds: its objects, what is followed, what is stale."""
+    from cleanplate.tracks.doubts import due_sentence
+
     project = _open(folder)
     if json:
         print(json_text.dumps(project.as_json(), indent=1))
@@ -102,6 +104,10 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
             print(f"   {first}-{last}  {state}  {sure:.2f}")
     for object_id, first, last in view.stale():
         print(f"Object {object_id} was followed before a change in frames {first} to {last}.")
+    names = {one.id: one.name for one in view.marks.objects}
+    for row in view.doubtful:
+        if row.due is not None:
+            print(due_sentence(row, names[row.object_id]))
     for able, reason in (project.can_follow(), project.can_remove()):
         if not able:
             print(reason)

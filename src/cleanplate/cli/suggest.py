@@ -12,7 +12,7 @@ from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
 
 if TYPE_CHECKING:
-    from cleanplate.suggest.overlays import Suggested
+    from cleanplate.suggestions.overlays import Suggested
     from cleanplate.types import Suggestion
 
 Out = Annotated[
@@ -41,7 +41,7 @@ def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> No
 
     from cleanplate.cli.show import Bars
     from cleanplate.errors import InputError
-    from cleanplate.suggest.overlays import look
+    from cleanplate.suggestions.overlays import look
 
     if out is not None and Path(out).exists() and not options.overwrite:
         raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")

@@ -136,6 +136,8 @@ def _masks(
     )
     view = tracked(tracks, marks, order.settings, progress)
     report.frames = list(reported(view, survey))
+    for sentence in report.tell_prompts_due(view.doubtful):
+        progress.note(sentence)
     report.overlays = tracks.letter_verdicts(marks, order.settings)
     return mask_stage.from_tracks(view, order, survey)
 

@@ -6,13 +6,14 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cleanplate.files.publish import write_text
 from cleanplate.progress import Progress
-from cleanplate.tracks.doubts import Doubt, of_report
+from cleanplate.tracks.doubts import Doubt, due_sentence, of_report
 
 _LIBRARIES = ("cleanplate", "numpy", "opencv-python-headless", "av")
 
@@ -46,6 +47,9 @@ class Report:
     regions: list[dict[str, int]] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
     """For each frame its time, and the confidence, state and area in px of each object."""
+    prompts_due: list[dict[str, int]] = field(default_factory=list)
+    """Where an object was given up: the ``frame`` by which a prompt for ``object`` is due,
+    and the stretch, ``first`` to ``last``, without it."""
     encoding: Any = None
     streams: list[dict[str, Any]] = field(default_factory=list)
     """What became of the clip's other streams: copied, written anew, encoded or left out."""
@@ -67,6 +71,15 @@ class Report:
     def doubtful(self) -> list[Doubt]:
         """The stretches of frames that a person should look at, worst first."""
         return of_report(self.frames, self.shot_cuts)
+
+    def tell_prompts_due(self, doubtful: Sequence[Doubt]) -> list[str]:
+        """Fill ``prompts_due`` from what is ``doubtful``; the sentences that say it."""
+        due = [(one.due, one) for one in doubtful if one.due is not None]
+        self.prompts_due = [
+            {"object": one.object_id, "frame": frame, "first": one.first, "last": one.last}
+            for frame, one in due
+        ]
+        return [due_sentence(one, f"object {one.object_id}") for _, one in due]
 
 
 class Timed(Progress):

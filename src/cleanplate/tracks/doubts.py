@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from cleanplate.types import Visibility
 
 UNSURE = 0.6  # confidence below which what is seen is worth a look
 JUMP = 1.6  # change of the area from one frame to the next
+GIVEN_UP = 5  # frames without the object, up to where the next prompt or shot begins
 SHORT = 3  # frames: coming back after fewer of them is nothing to tell
 
+_DUE = 1.0  # badness of a stretch that a prompt would have spared
 _WORST = {Visibility.LOST.value: 0.95, Visibility.HIDDEN.value: 0.85}
 _PARTLY, _DOUBT, _JUMPED, _BACK = 0.45, 0.4, 0.3, 0.2
+_HELD = (Visibility.VISIBLE.value, Visibility.PARTLY_HIDDEN.value, "prompt", "approved", "given")
 _SEEN = (Visibility.VISIBLE.value, Visibility.PARTLY_HIDDEN.value)
 
 
@@ -32,6 +35,8 @@ class Doubt:
     """In words."""
     badness: float
     """0..1, by which doubts are ordered."""
+    due: int | None
+    """The frame by which the next prompt is due; None where the tracker did not give up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +57,7 @@ def doubts(series: Series, cuts: Sequence[int]) -> list[Doubt]:
     """The doubtful stretches of one object, in order of time.
 
     Neighbouring doubtful frames are one stretch, which ends with its shot and goes by its worst.
+    Where the tracker gave the object up it goes by the frame at which the next prompt is due.
 
     Args:
         series: the object.
@@ -64,11 +70,19 @@ def doubts(series: Series, cuts: Sequence[int]) -> list[Doubt]:
     for frame in range(series.first, series.first + len(series.states) + 1):
         one = worth.get(frame)
         if together and (one is None or frame in starts):
-            found.append(_stretch(series.object_id, together))
+            found.append(_with_due(_stretch(series.object_id, together), series, starts))
             together = []
         if one is not None:
             together.append((frame, *one))
     return found
+
+
+def due_sentence(doubt: Doubt, name: str) -> str:
+    """That a prompt is due in the stretch ``doubt``, for the object called ``name``."""
+    return (
+        f"A prompt for {name} is due at frame {doubt.due}: it was given up in frames {doubt.first} "
+        f"to {doubt.last}."
+    )
 
 
 def worst_first(found: Sequence[Doubt]) -> list[Doubt]:
@@ -106,7 +120,53 @@ def of_report(frames: Sequence[Mapping], cuts: Sequence[int]) -> list[Doubt]:
 
 def _stretch(object_id: int, frames: list[tuple[int, float, str]]) -> Doubt:
     worst = max(frames, key=lambda one: one[1])
-    return Doubt(object_id, frames[0][0], frames[-1][0], worst[0], worst[2], round(worst[1], 3))
+    return Doubt(
+        object_id, frames[0][0], frames[-1][0], worst[0], worst[2], round(worst[1], 3), None
+    )
+
+
+def _with_due(doubt: Doubt, series: Series, starts: set[int]) -> Doubt:
+    """``doubt``, as one where a prompt is due if the tracker gave the object up in it.
+
+    That is when it was seen, then is not to the end of the stretch, and nothing but a prompt, a cut
+    or the end follows; backward the same the other way round.
+    """
+
+    def state(frame: int) -> str:
+        place = frame - series.first
+        return series.states[place] if 0 <= place < len(series.states) else ""
+
+    def unclear(frame: int) -> bool:
+        sure = float(series.confidences[frame - series.first])
+        return state(frame) in _WORST or (state(frame) in _SEEN and sure < UNSURE)
+
+    inside = range(doubt.first, doubt.last + 1)
+    before, after = state(doubt.first - 1), state(doubt.last + 1)
+    forward = before in _HELD and doubt.first not in starts
+    backward = after in _HELD and doubt.last + 1 not in starts
+    if forward and not (backward and after in _SEEN):
+        frames = list(inside)
+    elif backward and not forward:
+        frames = list(reversed(inside))
+    else:
+        return doubt
+    missing = 0
+    while missing < len(frames) and state(frames[-1 - missing]) in _WORST:
+        missing += 1
+    if missing < GIVEN_UP:
+        return doubt
+    begins = len(frames) - missing
+    while begins and unclear(frames[begins - 1]):
+        begins -= 1
+    frame, way = frames[begins], "on" if forward else "back"
+    word = state(frames[-1])
+    return replace(
+        doubt,
+        frame=frame,
+        reason=f"a prompt is due at frame {frame}, if it is to be seen: {word} from there {way}",
+        badness=_DUE,
+        due=frame,
+    )
 
 
 def _frames(series: Series, starts: set[int]) -> dict[int, tuple[float, str]]:

@@ -35,7 +35,9 @@ function doubtRow(row) {
   const one = objects().find((each) => each.id === row.object);
   return make(
     "li",
-    { class: `cp-doubtful${row.frame === desk.frame ? " cp-current" : ""}` },
+    {
+      class: `cp-doubtful${row.due === null ? "" : " cp-due"}${row.frame === desk.frame ? " cp-current" : ""}`,
+    },
     make(
       "button",
       {

@@ -31,7 +31,7 @@ from cleanplate.app.server.uploads import safe_suffix, shown_name
 from cleanplate.app.server.work import check_room
 from cleanplate.errors import InputError
 from cleanplate.settings.groups import settings_from
-from cleanplate.suggest.overlays import look
+from cleanplate.suggestions.overlays import look
 
 ENDPOINTS = (
     *("remove", "track", "inpaint", "segment", "suggest"),

@@ -21,7 +21,7 @@ from cleanplate.jobs.job import run
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
 from cleanplate.runtime import make_engine
-from cleanplate.suggest.overlays import Suggested, look
+from cleanplate.suggestions.overlays import Suggested, look
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:

@@ -1,4 +1,4 @@
-"""In which frames an overlay is really seen: proposals know it to about a second."""
+"""In which frames an overlay is really seen: finds know it to about a second."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ _REACH = 1.5  # seconds before and after a found end that are looked at
 _SAMPLES = 9  # frames that tell what the overlay looks like
 _STEEP = 12.0  # grey levels a px (Sobel, a quarter) of an edge that is the overlay's
 _SEEN = 0.45  # part of its own strength from which on it is seen: other letters there reach 0.37
+_OTHER = 0.5  # of an edge's strength, by which it changes where the overlay is gone
+_PROOF = 0.1  # share of edges that change so, below which the frame outside shows the overlay, too
 _FEWEST = 40  # px of edges that tell anything
 
 
 def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
-    """The first frame that shows ``suggestion`` and one past the last; where unclear, as found.
+    """The first frame that shows ``suggestion``, and one past the last; as found where unclear.
 
     Args:
         clip: the clip.
@@ -38,6 +40,7 @@ def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
     ]
     look = np.median(np.stack(samples), axis=0)
     strong = np.hypot(look[..., 0], look[..., 1]) > _STEEP
+    strong = _without(look, strong, _outside(clip, suggestion, reach, count))
     if np.count_nonzero(strong) < _FEWEST:
         return suggestion.start, suggestion.stop
     edges_wanted = look[strong]
@@ -53,6 +56,31 @@ def ends(clip: Clip, suggestion: Suggestion, count: int) -> tuple[int, int]:
     start, last = _outmost(before[::-1]), _outmost(after)
     return (suggestion.start if start is None else start), (
         suggestion.stop if last is None else last + 1
+    )
+
+
+def _outside(clip: Clip, suggestion: Suggestion, reach: int, count: int) -> list[np.ndarray]:
+    """Edges in the box of frames that hardly show the suggestion, before and after it."""
+    around = (max(0, suggestion.start - reach), min(count, suggestion.stop + reach) - 1)
+    return [
+        edges
+        for n in around
+        if not suggestion.start <= n < suggestion.stop
+        for _, edges in _edges(clip, suggestion.box, n, n + 1)
+    ]
+
+
+def _without(look: np.ndarray, strong: np.ndarray, outside: list[np.ndarray]) -> np.ndarray:
+    """``strong`` less what is there without the overlay: a still background tells no end."""
+    kept = strong.copy()
+    for edges in outside:
+        kept &= np.hypot(*np.moveaxis(edges - look, -1, 0)) > _OTHER * np.hypot(
+            *np.moveaxis(look, -1, 0)
+        )
+    return (
+        kept
+        if np.count_nonzero(kept) >= max(_FEWEST, _PROOF * np.count_nonzero(strong))
+        else strong
     )
 
 
