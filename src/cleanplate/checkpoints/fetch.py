@@ -19,6 +19,7 @@ Progress = Callable[[int, int | None], None]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ATTEMPTS = 5
+_UNREACHED = 2  # attempts in which no server answered at all: nothing is gained by more
 _PATIENCE = 30.0  # s without a byte
 _PAGES = 2  # most pages of Drive's before a file
 LARGEST = 4 << 30
@@ -110,18 +111,32 @@ def _download(
     progress: Progress,
     pause: float,
 ) -> None:
-    reason = ""
+    reason, unreached = "", 0
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
             return _attempt(client, address, checkpoint, part, progress)
+        except httpx.ConnectError as error:
+            reason = str(error)
+            unreached += 1
+            if unreached == _UNREACHED:
+                raise WeightsError(_offline(address, checkpoint, reason)) from error
         except (httpx.TransportError, _BrokenOffError) as error:
             reason = str(error) or type(error).__name__
     here = part.stat().st_size if part.is_file() else 0
     raise WeightsError(
         f"{address} broke off {_ATTEMPTS} times ({reason}); {here} bytes are kept: run the same "
         "command again to go on, or give another address with --url."
+    )
+
+
+def _offline(address: str, checkpoint: Checkpoint, reason: str) -> str:
+    return (
+        f"This machine does not reach {address} ({reason}); go online and run the same command "
+        f"again, or bring {checkpoint.file} from another machine and type: cleanplate weights "
+        f"import {checkpoint.file} --name {checkpoint.name}. All that needs no weights works "
+        "without."
     )
 
 
