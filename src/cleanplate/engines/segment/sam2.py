@@ -57,7 +57,7 @@ class Engine(SamEngine):
     @property
     def checkpoint(self) -> str:
         """Name of the weights that the chosen size needs."""
-        return f"sam2_1_hiera_{self.settings.model}"
+        return pictures.checkpoint_of(self.settings.model)
 
     def decode_many(
         self,
