@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cleanplate import registry
+from cleanplate.checkpoints import store
+from cleanplate.engines import sam2
 from cleanplate.errors import InputError
 from cleanplate.protocols import Runtime, Task
 from cleanplate.settings.amounts import parse_bytes
@@ -57,6 +60,25 @@ def _device(device: str) -> str:
     if not available[kind]():
         raise InputError(f"There is no {kind} device here; use --device auto or --device cpu.")
     return device
+
+
+PICKED = "sam2"
+"""The engine that ``auto`` outlines and tracks with what is picked by points, where it is here."""
+
+
+def picked_engine(task: Task, settings: Settings) -> str:
+    """``PICKED`` where it can do ``task`` on this machine: installed, its weights here; else "".
+
+    Nothing is loaded: this is asked often.
+    """
+    engine = registry.find(task, PICKED)
+    if engine.about.fault or registry.missing(engine.about):
+        return ""
+    fields = settings.engine_fields.get(PICKED, {})
+    model = fields.get("model") or engine.Settings().model
+    path = fields.get("weights", "")
+    is_here = Path(path).is_file() if path else store.is_here(sam2.checkpoint_of(model))
+    return PICKED if is_here else ""
 
 
 MakeEngine = Callable[[Task, str, Settings], tuple[Any, Runtime]]

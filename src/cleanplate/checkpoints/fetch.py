@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cleanplate.checkpoints import store
-from cleanplate.checkpoints.catalogue import Checkpoint
+from cleanplate.checkpoints import drive, files, store
+from cleanplate.checkpoints.catalogue import Checkpoint, all_checkpoints
 from cleanplate.errors import InputError, MissingDependencyError, WeightsError
 from cleanplate.files.publish import write_text
 
@@ -19,7 +19,11 @@ Progress = Callable[[int, int | None], None]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ATTEMPTS = 5
+_UNREACHED = 2  # attempts in which no server answered at all: nothing is gained by more
 _PATIENCE = 30.0  # s without a byte
+_PAGES = 2  # most pages of Drive's before a file
+LARGEST = 4 << 30
+"""Bytes: nothing that is larger is taken, of whatever size it says to be."""
 
 
 class _BrokenOffError(Exception):
@@ -36,7 +40,8 @@ def fetch(
     """Download a checkpoint into the store; where it lies is returned.
 
     What an earlier call left unfinished is gone on with. The file appears in the store only after
-    its size, its digest where published, and its keys and shapes were found right.
+    its size, its digest where published, and its keys and shapes were found right. Where two
+    checkpoints are published at one address it becomes the one that its keys say.
 
     Args:
         checkpoint: which one.
@@ -48,18 +53,26 @@ def fetch(
         InputError: the address is not https.
         WeightsError: it has no address, the server does not give it, or what came is not it.
     """
-    address = url or checkpoint.url
-    if not address:
-        raise WeightsError(store.how_to_get(checkpoint))
+    addresses = [url] if url else [*filter(None, (checkpoint.url, checkpoint.mirror))]
+    reasons: list[str] = []
+    for address in addresses:
+        try:
+            return _fetch_from(address, checkpoint, progress, pause)
+        except WeightsError as error:
+            reasons.append(str(error))
+    raise WeightsError(" ".join(reasons) or store.how_to_get(checkpoint))
+
+
+def _fetch_from(address: str, checkpoint: Checkpoint, progress: Progress, pause: float) -> Path:
     httpx = _httpx()
     store.folder().mkdir(parents=True, exist_ok=True)
     part = store.folder() / f".{checkpoint.name}.part"
     # The hook sees every address that is asked, those of redirections too.
-    hooks = {"request": [lambda request: _check_address(request.url, checkpoint)]}
+    hooks = {"request": [lambda request: _check_address(request.url, address, checkpoint)]}
     with httpx.Client(follow_redirects=True, timeout=_PATIENCE, event_hooks=hooks) as client:
         _download(httpx, client, address, checkpoint, part, progress, pause)
     try:
-        _verify(part, checkpoint, address)
+        checkpoint = _verified(part, checkpoint, address)
     except WeightsError:
         _forget(part)  # to go on with what is wrong would never end
         raise
@@ -78,7 +91,9 @@ def _httpx() -> Any:
         ) from error
 
 
-def _check_address(url: Any, checkpoint: Checkpoint) -> None:
+def _check_address(url: Any, address: str, checkpoint: Checkpoint) -> None:
+    if drive.is_drive(address):
+        drive.check_host(url.host, address, checkpoint)
     if url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK):
         return
     raise InputError(
@@ -96,18 +111,32 @@ def _download(
     progress: Progress,
     pause: float,
 ) -> None:
-    reason = ""
+    reason, unreached = "", 0
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
             return _attempt(client, address, checkpoint, part, progress)
+        except httpx.ConnectError as error:
+            reason = str(error)
+            unreached += 1
+            if unreached == _UNREACHED:
+                raise WeightsError(_offline(address, checkpoint, reason)) from error
         except (httpx.TransportError, _BrokenOffError) as error:
             reason = str(error) or type(error).__name__
     here = part.stat().st_size if part.is_file() else 0
     raise WeightsError(
         f"{address} broke off {_ATTEMPTS} times ({reason}); {here} bytes are kept: run the same "
         "command again to go on, or give another address with --url."
+    )
+
+
+def _offline(address: str, checkpoint: Checkpoint, reason: str) -> str:
+    return (
+        f"This machine does not reach {address} ({reason}); go online and run the same command "
+        f"again, or bring {checkpoint.file} from another machine and type: cleanplate weights "
+        f"import {checkpoint.file} --name {checkpoint.name}. All that needs no weights works "
+        "without."
     )
 
 
@@ -123,24 +152,44 @@ def _attempt(
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": mark} if mark else {})
-    with client.stream("GET", address, headers=headers) as answer:
-        if answer.status_code == 416:
-            _forget(part)
-            raise _BrokenOffError("the server has less than was asked for")
-        _check_answer(answer, address)
-        start = _start(answer)
-        if start not in (0, have):
-            raise _BrokenOffError(f"asked for bytes from {have}, got them from {start}")
-        length = answer.headers.get("Content-Length")
-        total = start + int(length) if length is not None else None
-        if checkpoint.size is not None and total not in (None, checkpoint.size):
-            _forget(part)
-            raise WeightsError(
-                f"{address} offers {total} bytes where {checkpoint.name} has {checkpoint.size}; "
-                "it is another file: give another address with --url."
-            )
-        _note(part, address, answer)
-        here = _write(answer.iter_raw(), part, start, total, progress)
+    asked = address
+    for _ in range(_PAGES):
+        with client.stream("GET", asked, headers=headers) as answer:
+            asked = ""
+            if drive.is_drive(address):
+                asked = drive.onward(answer, address, checkpoint)
+            if not asked:
+                return _take(answer, address, checkpoint, part, have, progress)
+    raise WeightsError(
+        f"{address} answers its own confirmation with another; open {checkpoint.page} in a "
+        f"browser, download {checkpoint.file} there, then type: cleanplate weights import "
+        f"{checkpoint.file} --name {checkpoint.name}"
+    )
+
+
+def _take(
+    answer: Any, address: str, checkpoint: Checkpoint, part: Path, have: int, progress: Progress
+) -> None:
+    """Write what an answer holds behind the ``have`` bytes that are here."""
+    if answer.status_code == 416:
+        _forget(part)
+        raise _BrokenOffError("the server has less than was asked for")
+    _check_answer(answer, address)
+    start = _start(answer)
+    if start not in (0, have):
+        raise _BrokenOffError(f"asked for bytes from {have}, got them from {start}")
+    length = answer.headers.get("Content-Length")
+    total = start + int(length) if length is not None else None
+    if checkpoint.size is not None and total not in (None, checkpoint.size):
+        _forget(part)
+        raise WeightsError(
+            f"{address} offers {total} bytes where {checkpoint.name} has {checkpoint.size}; "
+            "it is another file: give another address with --url."
+        )
+    if (total or 0) > LARGEST:
+        raise WeightsError(_too_large(address, total))
+    _note(part, address, answer)
+    here = _write(answer.iter_raw(), part, start, total, progress, address)
     expected = total if total is not None else checkpoint.size
     if expected is not None and here < expected:
         raise _BrokenOffError(f"{here} of {expected} bytes came")
@@ -172,17 +221,48 @@ def _start(answer: Any) -> int:
 
 
 def _write(
-    blocks: Iterator[bytes], part: Path, start: int, total: int | None, progress: Progress
+    blocks: Iterator[bytes],
+    part: Path,
+    start: int,
+    total: int | None,
+    progress: Progress,
+    address: str,
 ) -> int:
-    here = start
+    here, head = start, b""
+    wrong = ""
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
         file.truncate()
         for block in blocks:
+            if here - start < files.HEAD and not start:
+                head += block
+                if len(head) >= files.HEAD and not files.begins_as_weights(head):
+                    wrong = _no_weights(address)
             file.write(block)
             here += len(block)
+            if here > LARGEST:
+                wrong = _too_large(address, here)
+            if wrong:
+                break
             progress(here, total)
+    if wrong:
+        _forget(part)
+        raise WeightsError(wrong)
     return here
+
+
+def _too_large(address: str, size: int | None) -> str:
+    return (
+        f"{address} gives {size} bytes, and no checkpoint has more than {LARGEST}; it was not "
+        "kept: give another address with --url."
+    )
+
+
+def _no_weights(address: str) -> str:
+    return (
+        f"What {address} gives does not begin as a weights file does (a torch or a safetensors "
+        "file); it was not kept: give another address with --url."
+    )
 
 
 def _note_path(part: Path) -> Path:
@@ -210,7 +290,8 @@ def _forget(part: Path) -> None:
     _note_path(part).unlink(missing_ok=True)
 
 
-def _verify(part: Path, checkpoint: Checkpoint, address: str) -> None:
+def _verified(part: Path, checkpoint: Checkpoint, address: str) -> Checkpoint:
+    """Which checkpoint it is: that one, or another of the same address."""
     size = part.stat().st_size
     if checkpoint.size is not None and size != checkpoint.size:
         raise WeightsError(
@@ -224,4 +305,8 @@ def _verify(part: Path, checkpoint: Checkpoint, address: str) -> None:
                 f"What {address} gave is not {checkpoint.name}: its checksum is {digest}, expected "
                 f"{checkpoint.digest}; it was not kept: give another address with --url."
             )
-    store.identify(part, checkpoint.name)
+    sharing = [one.name for one in all_checkpoints() if one.url == address]
+    if checkpoint.name not in sharing or len(sharing) == 1:
+        return store.identify(part, checkpoint.name)
+    found = store.identify(part)
+    return found if found.name in sharing else store.identify(part, checkpoint.name)

@@ -16,6 +16,8 @@ from cleanplate.errors import MissingDependencyError, WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+HEAD = 16
+"""Bytes that tell a weights file from another."""
 # Keys under which training programs keep the weights beside optimisers and counters.
 _WRAPPINGS = ("state_dict", "model", "params_ema", "params", "netG")
 _LAMA_FIRST = "model.1.ffc.convl2l.weight"  # the first key of LaMa's generator, without a prefix
@@ -84,6 +86,12 @@ def _torch() -> Any:
             "Weights need torch, which is not installed; install it with: "
             "pip install 'cleanplate[networks]'."
         ) from error
+
+
+def begins_as_weights(head: bytes) -> bool:
+    """Whether the first ``HEAD`` bytes are those of a torch or a safetensors file."""
+    pickled = head[:1] == b"\x80" and 2 <= head[1] <= 5
+    return head.startswith(b"PK") or pickled or _is_safetensors(head)
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -80,7 +80,14 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
 
 @commands.command()
 def fetch(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a checkpoint, as cleanplate weights lists it; without one, those that "
+            "most people gain from.",
+            show_default=False,
+        ),
+    ] = "",
     yes: Yes = False,
     url: Annotated[
         str, typer.Option("--url", help="Fetch from this https address, such as a mirror.")
@@ -88,9 +95,13 @@ def fetch(
     debug: work.Debug = False,
 ) -> None:
     """Download a checkpoint; broken downloads go on where they stopped, and are verified."""
-    from cleanplate.checkpoints import fetch as fetching
     from cleanplate.checkpoints import find, store
 
+    if not name:
+        if url:
+            raise InputError(f"Nothing says what {url} is; name the checkpoint before --url.")
+        _fetch_recommended(yes)
+        return
     checkpoint = find(name)
     if store.is_here(name):
         print(f"{name} is here already: {store.path_of(name)}")
@@ -98,8 +109,45 @@ def fetch(
     if not checkpoint.url and not url:
         raise InputError(store.how_to_get(checkpoint))
     _agree(checkpoint, yes)
+    _download(checkpoint, url)
+
+
+def _fetch_recommended(yes: bool) -> None:
+    """Offer what most people gain from, all of it with one answer."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cleanplate.checkpoints import find, store
+    from cleanplate.checkpoints.catalogue import RECOMMENDED
+
+    lacking = [find(name) for name in RECOMMENDED if not store.is_here(name)]
+    if not lacking:
+        print(f"All that is recommended is here: {', '.join(RECOMMENDED)}.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("checkpoint", "what for", "size", "commercial use", "licence"):
+        table.add_column(title, overflow="fold")
+    for one in lacking:
+        size = "not stated" if one.size is None else f"{one.size / 1e6:.0f} MB"
+        use = "yes" if one.commercial else "no"
+        table.add_row(one.name, RECOMMENDED[one.name], size, use, one.licence)
+    Console(highlight=False).print(table)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("Nothing was fetched: add --yes to get these and agree to the terms.")
+        if not typer.confirm("Get them, and agree to their licences?"):
+            raise InputError("Nothing was done: the answer was no.")
+    for one in lacking:
+        store.agree(one)
+        _download(one)
+
+
+def _download(checkpoint: Checkpoint, url: str = "") -> None:
     from rich import progress as shown
 
+    from cleanplate.checkpoints import fetch as fetching
+
+    name = checkpoint.name
     columns = (
         *(shown.TextColumn(name), shown.BarColumn(), shown.DownloadColumn()),
         *(shown.TransferSpeedColumn(), shown.TimeRemainingColumn()),
@@ -111,7 +159,9 @@ def fetch(
             url=url,
             progress=lambda here, total: bar.update(task, completed=here, total=total),
         )
-    print(f"{name} is here: {path}")
+    if path.stem != name:
+        print(f"By its keys, what came is not {name} but {path.stem}, and is kept as that.")
+    print(f"{path.stem} is here: {path}")
 
 
 @commands.command("import")

@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 SIZES = ("tiny", "small", "base_plus", "large")
 SIDES = (1024, 768, 512, 256)
-CHECKPOINTS = tuple(f"sam2_1_hiera_{size}" for size in SIZES)
 LICENCE = "Apache-2.0"
+
+
+def checkpoint_of(size: str) -> str:
+    """Name of the weights of a size."""
+    return f"sam2_1_hiera_{size}"
+
+
+CHECKPOINTS = tuple(map(checkpoint_of, SIZES))
 
 
 def loaded(size: str, weights: str, runtime: Runtime) -> Sam2:
@@ -28,7 +35,7 @@ def loaded(size: str, weights: str, runtime: Runtime) -> Sam2:
 
     from cleanplate.networks.sam2 import sam2
 
-    name = f"sam2_1_hiera_{size}"
+    name = checkpoint_of(size)
     with torch.device("meta"):
         network = getattr(sam2, name)().to_empty(device="cpu")
     checkpoints.load(network, name, weights)

@@ -24,7 +24,9 @@ class JobEngines:
         if (task, name) not in self._made:
             engine, runtime = make_engine(task, name, settings)
             self._made[task, name] = engine, runtime
-            self._report.engines[task] = {
+            # Objects may have trackers of their own: the first is the task's, others are named.
+            taken = task in self._report.engines
+            self._report.engines[f"{task} {name}" if taken else task] = {
                 "name": name,
                 "settings": asdict(engine.settings),
                 "runtime": asdict(runtime),

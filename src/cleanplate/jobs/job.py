@@ -26,6 +26,7 @@ from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.stream_plan import StreamPlan, plan_streams
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
+from cleanplate.tracks.choice import prompted_trackers
 from cleanplate.tracks.reported import reported
 from cleanplate.tracks.tracks import Tracks
 
@@ -165,7 +166,8 @@ def _tools(order: Order, clip: Clip, report: Report, progress: Timed) -> _Tools:
             for note in streams.notes:
                 (progress.warn if note in streams.losses else progress.note)(note)
     if order.masks is None:
-        engines.make("track", settings.engines.tracker_name, settings)
+        for name in sorted(prompted_trackers(order.prompts, settings)):
+            engines.make("track", name, settings)
     return _Tools(engines, inpainter, choice, streams)
 
 

@@ -41,6 +41,7 @@ class Spectrum(nn.Module):
         self.bn = nn.BatchNorm2d(2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), each channel mixed with the others at every frequency; float32."""
         width = x.shape[3]
         waves = torch.fft.rfft2(x.float(), norm="ortho")
         # Real and imaginary parts alternate along the channels.
@@ -79,6 +80,7 @@ class SpectralTransform(nn.Module):
         self.conv2 = nn.Conv2d(half, GLOBAL, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 384, H, W), with what the whole picture says added to each place."""
         reduced = self.conv1(x)
         return self.conv2(reduced + self.fu(reduced))
 
@@ -94,6 +96,7 @@ class FastFourierConvolution(nn.Module):
         self.convg2g = SpectralTransform()
 
     def forward(self, x: Pair) -> Pair:
+        """Local (B, 128, H, W) and global (B, 384, H, W) channels; the same shapes again."""
         near, far = x
         return (
             self.convl2l(near) + self.convg2l(far),
@@ -121,6 +124,7 @@ class Layer(nn.Module):
         self.bn_l = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         return functional.relu(self.bn_l(self.ffc.convl2l(x)))
 
 
@@ -134,6 +138,7 @@ class Parting(nn.Module):
         self.bn_g = nn.BatchNorm2d(GLOBAL)
 
     def forward(self, x: Tensor) -> Pair:
+        """(B, inputs, H, W) to local and global channels, (B, 128 and 384, H / 2, W / 2)."""
         near, far = self.bn_l(self.ffc.convl2l(x)), self.bn_g(self.ffc.convl2g(x))
         return functional.relu(near), functional.relu(far)
 
@@ -148,6 +153,7 @@ class FourierLayer(nn.Module):
         self.bn_g = nn.BatchNorm2d(GLOBAL)
 
     def forward(self, x: Pair) -> Pair:
+        """Local (B, 128, H, W) and global (B, 384, H, W) channels; the same shapes again."""
         near, far = self.ffc(x)
         return functional.relu(self.bn_l(near)), functional.relu(self.bn_g(far))
 
@@ -161,6 +167,7 @@ class Block(nn.Module):
         self.conv2 = FourierLayer()
 
     def forward(self, x: Pair) -> Pair:
+        """Local (B, 128, H, W) and global (B, 384, H, W) channels; the same shapes again."""
         near, far = self.conv2(self.conv1(x))
         return x[0] + near, x[1] + far
 
@@ -169,6 +176,7 @@ class Joining(nn.Module):
     """Local channels first, then global ones."""
 
     def forward(self, x: Pair) -> Tensor:
+        """Local (B, 128, H, W) and global (B, 384, H, W) channels as (B, 512, H, W)."""
         return torch.cat(x, dim=1)
 
 
@@ -222,4 +230,5 @@ class Lama(nn.Module):
 
 
 def lama() -> Lama:
+    """big-lama, as published."""
     return Lama()

@@ -13,7 +13,7 @@ from cleanplate.protocols import Task
 from cleanplate.runtime import check_device
 from cleanplate.settings import parse
 from cleanplate.settings.groups import Settings, settings_from
-from cleanplate.tracks.driver import tracker_key
+from cleanplate.tracks.choice import tracker_key
 from cleanplate.tracks.marks import NEVER, Anchor, Kind, TrackedObject, colour_of
 from cleanplate.tracks.mask_store import MaskStore
 from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
@@ -187,7 +187,7 @@ def set_settings(
 def _check(settings: Settings) -> None:
     """Raise InputError for an engine, a device or an engine's setting that is not there."""
     check_device(settings.engines)
-    tracker_key(settings)
+    tracker_key(settings, settings.engines.tracker_name)
     registry.find("inpaint", settings.engines.inpainter)
     if settings.engines.segmenter != "auto":
         registry.find("segment", settings.engines.segmenter)

@@ -15,14 +15,14 @@ import numpy as np
 from cleanplate.arrays.masks import clipped
 from cleanplate.arrays.prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
-from cleanplate.runtime import MakeEngine, make_engine
+from cleanplate.runtime import MakeEngine, make_engine, picked_engine
 from cleanplate.settings.groups import AUTO, PRINT, Settings
 from cleanplate.types import Candidates, Prompt
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
 
-BOX, OUTLINE = "box", "grabcut"  # what ``auto`` takes for a lone box, and for anything else
+BOX, OUTLINE = "box", "grabcut"  # what ``auto`` takes for a lone box, and without weights else
 _KEPT = 4  # frames whose encoding is kept
 _KEPT_IMAGES = 8
 
@@ -77,7 +77,7 @@ class Outliner:
     def prepare(self, frame: int, settings: Settings) -> None:
         """Encode a frame, so that the first prompt in it is answered as quickly as later ones."""
         name = settings.engines.segmenter
-        self._encode(OUTLINE if name == AUTO else name, frame, settings)
+        self._encode(outline_engine(settings) if name == AUTO else name, frame, settings)
 
     def candidates(
         self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool = True
@@ -117,7 +117,7 @@ class Outliner:
         prompt, segmenter = request.prompt, settings.engines.segmenter
         if request.start is not None and prompt.box is None and prompt.mask is None:
             prompt = replace(prompt, mask=request.start)
-        name = chosen_segmenter(prompt, segmenter)
+        name = chosen_segmenter(prompt, settings)
         if name is None:
             assert prompt.mask is not None  # chosen() said so
             return Candidates(prompt.mask[None] != 0, np.ones(1, np.float32)), True
@@ -136,7 +136,7 @@ class Outliner:
         whole = np.zeros((height, width), bool)
         whole[box.slices] = True
         masks, confidences = [whole], [1.0]
-        for name in (OUTLINE, PRINT) if alternatives else ():
+        for name in (outline_engine(settings), PRINT) if alternatives else ():
             found = self._decode(name, frame, prompt, settings)
             for mask, confidence in zip(found.masks, found.confidences, strict=True):
                 if mask.any() and (mask != whole).any():
@@ -167,18 +167,24 @@ class Outliner:
         return self._engines[key]
 
 
-def chosen_segmenter(prompt: Prompt, segmenter: str) -> str | None:
+def outline_engine(settings: Settings) -> str:
+    """What ``auto`` outlines with where points or strokes pick something: SAM 2.1 if it is here."""
+    return picked_engine("segment", settings) or OUTLINE
+
+
+def chosen_segmenter(prompt: Prompt, settings: Settings) -> str | None:
     """The engine that outlines ``prompt``; None when its mask is taken as it is.
 
     Args:
         prompt: all that points at one object in one frame.
-        segmenter: an engine's name, or ``auto``.
+        settings: which segmenter; ``auto`` depends on what is here.
     """
+    segmenter = settings.engines.segmenter
     if segmenter != AUTO:
         return segmenter
     if prompt.mask is not None and not (prompt.points or prompt.brushes or prompt.box):
         return None
-    return BOX if prompt.is_lone_box else OUTLINE
+    return BOX if prompt.is_lone_box else outline_engine(settings)
 
 
 def _engine_key(name: str, settings: Settings) -> str:

@@ -29,9 +29,13 @@ class EngineSettings:
     segmenter: str = setting(
         AUTO,
         "Engine that outlines what you point at; auto takes a box or mask alone as it is drawn and "
-        "uses grabcut for anything else.",
+        "uses sam2 for anything else where its weights are here, or grabcut.",
     )
-    tracker: str = setting(AUTO, "Engine that tracks it; auto is planar, or fixed with --static.")
+    tracker: str = setting(
+        AUTO,
+        "Engine that tracks it; auto is planar, or fixed with --static; for what "
+        "points or strokes pick it is sam2, where its weights are here.",
+    )
     inpainter: str = setting("flowfill", "Engine that paints the background.")
     device: str = setting(AUTO, "Where to compute: auto, cpu, cuda or mps.")
     precision: str = setting(
@@ -51,7 +55,10 @@ class EngineSettings:
 
     @property
     def tracker_name(self) -> str:
-        """The tracker in ``tracker``; for ``auto`` fixed with ``static``, else planar."""
+        """The tracker in ``tracker``; for ``auto`` fixed with ``static``, else planar.
+
+        What ``auto`` takes for a single object, ``tracks.choice`` says.
+        """
         if self.tracker != AUTO:
             return self.tracker
         return "fixed" if self.static else "planar"

@@ -6,21 +6,18 @@ made meanwhile only make what comes out stale.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.progress import Progress
 from cleanplate.runtime import MakeEngine, make_engine
-from cleanplate.settings import parse
 from cleanplate.settings.groups import Settings
 from cleanplate.tracks import passes
+from cleanplate.tracks.choice import ChosenTracker
 from cleanplate.tracks.marks import NEVER, DiscoveredObject, Marks
 from cleanplate.tracks.mask_store import MaskStore
 from cleanplate.tracks.passes import Pass
@@ -40,6 +37,7 @@ class PlannedRun:
     direction: str
     frame: int
     """Of the anchors that it begins at."""
+    tracker: ChosenTracker
     run: Run | None
     """The run to lengthen; None: a new one is needed."""
     followed: dict[int, FollowedFrom] = field(default_factory=dict[int, FollowedFrom])
@@ -51,18 +49,6 @@ class PlannedRun:
     def stretch(self) -> Pass:
         """The frames that it leads through."""
         return Pass(self.direction, self.frame, self.last)
-
-
-def tracker_key(settings: Settings) -> str:
-    """What tells a tracker and its settings from others, wherever it computes.
-
-    Raises:
-        InputError: there is no such tracker, or it has no such setting.
-    """
-    name = settings.engines.tracker_name
-    fields = parse(registry.find("track", name).Settings, settings.engine_fields.get(name, {}))
-    plain = json.dumps([name, asdict(fields), settings.engines.seed], sort_keys=True)
-    return f"{name}-{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
 
 def missing_runs(
@@ -106,7 +92,10 @@ def _at(lacking: list[MissingRun], frame: int) -> list[MissingRun]:
 
 
 def planned(
-    lacking: Iterable[MissingRun], marks: Marks, runs: Runs, tracker: str
+    lacking: Iterable[MissingRun],
+    marks: Marks,
+    runs: Runs,
+    trackers: Mapping[int, ChosenTracker],
 ) -> list[PlannedRun]:
     """What brings the runs that are lacking, forward ones first.
 
@@ -114,17 +103,18 @@ def planned(
         lacking: from ``missing_runs``.
         marks: the objects and their anchors.
         runs: all that there are.
-        tracker: from ``tracker_key``.
+        trackers: of each object, by id.
     """
     known = sorted(runs.all().values(), key=lambda run: -run.order)
-    plans: dict[tuple[str, int, str], PlannedRun] = {}
+    plans: dict[tuple[str, int, str, str], PlannedRun] = {}
     for wanted in lacking:
         anchor = marks.anchors[wanted.object_id][wanted.frame]
         source = FollowedFrom(anchor.mask, marks.object(wanted.object_id).born, wanted.limit)
-        run = next((run for run in known if _carries(run, wanted, anchor.mask, tracker)), None)
-        key = (wanted.direction, wanted.frame, "" if run is None else run.name)
+        tracker = trackers[wanted.object_id]
+        run = next((r for r in known if _carries(r, wanted, anchor.mask, tracker.key)), None)
+        key = (wanted.direction, wanted.frame, tracker.key, "" if run is None else run.name)
         plan = plans.setdefault(
-            key, PlannedRun(wanted.direction, wanted.frame, run, {}, wanted.frame)
+            key, PlannedRun(wanted.direction, wanted.frame, tracker, run, {}, wanted.frame)
         )
         plan.followed[wanted.object_id] = source
         farther = max if wanted.direction == FORWARD else min
@@ -142,7 +132,7 @@ def _carries(run: Run, wanted: MissingRun, mask: str, tracker: str) -> bool:
 
 
 class RunDriver:
-    """Leads a tracker through runs."""
+    """Leads trackers through runs."""
 
     def __init__(
         self,
@@ -159,8 +149,8 @@ class RunDriver:
             store: where the anchors' masks are.
             runs: where runs are kept.
             shots: (N,) shot number of each frame.
-            settings: which tracker, and how.
-            make: makes the tracker.
+            settings: how the trackers are set.
+            make: makes them.
         """
         self._clip, self._store, self._runs = clip, store, runs
         self._shots, self._settings, self._make = shots, settings, make
@@ -171,17 +161,18 @@ class RunDriver:
         Returns:
             What the tracker found by itself.
         """
-        tracker = tracker_key(self._settings)
-        engine, _ = self._make("track", self._settings.engines.tracker_name, self._settings)
+        names = {plan.tracker.name for plan in plans}
+        engines = {name: self._make("track", name, self._settings)[0] for name in sorted(names)}
         done = sum(self._done(plan) for plan in plans)
         progress.start("track", sum(plan.stretch.count for plan in plans), done)
         discovered: list[DiscoveredObject] = []
         for plan in plans:
-            run = self._run_of(plan, tracker)
+            run = self._run_of(plan)
             keys = {plan.frame: self._key_mask(run)}
             pieces = self._runs.pieces(run)
             passes.run(
-                *(self._clip, keys, plan.stretch, self._shots, engine, pieces, progress),
+                *(self._clip, keys, plan.stretch, self._shots),
+                *(engines[plan.tracker.name], pieces, progress),
                 progress.at,
             )
             if all(plan.last == source.limit for source in plan.followed.values()):
@@ -205,10 +196,10 @@ class RunDriver:
         done = pieces.count()
         return plan.stretch.count if done >= plan.stretch.count else pieces.resumable()
 
-    def _run_of(self, plan: PlannedRun, tracker: str) -> Run:
+    def _run_of(self, plan: PlannedRun) -> Run:
         if plan.run is not None:
             return self._runs.meant_for(plan.run, plan.followed)
-        return self._runs.begin(plan.direction, plan.frame, tracker, plan.followed)
+        return self._runs.begin(plan.direction, plan.frame, plan.tracker.key, plan.followed)
 
     def _key_mask(self, run: Run) -> np.ndarray:
         """(H, W) uint8 ids: the anchors that ``run`` begins with; the higher id is on top."""

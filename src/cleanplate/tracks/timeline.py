@@ -294,19 +294,21 @@ def _static(anchors: Mapping[int, Anchor], count: int) -> ObjectTrack:
     return ObjectTrack((), nowhere, nowhere, nowhere, codes, sureness, areas, stale)
 
 
-def object_tracks(marks: Marks, runs: Runs, tracker: str, count: int) -> dict[int, ObjectTrack]:
+def object_tracks(
+    marks: Marks, runs: Runs, trackers: Mapping[int, str], count: int
+) -> dict[int, ObjectTrack]:
     """The track of every object of ``marks``, by id.
 
     Args:
         marks: the objects and their anchors.
         runs: what trackers found.
-        tracker: what tells the tracker and its settings from others.
+        trackers: by object id, what tells its tracker and settings from others.
         count: frames of the clip.
     """
     known = runs.all()
     return {
         tracked.id: _static(marks.anchors.get(tracked.id, {}), count)
         if tracked.static
-        else _TrackBuilder(marks, tracked, runs, known, tracker, count).build()
+        else _TrackBuilder(marks, tracked, runs, known, trackers[tracked.id], count).build()
         for tracked in marks.objects
     }

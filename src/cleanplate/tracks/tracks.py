@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from cleanplate.progress import Progress
 from cleanplate.runtime import MakeEngine, make_engine
 from cleanplate.settings.groups import Settings
-from cleanplate.tracks.driver import Direction, RunDriver, missing_runs, planned, tracker_key
+from cleanplate.tracks.choice import chosen_trackers, reasons
+from cleanplate.tracks.driver import Direction, RunDriver, missing_runs, planned
 from cleanplate.tracks.letters import Letters
 from cleanplate.tracks.marks import DiscoveredObject, Marks
 from cleanplate.tracks.mask_store import MaskStore
@@ -54,15 +55,17 @@ class Tracks:
 
     def view(self, marks: Marks, settings: Settings) -> View:
         """All that is shown now; it stays as it is while tracking goes on."""
-        known = self.runs.signature(), self._letters.signature()
+        trackers = {number: one.key for number, one in chosen_trackers(marks, settings).items()}
+        # Weights that come or go change what "auto" takes.
+        known = self.runs.signature(), self._letters.signature(), trackers
         latest = self._latest
         if latest is not None and latest[0] is marks and latest[1:3] == (settings, known):
             return latest[3]
         view = View(
             *(marks, self.store, self.runs, self._survey, self.size),
-            tracker_key(settings),
+            trackers,
             self._letters.masks(marks, settings.masks.overlay),
-            known,
+            known[:2],
         )
         self._latest = marks, settings, known, view
         return view
@@ -101,7 +104,11 @@ class Tracks:
         lacking = missing_runs(tracks, direction, frame, objects, stop)
         if not lacking:
             return []
-        plans = planned(lacking, marks, self.runs, tracker_key(settings))
+        trackers = chosen_trackers(marks, settings)
+        wanted = {run.object_id: trackers[run.object_id] for run in lacking}
+        for reason in reasons(wanted, settings):
+            progress.note(reason)
+        plans = planned(lacking, marks, self.runs, trackers)
         shots = self._survey.shots
         driver = RunDriver(self._clip, self.store, self.runs, shots, settings, self._make)
         return driver.drive(plans, progress)

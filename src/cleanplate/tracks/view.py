@@ -48,7 +48,7 @@ class View:
         runs: Runs,
         survey: Survey,
         size: tuple[int, int],
-        tracker: str,
+        trackers: Mapping[int, str],
         masks: Mapping[Anchor, str],
         seen: object,
     ) -> None:
@@ -59,14 +59,14 @@ class View:
             runs: what was found.
             survey: of the clip.
             size: (H, W).
-            tracker: what tells the tracker and its settings from others.
+            trackers: by object id, what tells its tracker and settings from others.
             masks: for anchors of still objects that stand for another mask, its hash.
             seen: changes whenever runs have found more.
         """
         self.marks, self.size = marks, size
         self._store, self._runs, self._survey = store, runs, survey
-        self._masks, self._seen = masks, (tracker, seen)
-        self.tracks: dict[int, ObjectTrack] = object_tracks(marks, runs, tracker, survey.count)
+        self._masks, self._seen = masks, (sorted(set(trackers.values())), seen)
+        self.tracks: dict[int, ObjectTrack] = object_tracks(marks, runs, trackers, survey.count)
 
     # --- masks ---
 

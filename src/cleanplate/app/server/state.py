@@ -17,6 +17,7 @@ from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.worker.proxy import proxy_rate
 from cleanplate.projects.project import Project
 from cleanplate.settings.groups import AUTO
+from cleanplate.tracks.choice import chosen_trackers
 from cleanplate.tracks.filled_masks import growths
 
 
@@ -66,8 +67,11 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
 def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
     """Where a job of that kind computes: learned engines may have a device of their own."""
     chosen = project.settings.engines
-    name = chosen.tracker_name if kind == "follow" else chosen.inpainter
-    found = next((row["device"] for row in rows if row["name"] == name), "cpu")
+    names = {chosen.inpainter}
+    if kind == "follow":
+        names = {one.name for one in chosen_trackers(project.state, project.settings).values()}
+    devices = {row["device"] for row in rows if row["name"] in names} - {"cpu"}
+    found = next(iter(devices), "cpu")
     return found if chosen.device == AUTO or found == "cpu" else chosen.device
 
 

@@ -35,6 +35,8 @@ _BAND = 5
 
 @dataclass(frozen=True)
 class Settings:
+    """What can be set of it."""
+
     weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
     steady: bool = setting(True, "Average each fill with the one before it, along the motion.")
 
@@ -71,6 +73,7 @@ class Engine:
 
     @property
     def lookahead(self) -> int | None:
+        """Frames of the future that a fill needs: none."""
         return 0
 
     @property
@@ -80,9 +83,15 @@ class Engine:
 
     @property
     def window(self) -> int | None:
+        """Most frames alive at once: with ``steady`` the one before it, too."""
         return 2 if self.settings.steady else 1
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """Fill (H, W, 3) uint8 frames under their masks, one by one and shot by shot.
+
+        Args:
+            frames: in order, all of a shot of one size; taken lazily and once.
+        """
         for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
             yield from self._fill_shot(shot)
 

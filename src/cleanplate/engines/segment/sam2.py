@@ -56,7 +56,8 @@ class Engine(SamEngine):
 
     @property
     def checkpoint(self) -> str:
-        return f"sam2_1_hiera_{self.settings.model}"
+        """Name of the weights that the chosen size needs."""
+        return pictures.checkpoint_of(self.settings.model)
 
     def decode_many(
         self,

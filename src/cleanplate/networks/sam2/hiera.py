@@ -84,6 +84,7 @@ class Mlp(nn.Module):
         self.act = activation()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., first width) to (..., last width), in slices that bound the memory of a pass."""
         tokens = x.flatten(0, -2)
         if torch.is_grad_enabled() or len(tokens) <= _TOKENS:
             return self._of(x)
@@ -110,6 +111,7 @@ class Block(nn.Module):
             self.proj = nn.Linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, inputs) to (B, H, W, outputs); H / 2 and W / 2 where it pools."""
         normed = self.norm1(x)
         past = halved(self.proj(normed)) if self.pools else x
         x = past + self.attn(normed, self.window, self.pools)
@@ -124,6 +126,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, 7, 4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S), normalised, to (B, S / 4, S / 4, C)."""
         return self.proj(x).permute(0, 2, 3, 1)
 
 
@@ -179,6 +182,7 @@ class Level(nn.Module):
         self.conv = nn.Conv2d(inputs, WIDTH, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, 256, H, W)."""
         return self.conv(x)
 
 

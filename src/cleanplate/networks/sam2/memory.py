@@ -30,6 +30,7 @@ class MaskDownsampler(nn.Module):
         self.encoder = nn.Sequential(*layers, nn.Conv2d(256, WIDTH, 1))
 
     def forward(self, mask: Tensor) -> Tensor:
+        """(P, 1, S, S) scaled masks to (P, 256, S / 16, S / 16)."""
         return self.encoder(mask)
 
 
@@ -45,6 +46,7 @@ class Mixer(nn.Module):
         self.gamma = nn.Parameter(torch.ones(WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(P, 256, g, g); the same shape again."""
         tokens = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
         mixed = self.pwconv2(functional.gelu(self.pwconv1(tokens)))
         return x + (self.gamma * mixed).permute(0, 3, 1, 2)
@@ -58,6 +60,7 @@ class Fuser(nn.Module):
         self.layers = nn.ModuleList([Mixer(), Mixer()])
 
     def forward(self, x: Tensor) -> Tensor:
+        """(P, 256, g, g); the same shape again."""
         for layer in self.layers:
             x = layer(x)
         return x
@@ -117,6 +120,17 @@ class MemoryLayer(nn.Module):
         self.norm3 = nn.LayerNorm(WIDTH)
 
     def forward(self, x: Tensor, memory: Tensor, keys: Tensor, pointers: int) -> Tensor:
+        """One round of looking at the frame itself and at what is remembered.
+
+        Args:
+            x: (B, g^2, 256) tokens of the frame.
+            memory: (B, m, 64) tokens.
+            keys: (B, m, 64), the memory with its positions: what is compared.
+            pointers: how many of the last tokens belong to pointers, which have no place.
+
+        Returns:
+            (B, g^2, 256).
+        """
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed)
         x = x + self.cross_attn_image(self.norm2(x), keys, memory, pointers)

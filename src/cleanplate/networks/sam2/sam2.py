@@ -44,6 +44,7 @@ class Features:
 
     @property
     def grid(self) -> int:
+        """Side of the coarsest level, in cells of 16 x 16 px of the input."""
         return self.level.shape[-1]
 
     def float(self) -> Features:
@@ -250,16 +251,20 @@ def prepared(pixels: Tensor) -> Tensor:
 
 
 def sam2_1_hiera_tiny() -> Sam2:
+    """The smallest, 38.9 million parameters."""
     return Sam2(hiera.TINY)
 
 
 def sam2_1_hiera_small() -> Sam2:
+    """46 million parameters."""
     return Sam2(hiera.SMALL)
 
 
 def sam2_1_hiera_base_plus() -> Sam2:
+    """80.8 million parameters."""
     return Sam2(hiera.BASE_PLUS)
 
 
 def sam2_1_hiera_large() -> Sam2:
+    """The largest, 224.4 million parameters."""
     return Sam2(hiera.LARGE)

@@ -100,6 +100,7 @@ class Remembered:
             }
 
     def output(self, frame: int) -> Output | None:
+        """What was said of a frame, as a person confirmed it or else as it was gone through."""
         return self.confirmed.get(frame, self.followed.get(frame))
 
     def seen_from(self, frame: int, backward: bool) -> Looked:
