@@ -2,7 +2,7 @@
 
 What stays while the rest moves is found in windows of two seconds, for captions, and over the whole
 clip, for logos. Cuts inside a window help: almost nothing else survives them. Under a camera that
-stands still everything stays: there only lines of text that come or go at once are proposed.
+stands still everything stays, and nothing is proposed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.samples import sampled, spread
 from cleanplate.media.survey import Span, Survey, survey
 from cleanplate.progress import Progress
-from cleanplate.suggestions.captions import caption
 from cleanplate.suggestions.extent import ends
-from cleanplate.suggestions.sudden import SECOND, Stretch, Watch
 from cleanplate.types import Box, Suggestion
 
 _WIDTH = 720  # px of the pictures that are compared
@@ -40,11 +38,9 @@ _ONE_WAY = 0.85  # share of edges of one direction in a straight line
 _MOVING, _MOVING_NEAR = 2.5, 25  # grey levels, and px around the overlay in which they count
 _STILL = 0.3  # share of all steep edges that stay, from which on the camera stands still
 _SAME = 0.5  # intersection over union of boxes from which on two finds are one overlay
-_INSIDE = 0.6  # part of the smaller box that two finds of the same share
 _ALIKE = 0.55  # correlation of what two finds show, from which on it is the same
 _LONG = 0.8  # share of a window that must show an overlay; of the clip, for a logo
 _ROOM = 12  # px of surroundings of a box
-_MOST_LINES = 40  # places that change at once that are looked at closely: each is decoded
 _SURE = 0.85  # confidence below which a find is not worth a look
 
 
@@ -87,8 +83,7 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
         progress.finish()
         finds: list[_Find] = []
         still: list[tuple[int, int]] = []
-        stretches: list[Stretch] = []
-        windows = progress.over("suggest", _windows(opened, found, stretches), None)
+        windows = progress.over("suggest", _windows(opened, found), None)
         for start, stop, frames in windows:
             stays = what_stays(frames)
             if _stands_still(stays, frames):
@@ -98,17 +93,10 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
                 shown = float(stays.shown.mean())
                 finds += _finds(stays, start, stop) if shown >= _LONG else []
         scale = opened.info.width / _small_size(opened)[0]
-        step = _step(found)
-        stretches = [one for one in stretches if _is_in(one, still)]
-        # Those whose both ends were seen are known best; then the largest.
-        stretches.sort(key=lambda one: (-one.begins - one.ends, -one.box.width * one.box.height))
-        sudden = [caption(opened, found, one, scale, step) for one in stretches[:_MOST_LINES]]
-        captions = [one for one in sudden if one is not None and one.confidence >= _SURE]
-        captions = _apart([_to_the_frame(opened, found, one) for one in captions])
         merged = _merged(_of_one_look(finds, found.count))
-        steady = [_suggestion(opened, found, one, scale) for one in merged]
-        steady = [one for one in steady if not any(_is_same(one, text) for text in captions)]
-        overlays = [*captions, *(_to_the_frame(opened, found, one) for one in steady)]
+        overlays = [
+            _to_the_frame(opened, found, _suggestion(opened, found, find, scale)) for find in merged
+        ]
     overlays.sort(key=lambda one: -one.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 
@@ -118,23 +106,8 @@ def _small_size(clip: Clip) -> tuple[int, int]:
     return max(round(clip.info.width * scale), 1), max(round(clip.info.height * scale), 1)
 
 
-def _rate(found: Survey) -> float:
-    seconds = float(found.time(found.count - 1) - found.time(0))
-    return found.count / seconds if seconds > 0 else 25.0
-
-
-def _step(found: Survey) -> int:
-    """Frames from one look at what changes to the next."""
-    return max(1, round(_rate(found) / SECOND))
-
-
-def _windows(
-    clip: Clip, found: Survey, stretches: list[Stretch]
-) -> Iterator[tuple[int, int, list[np.ndarray]]]:
-    """(start, stop, small frames): the whole clip, then its windows.
-
-    What changes at once is added to ``stretches``, so that the clip is read through only once.
-    """
+def _windows(clip: Clip, found: Survey) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+    """(start, stop, small frames): the whole clip, then its windows."""
     size = _small_size(clip)
     whole = Span(0, found.count, found.shots)
 
@@ -145,30 +118,21 @@ def _windows(
     if len(frames) >= _FEWEST:
         yield 0, found.count, frames
     del frames
-    rate, step, watch = _rate(found), _step(found), Watch()
+    seconds = float(found.time(found.count - 1) - found.time(0))
+    rate = found.count / seconds if seconds > 0 else 25.0
     reach, hop = max(round(_SECONDS * rate), _FEWEST), max(round(_HOP * rate), 1)
-    is_longer = found.count > reach  # else the whole clip was the only window
-    shot, shots = 0, found.shots
+    if found.count <= reach:
+        return
     stride = max(1, reach // _IN_WINDOW)
     held: deque[tuple[int, np.ndarray]] = deque()
     for picture in clip.pictures():
-        is_held, is_looked_at = (picture.index % every == 0 for every in (stride, step))
-        if is_held or is_looked_at:
-            image = small(picture.rgb())
-            if is_held:
-                held.append((picture.index, image))
-            if is_looked_at:
-                now = int(shots[picture.index])
-                stretches += watch.see(picture.index, image, now != shot)
-                shot = now
+        if picture.index % stride == 0:
+            held.append((picture.index, small(picture.rgb())))
         stop = picture.index + 1
-        if is_longer and stop >= reach and (stop - reach) % hop == 0:
+        if stop >= reach and (stop - reach) % hop == 0:
             while held[0][0] < stop - reach:
                 held.popleft()
             yield stop - reach, stop, [image for _, image in held]
-        elif not is_longer:
-            held.clear()
-    stretches += watch.finish(found.count)
 
 
 def _stands_still(stays: Stays, frames: list[np.ndarray]) -> bool:
@@ -278,34 +242,6 @@ def _alike(one: _Find, other: _Find) -> bool:
         looks.append(cv2.GaussianBlur(look, (0, 0), 0.7))
     product = float((looks[0] * looks[1]).sum())
     return product > _ALIKE * float(np.linalg.norm(looks[0]) * np.linalg.norm(looks[1]))
-
-
-def _is_in(stretch: Stretch, still: list[tuple[int, int]]) -> bool:
-    """Whether most of ``stretch`` lies where the camera stands still."""
-    inside = sum(
-        max(0, min(stretch.stop, stop) - max(stretch.start, start))
-        for start, stop in _joined(still)
-    )
-    return inside > 0.5 * (stretch.stop - stretch.start)
-
-
-def _apart(overlays: list[Suggestion]) -> list[Suggestion]:
-    """Each overlay once: of those that are the same the first one."""
-    kept: list[Suggestion] = []
-    for one in overlays:
-        if not any(_is_same(one, other) for other in kept):
-            kept.append(one)
-    return kept
-
-
-def _is_same(one: Suggestion, other: Suggestion) -> bool:
-    """Whether two finds lie in one place at one time."""
-    wide = min(one.box.x1, other.box.x1) - max(one.box.x0, other.box.x0)
-    high = min(one.box.y1, other.box.y1) - max(one.box.y0, other.box.y0)
-    smaller = min(one.box.width * one.box.height, other.box.width * other.box.height)
-    together = min(one.stop, other.stop) - max(one.start, other.start)
-    shorter = min(one.stop - one.start, other.stop - other.start)
-    return max(wide, 0) * max(high, 0) > _INSIDE * smaller and together > _SAME * shorter
 
 
 def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggestion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ _DUE = 1.0  # badness of a stretch that a prompt would have spared
 _WORST = {Visibility.LOST.value: 0.95, Visibility.HIDDEN.value: 0.85}
 _PARTLY, _DOUBT, _JUMPED, _BACK = 0.45, 0.4, 0.3, 0.2
 _HELD = (Visibility.VISIBLE.value, Visibility.PARTLY_HIDDEN.value, "prompt", "approved", "given")
+_UNKNOWN: Mapping[str, Any] = {"state": "", "confidence": 0.0, "area": 0}
 _SEEN = (Visibility.VISIBLE.value, Visibility.PARTLY_HIDDEN.value)
 
 
@@ -85,37 +87,37 @@ def due_sentence(doubt: Doubt, name: str) -> str:
     )
 
 
-def worst_first(found: Sequence[Doubt]) -> list[Doubt]:
+def worst_first(doubtful: Sequence[Doubt]) -> list[Doubt]:
     """By badness; of equals the longer one first."""
-    return sorted(found, key=lambda one: (-one.badness, one.first - one.last, one.first))
+    return sorted(doubtful, key=lambda d: (-d.badness, d.first - d.last, d.first))
 
 
-def of_report(frames: Sequence[Mapping], cuts: Sequence[int]) -> list[Doubt]:
+def of_report(frames: Sequence[Mapping[str, Any]], cuts: Sequence[int]) -> list[Doubt]:
     """The doubts of a job's report, worst first.
 
     Args:
-        frames: as ``jobs.tracking.reported`` gives them, in order.
+        frames: as ``tracks.reported`` gives them, in order.
         cuts: first frame of each shot but the first.
     """
     if not frames:
         return []
-    first = frames[0]["frame"]
-    ids = sorted({one["object"] for frame in frames for one in frame["objects"]})
-    found = []
+    first: int = frames[0]["frame"]
+    ids: list[int] = sorted({known["object"] for frame in frames for known in frame["objects"]})
+    doubtful: list[Doubt] = []
     for object_id in ids:
-        said = [
-            next((one for one in frame["objects"] if one["object"] == object_id), None)
+        known: list[Mapping[str, Any]] = [
+            next((known for known in frame["objects"] if known["object"] == object_id), _UNKNOWN)
             for frame in frames
         ]
         series = Series(
             object_id,
             first,
-            ["" if one is None else one["state"] for one in said],
-            [0.0 if one is None else one["confidence"] for one in said],
-            [0 if one is None else one["area"] for one in said],
+            [here["state"] for here in known],
+            [here["confidence"] for here in known],
+            [here["area"] for here in known],
         )
-        found += doubts(series, cuts)
-    return worst_first(found)
+        doubtful += doubts(series, cuts)
+    return worst_first(doubtful)
 
 
 def _stretch(object_id: int, frames: list[tuple[int, float, str]]) -> Doubt:
