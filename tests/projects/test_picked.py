@@ -30,7 +30,7 @@ def test_a_click_and_a_box_are_followed_each_by_its_tracker(
     (tmp_path / "weights").mkdir()
     make_sam2_small(monkeypatch)
     provide("sam2_1_hiera_tiny")
-    project.set_settings({}, {"sam2": {"side": "256"}})
+    project.set_settings({}, {"sam2": {"side": "256", "memory": "cautious"}})
     boxed, picked = project.add_object(), project.add_object()
     project.set_prompt(0, boxed, stage.prompt(sign_box(0)))
     box = stage.other_box(0)
