@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 from collections.abc import Callable
@@ -94,7 +95,24 @@ def make_engine(task: Task, name: str, settings: Settings) -> tuple[Any, Runtime
         WeightsError: its weights are not here.
     """
     runtime = resolve(registry.find(task, name), settings.engines)
-    return registry.create(task, name, settings.engine_fields.get(name, {}), runtime), runtime
+    return registry.create(task, name, engine_fields(task, name, settings), runtime), runtime
+
+
+def engine_fields(task: Task, name: str, settings: Settings) -> dict[str, str]:
+    """What ``settings`` say of one engine, as text.
+
+    Engines of several tasks may share a name, as sam2 does: each gets what it knows, and what none
+    of them knows is left in, to be refused by its name.
+    """
+    others = {
+        field.name
+        for other in registry.TASKS
+        if other != task and name in registry.names(other)
+        for field in dataclasses.fields(registry.find(other, name).Settings)
+    }
+    known = {field.name for field in dataclasses.fields(registry.find(task, name).Settings)}
+    given = settings.engine_fields.get(name, {})
+    return {key: text for key, text in given.items() if key in known or key not in others}
 
 
 def check_engine_fields(settings: Settings) -> None:

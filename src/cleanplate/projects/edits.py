@@ -10,7 +10,7 @@ from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.projects.state import State
 from cleanplate.protocols import Task
-from cleanplate.runtime import check_device
+from cleanplate.runtime import check_device, engine_fields
 from cleanplate.settings import parse
 from cleanplate.settings.groups import Settings, settings_from
 from cleanplate.tracks.choice import tracker_key
@@ -191,8 +191,9 @@ def _check(settings: Settings) -> None:
     registry.find("inpaint", settings.engines.inpainter)
     if settings.engines.segmenter != "auto":
         registry.find("segment", settings.engines.segmenter)
-    for name, texts in settings.engine_fields.items():
+    for name in settings.engine_fields:
         tasks: list[Task] = [task for task in registry.TASKS if name in registry.names(task)]
         if not tasks:
             raise InputError(f"There is no engine {name!r} to set.")
-        parse(registry.find(tasks[0], name).Settings, texts)
+        for task in tasks:
+            parse(registry.find(task, name).Settings, engine_fields(task, name, settings))

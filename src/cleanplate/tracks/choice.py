@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cleanplate import registry
-from cleanplate.runtime import PICKED, picked_engine
+from cleanplate.runtime import PICKED, engine_fields, picked_engine
 from cleanplate.settings import parse
 from cleanplate.settings.groups import AUTO, Settings
 from cleanplate.tracks.marks import Anchor, Kind, Marks
@@ -33,7 +33,7 @@ def tracker_key(settings: Settings, name: str) -> str:
     Raises:
         InputError: there is no such tracker, or it has no such setting.
     """
-    fields = parse(registry.find("track", name).Settings, settings.engine_fields.get(name, {}))
+    fields = parse(registry.find("track", name).Settings, engine_fields("track", name, settings))
     plain = json.dumps([name, asdict(fields), settings.engines.seed], sort_keys=True)
     return f"{name}-{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
