@@ -31,10 +31,9 @@ def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
                 f"give X below {width} and Y below {height}."
             )
     if prompt.mask is not None and prompt.mask.shape != size:
-        mask_height, mask_width = prompt.mask.shape
         raise InputError(
-            f"The mask of object {prompt.object_id} is {mask_width}x{mask_height} and the clip is "
-            f"{width}x{height}; give it at the clip's (upright) size."
+            f"The mask is {prompt.mask.shape[1]}x{prompt.mask.shape[0]} and the picture "
+            f"{width}x{height}; give a mask of the picture's size."
         )
     if prompt.box is not None:
         clip_box(prompt.box, size)

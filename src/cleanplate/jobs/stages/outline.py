@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanplate.errors import InputError
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.prompts.frames import combined
@@ -55,6 +56,7 @@ def outlined(
     for frame, pointed in combined(prompts, survey).items():
         for prompt in pointed:
             number = prompt.object_id
+            _check_size(prompt, tracks.size)
             request = OutlineRequest(prompt, painted=False, start=None)
             answer = pointing.answer(frame, number, request, 0, settings, alternatives=False)
             marks = marks.with_object(
@@ -62,3 +64,12 @@ def outlined(
             ).with_anchor(number, frame, pointing.anchor(request, answer))
     progress.finish()
     return marks
+
+
+def _check_size(prompt: Prompt, size: tuple[int, int]) -> None:
+    if prompt.mask is not None and prompt.mask.shape != size:
+        height, width = prompt.mask.shape
+        raise InputError(
+            f"The mask of object {prompt.object_id} is {width}x{height} and the clip is "
+            f"{size[1]}x{size[0]}; give it at the clip's (upright) size."
+        )
