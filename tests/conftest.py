@@ -29,3 +29,14 @@ def scene_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--goldens", help="Folder of goldens; default ../shared/goldens.")
+
+
+# Families that take minutes together: scripts/check --fast leaves them out.
+THOROUGH = ("app", "contract", "e2e", "engines", "golden", "media", "pipeline", "projects")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parts = item.path.relative_to(ROOT / "tests").parts
+        if parts[0] in THOROUGH:
+            item.add_marker(pytest.mark.thorough)
