@@ -86,7 +86,7 @@ def test_no_command_is_a_wish_for_help() -> None:
 def test_a_defect_is_a_sentence_and_with_debug_a_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("cleanplate.media.read.open_clip", broken)

@@ -58,7 +58,7 @@ def with_settings(*groups: type) -> Callable[[Callable[..., None]], Callable[...
 
 
 def _bundled(bundle: Any) -> list[inspect.Parameter]:
-    hints = typing.get_type_hints(bundle, include_extras=True)
+    hints = _hints(bundle)
     return [
         inspect.Parameter(
             field.name,
@@ -70,12 +70,17 @@ def _bundled(bundle: Any) -> list[inspect.Parameter]:
     ]
 
 
+@functools.cache
+def _hints(group: Any) -> dict[str, Any]:
+    return typing.get_type_hints(group, include_extras=True)
+
+
 def _fields(group: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(group)
 
 
 def _option(group: type, field: dataclasses.Field[Any]) -> inspect.Parameter:
-    kind = typing.get_type_hints(group)[field.name]
+    kind = _hints(group)[field.name]
     flag = "--" + field.name.replace("_", "-")
     rules = field.metadata
     choices = rules.get("choices")
