@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +40,8 @@ def beside_name(name: str, ending: str) -> str:
     plain = f".{name}{ending}"
     if len(os.fsencode(plain)) <= _LONGEST_NAME:
         return plain
+    import hashlib  # only for long names: the commands start without it
+
     mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
     room = _LONGEST_NAME - len(os.fsencode(f".~{mark}{ending}"))
     start = os.fsencode(name)[:room].decode("utf-8", "ignore")
