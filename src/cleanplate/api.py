@@ -149,11 +149,11 @@ def segment(
         frame, wanted = single_frame(opened, prompts)
         engine, _ = make_engine("segment", segmenter, chosen)
         encoded = engine.encode(frame)
-        found = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
+        outlines = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
     if target is not None:
-        best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
+        best = {object_id: candidates.masks[0] for object_id, candidates in outlines.items()}
         write_mask_image(target, flattened(best, frame.shape[:2]))
-    return found
+    return outlines
 
 
 def segment_all(
@@ -198,15 +198,15 @@ def segment_all(
         raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
     with open_clip(Path(clip)) as opened:
         frame, _ = single_frame(opened, [Prompt(at=at)])
-    found = sorted(engine.everything(frame), key=lambda one: -one.area)
-    mask = ranked(found, frame.shape[:2])
+    things = sorted(engine.everything(frame), key=lambda thing: -thing.area)
+    mask = ranked(things, frame.shape[:2])
     if out is not None and Path(out).suffix.lower() == ".json":
-        write_text(Path(out), json.dumps([one.record() for one in found], indent=1))
+        write_text(Path(out), json.dumps([thing.record() for thing in things], indent=1))
     elif out is not None:
         write_mask_image(Path(out), mask)
     if preview is not None:
         write_preview(Path(preview), frame, mask)
-    return found
+    return things
 
 
 def _order(

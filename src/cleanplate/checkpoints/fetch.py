@@ -305,8 +305,8 @@ def _verified(part: Path, checkpoint: Checkpoint, address: str) -> Checkpoint:
                 f"What {address} gave is not {checkpoint.name}: its checksum is {digest}, expected "
                 f"{checkpoint.digest}; it was not kept: give another address with --url."
             )
-    sharing = [one.name for one in all_checkpoints() if one.url == address]
+    sharing = [listed.name for listed in all_checkpoints() if listed.url == address]
     if checkpoint.name not in sharing or len(sharing) == 1:
         return store.identify(part, checkpoint.name)
-    found = store.identify(part)
-    return found if found.name in sharing else store.identify(part, checkpoint.name)
+    kept = store.identify(part)
+    return kept if kept.name in sharing else store.identify(part, checkpoint.name)

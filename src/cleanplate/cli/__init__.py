@@ -55,7 +55,8 @@ def main() -> None:
     debug = "--debug" in arguments
     code = 0
     try:
-        code = app([one for one in arguments if one != "--debug"], standalone_mode=False) or 0
+        given = [argument for argument in arguments if argument != "--debug"]
+        code = app(given, standalone_mode=False) or 0
         sys.stdout.flush()
     except (KeyboardInterrupt, CancelledError):
         code = _STOPPED

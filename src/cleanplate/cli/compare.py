@@ -39,9 +39,9 @@ def compare(
     from cleanplate.files.publish import check_target
 
     given = None if masks is None else Path(masks)
-    sources = [Path(one) for one in (before, after, masks) if one is not None]
+    sources = [Path(path) for path in (before, after, masks) if path is not None]
     check_target(Path(out), overwrite, *sources)
     ranked = write_comparison(Path(before), Path(after), given, Path(out), frames)
     if not quiet:
-        listed = ", ".join(str(one.index) for one in ranked[:frames])
+        listed = ", ".join(str(frame.index) for frame in ranked[:frames])
         typer.echo(f"{out}: look first at frames {listed}", err=True)

@@ -128,7 +128,7 @@ def track(
         results=_path(results),
         save=_path(save_results),
     )
-    masked = [one for one in find_videos(Path(data), video) if one.masks is not None]
+    masked = [listed for listed in find_videos(Path(data), video) if listed.masks is not None]
     if not masked:
         raise InputError(f"No clip in {data} has masks to compare with.")
     _show(lambda bars: evaluate_tracking(masked, order, Path(out), jobs, bars), out, quiet, json)

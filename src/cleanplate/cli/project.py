@@ -97,14 +97,14 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
     view = project.view()
     start, stop = view.marks.span
     print(f"{project.source}: {project.survey.count} frames, of which {start} to {stop - 1} count")
-    for one in view.marks.objects:
-        kind = ", does not move" if one.static else ""
-        print(f"{one.id}  {one.name}{kind}")
-        for first, last, state, sure in view.lanes()[one.id]:
+    for tracked in view.marks.objects:
+        kind = ", does not move" if tracked.static else ""
+        print(f"{tracked.id}  {tracked.name}{kind}")
+        for first, last, state, sure in view.lanes()[tracked.id]:
             print(f"   {first}-{last}  {state}  {sure:.2f}")
     for object_id, first, last in view.stale():
         print(f"Object {object_id} was followed before a change in frames {first} to {last}.")
-    names = {one.id: one.name for one in view.marks.objects}
+    names = {tracked.id: tracked.name for tracked in view.marks.objects}
     for row in view.doubtful:
         if row.due is not None:
             print(due_sentence(row, names[row.object_id]))
@@ -137,16 +137,16 @@ def prompt(
     """
     project = _open(folder)
     for frame, given in _by_frame(project, prompts_of(ctx)).items():
-        for one in given:
-            _ensure(project, one.object_id, static)
-            found = project.set_prompt(frame, one.object_id, one)
+        for prompt in given:
+            _ensure(project, prompt.object_id, static)
+            candidates = project.set_prompt(frame, prompt.object_id, prompt)
             if choose:
-                found = project.choose(frame, one.object_id, choose)
-            assert found is not None  # there was a prompt
+                candidates = project.choose(frame, prompt.object_id, choose)
+            assert candidates is not None  # there was a prompt
             if not quiet:
                 typer.echo(
-                    f"Object {one.object_id} in frame {frame}: {int(found.mask.sum())} px, "
-                    f"candidate {found.chosen}, the first of {found.candidates} being 0",
+                    f"Object {prompt.object_id} in frame {frame}: {int(candidates.mask.sum())} px, "
+                    f"candidate {candidates.chosen}, the first of {candidates.candidates} being 0",
                     err=True,
                 )
 
@@ -160,7 +160,7 @@ def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Pro
 
 
 def _ensure(project: Project, object_id: int, static: bool) -> None:
-    if object_id in {one.id for one in project.state.objects}:
+    if object_id in {tracked.id for tracked in project.state.objects}:
         return
     coming = project.state.latest_id + 1
     if object_id != coming:
@@ -230,7 +230,7 @@ def doubtful(folder: Folder, json: work.Json = False, debug: work.Debug = False)
     if json:
         print(json_text.dumps([asdict(row) for row in rows], indent=1))
         return
-    print_doubts(rows, {one.id: one.name for one in project.state.objects})
+    print_doubts(rows, {tracked.id: tracked.name for tracked in project.state.objects})
 
 
 @commands.command()
@@ -354,7 +354,7 @@ def remove(
     from cleanplate.jobs import job
 
     project = _open(folder)
-    part = [None if one is None else _frame(project, one) for one in (start, end)]
+    part = [None if place is None else _frame(project, place) for place in (start, end)]
 
     def run(progress: Any) -> Any:
         order = project.removal(

@@ -44,10 +44,10 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
 
     if json:
         rows = [
-            dataclasses.asdict(one)
-            | {"here": store.is_here(one.name), "path": str(store.path_of(one.name))}
-            | {"added": store.record(one.name)}
-            for one in all_checkpoints()
+            dataclasses.asdict(checkpoint)
+            | {"here": store.is_here(checkpoint.name), "path": str(store.path_of(checkpoint.name))}
+            | {"added": store.record(checkpoint.name)}
+            for checkpoint in all_checkpoints()
         ]
         print(json_text.dumps(rows, indent=1))
         return
@@ -57,20 +57,23 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("checkpoint", "here", "licence", "commercial use", "how to get it"):
         table.add_column(title)
-    for one in all_checkpoints():
-        path = store.path_of(one.name)
+    for checkpoint in all_checkpoints():
+        path = store.path_of(checkpoint.name)
         table.add_row(
-            one.name,
+            checkpoint.name,
             f"{path.stat().st_size / 1e6:.0f} MB" if path.is_file() else "no",
-            one.licence,
-            "yes" if one.commercial else "no",
-            "fetch" if one.url else "browser, then import",
+            checkpoint.licence,
+            "yes" if checkpoint.commercial else "no",
+            "fetch" if checkpoint.url else "browser, then import",
         )
     console = Console(highlight=False)
     console.print(table)
-    for one in all_checkpoints():
-        if not one.url and not store.is_here(one.name):
-            console.print(f"{one.name}: {one.file}, linked from {one.page}", soft_wrap=True)
+    for checkpoint in all_checkpoints():
+        if not checkpoint.url and not store.is_here(checkpoint.name):
+            console.print(
+                f"{checkpoint.name}: {checkpoint.file}, linked from {checkpoint.page}",
+                soft_wrap=True,
+            )
     for fault in faults():
         console.print(fault, soft_wrap=True)
     console.print(
@@ -127,19 +130,19 @@ def _fetch_recommended(yes: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("checkpoint", "what for", "size", "commercial use", "licence"):
         table.add_column(title, overflow="fold")
-    for one in lacking:
-        size = "not stated" if one.size is None else f"{one.size / 1e6:.0f} MB"
-        use = "yes" if one.commercial else "no"
-        table.add_row(one.name, RECOMMENDED[one.name], size, use, one.licence)
+    for checkpoint in lacking:
+        size = "not stated" if checkpoint.size is None else f"{checkpoint.size / 1e6:.0f} MB"
+        use = "yes" if checkpoint.commercial else "no"
+        table.add_row(checkpoint.name, RECOMMENDED[checkpoint.name], size, use, checkpoint.licence)
     Console(highlight=False).print(table)
     if not yes:
         if not sys.stdin.isatty():
             raise InputError("Nothing was fetched: add --yes to get these and agree to the terms.")
         if not typer.confirm("Get them, and agree to their licences?"):
             raise InputError("Nothing was done: the answer was no.")
-    for one in lacking:
-        store.agree(one)
-        _download(one)
+    for checkpoint in lacking:
+        store.agree(checkpoint)
+        _download(checkpoint)
 
 
 def _download(checkpoint: Checkpoint, url: str = "") -> None:

@@ -74,12 +74,12 @@ class Report:
 
     def tell_prompts_due(self, doubtful: Sequence[Doubt]) -> list[str]:
         """Fill ``prompts_due`` from what is ``doubtful``; the sentences that say it."""
-        due = [(one.due, one) for one in doubtful if one.due is not None]
+        due = [(doubt.due, doubt) for doubt in doubtful if doubt.due is not None]
         self.prompts_due = [
-            {"object": one.object_id, "frame": frame, "first": one.first, "last": one.last}
-            for frame, one in due
+            {"object": doubt.object_id, "frame": frame, "first": doubt.first, "last": doubt.last}
+            for frame, doubt in due
         ]
-        return [due_sentence(one, f"object {one.object_id}") for _, one in due]
+        return [due_sentence(doubt, f"object {doubt.object_id}") for _, doubt in due]
 
 
 class Timed(Progress):

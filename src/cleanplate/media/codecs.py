@@ -431,20 +431,20 @@ def codec_tag(choice: EncoderChoice) -> str | None:
 
 
 def _hdr(info: VideoInfo, mastering: str, light: str) -> dict[str, str]:
-    found = {}
+    options = {}
     if info.mastering_display:
-        found[mastering] = info.mastering_display
+        options[mastering] = info.mastering_display
     if info.content_light:
-        found[light] = f"{info.content_light[0]},{info.content_light[1]}"
-    return found
+        options[light] = f"{info.content_light[0]},{info.content_light[1]}"
+    return options
 
 
 def _in_units(params: str) -> str:
     """Mastering data as SVT-AV1 reads it: chromaticities and candelas, not x265's integers."""
 
-    def scaled(found: re.Match[str]) -> str:
-        unit = 10000 if found[1] == "L" else 50000
-        return f"{found[1]}({int(found[2]) / unit:g},{int(found[3]) / unit:g})"
+    def scaled(value: re.Match[str]) -> str:
+        unit = 10000 if value[1] == "L" else 50000
+        return f"{value[1]}({int(value[2]) / unit:g},{int(value[3]) / unit:g})"
 
     return re.sub(r"(G|B|R|WP|L)\((\d+),(\d+)\)", scaled, params)
 

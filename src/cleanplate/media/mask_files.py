@@ -87,7 +87,7 @@ def count_masks(path: Path) -> int | None:
         MaskError: an .npz that cannot be read.
     """
     if path.is_dir():
-        return sum(one.suffix.lower() == _PNG for one in path.iterdir() if one.name[0] != ".")
+        return sum(file.suffix.lower() == _PNG for file in path.iterdir() if file.name[0] != ".")
     if path.suffix.lower() == ".npz":
         arrays = _loaded(path)
         stacks = [array for array in arrays if array.ndim == 3]

@@ -100,16 +100,16 @@ class Outliner:
         hints = replace(prompt, brushes=())
         exact = True
         if hints.points or hints.box or hints.mask is not None:
-            found, exact = self._outlined(
+            candidates, exact = self._outlined(
                 frame, replace(request, prompt=hints), settings, alternatives
             )
         else:
             start = np.zeros(size, bool) if request.start is None else request.start
-            found = Candidates(start[None], np.ones(1, np.float32))
-        masks = found.masks.copy()
+            candidates = Candidates(start[None], np.ones(1, np.float32))
+        masks = candidates.masks.copy()
         for brush in prompt.brushes:
             masks[:, draw_strokes([brush], size)] = brush.positive
-        return Candidates(masks, found.confidences), exact
+        return Candidates(masks, candidates.confidences), exact
 
     def _outlined(
         self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
@@ -122,8 +122,8 @@ class Outliner:
             assert prompt.mask is not None  # chosen() said so
             return Candidates(prompt.mask[None] != 0, np.ones(1, np.float32)), True
         if name != BOX or segmenter != AUTO:
-            found = self._decode(name, frame, prompt, settings)
-            return found, name == BOX
+            candidates = self._decode(name, frame, prompt, settings)
+            return candidates, name == BOX
         return self._boxed(frame, prompt, settings, alternatives), True
 
     def _boxed(
@@ -137,8 +137,8 @@ class Outliner:
         whole[box.slices] = True
         masks, confidences = [whole], [1.0]
         for name in (outline_engine(settings), PRINT) if alternatives else ():
-            found = self._decode(name, frame, prompt, settings)
-            for mask, confidence in zip(found.masks, found.confidences, strict=True):
+            candidates = self._decode(name, frame, prompt, settings)
+            for mask, confidence in zip(candidates.masks, candidates.confidences, strict=True):
                 if mask.any() and (mask != whole).any():
                     masks.append(mask)
                     confidences.append(float(confidence))

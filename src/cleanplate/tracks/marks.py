@@ -160,7 +160,7 @@ class Marks:
             InputError: there are no ids left.
         """
         marks = self
-        for found in discovered:
+        for thing in discovered:
             used = {known.id for known in marks.objects}
             free = next((n for n in range(FOUND_FROM, MAX_OBJECT_ID + 1) if n not in used), None)
             if free is None:
@@ -171,8 +171,8 @@ class Marks:
                     f"Found {free - FOUND_FROM + 1}",
                     colour_of(free),
                     born=version,
-                    given=found.run,
-                    given_id=found.object_id,
+                    given=thing.run,
+                    given_id=thing.object_id,
                 )
             )
         return marks

@@ -91,16 +91,16 @@ class Pointing:
         Raises:
             InputError: a prompt outside the picture, or nothing was found.
         """
-        found, drawn = self._outliner.candidates(frame, request, settings, alternatives)
-        chosen = min(chosen, len(found.masks) - 1)
-        mask = found.masks[chosen]
+        candidates, drawn = self._outliner.candidates(frame, request, settings, alternatives)
+        chosen = min(chosen, len(candidates.masks) - 1)
+        mask = candidates.masks[chosen]
         if not mask.any() and not request.painted:
             raise InputError(
                 f"Nothing was found for object {object_id}; point at its middle, or draw a box "
                 "around it."
             )
-        scores = tuple(round(float(confidence), 4) for confidence in found.confidences)
-        outline = Outline(mask, len(found.masks), scores, chosen)
+        scores = tuple(round(float(confidence), 4) for confidence in candidates.confidences)
+        outline = Outline(mask, len(candidates.masks), scores, chosen)
         return OutlineAnswer(outline, drawn and chosen == 0)
 
     def anchor(self, request: OutlineRequest, answer: OutlineAnswer) -> Anchor:

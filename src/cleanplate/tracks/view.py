@@ -129,8 +129,8 @@ class View:
         ]
         anchors = [
             (number, frame, anchor.kind, self._masks.get(anchor, anchor.mask), anchor.passing)
-            for number, own in self.marks.anchors.items()
-            for frame, anchor in own.items()
+            for number, by_frame in self.marks.anchors.items()
+            for frame, anchor in by_frame.items()
         ]
         return hashlib.sha256(repr((objects, anchors, self._seen)).encode()).hexdigest()[:16]
 

@@ -77,8 +77,8 @@ class Sam2Tracking:
         backward, self.index = frame.index < self.index, frame.index
         if not self.video.objects:
             return TrackedMask(np.zeros(self.size, np.uint8))
-        found = self.video.follow(frame.index, self._look(frame), backward)
-        return self._answer(found)
+        outputs = self.video.follow(frame.index, self._look(frame), backward)
+        return self._answer(outputs)
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Fix or add objects in the frame last seen, which is then remembered for good."""
@@ -116,7 +116,7 @@ class Sam2Tracking:
             InputError: it is not followed.
         """
         if object_id not in self.video.objects:
-            known = ", ".join(str(one) for one in self.video.objects) or "none"
+            known = ", ".join(map(str, self.video.objects)) or "none"
             raise InputError(f"Object {object_id} is not followed; there are: {known}.")
         self.video.remove(object_id)
         del self.hidden[object_id]
@@ -131,14 +131,14 @@ class Sam2Tracking:
             self._seen = frame.index, self._engine.features(frame.image)
         return self._seen[1]
 
-    def _answer(self, found: dict[int, Output]) -> TrackedMask:
-        logits = self.video.logits(list(found.values()), self.size)
+    def _answer(self, outputs: dict[int, Output]) -> TrackedMask:
+        logits = self.video.logits(list(outputs.values()), self.size)
         best, which = logits.max(dim=0)
-        ids = np.array([0, *found], np.uint8)
+        ids = np.array([0, *outputs], np.uint8)
         mask = ids[((which + 1) * (best > 0)).cpu().numpy()]
         areas = np.bincount(mask.ravel(), minlength=256)
-        states = [self._judged(i, one, int(areas[i])) for i, one in found.items()]
-        return TrackedMask(mask, tuple(sorted(states, key=lambda one: one.object_id)))
+        states = [self._judged(i, output, int(areas[i])) for i, output in outputs.items()]
+        return TrackedMask(mask, tuple(sorted(states, key=lambda state: state.object_id)))
 
     def _judged(self, object_id: int, output: Output, area: int) -> ObjectState:
         seen = output.presence > 0 and area > 0
