@@ -23,7 +23,7 @@ from cleanplate.files.publish import check_target, write_text
 from cleanplate.jobs import job
 from cleanplate.jobs.order import Order, Target
 from cleanplate.jobs.report import Report
-from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.mask_writing import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress

@@ -7,7 +7,7 @@ import pytest
 from cleanplate.cli.options import parse_sets
 from cleanplate.cli.prompts import parse, split
 from cleanplate.errors import InputError
-from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.mask_writing import write_mask_image
 from cleanplate.types import Box, Point, Prompt
 
 

@@ -12,8 +12,8 @@ import pytest
 from cleanplate import api
 from cleanplate.errors import CancelledError, InputError, MaskError
 from cleanplate.jobs import job
-from cleanplate.media.mask_files import write_mask_folder, write_mask_image
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.read import open_clip
 from cleanplate.projects.project import Project
 from cleanplate.types import Box

@@ -89,7 +89,7 @@ def _write(out: str, overlays: tuple[Suggestion, ...]) -> None:
 
     import numpy as np
 
-    from cleanplate.media.mask_files import write_mask_image
+    from cleanplate.media.mask_writing import write_mask_image
 
     if not out.endswith("/"):
         together = np.zeros(overlays[0].mask.shape, np.uint8)

@@ -14,10 +14,9 @@ from cleanplate.files.publish import check_target
 from cleanplate.jobs.order import Order, Target
 from cleanplate.media.mask_files import (
     open_masks,
-    write_mask_folder,
-    write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.survey import Survey
 from cleanplate.progress import Progress

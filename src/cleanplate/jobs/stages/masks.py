@@ -18,10 +18,9 @@ from cleanplate.media.mask_files import (
     mapped,
     open_masks,
     placed,
-    write_mask_folder,
-    write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress

@@ -11,12 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.networks.sam.sam import (
-    Perceptron,
-    PositionEmbedding,
-    TwoWayBlock,
-    TwoWayTransformer,
-)
+from cleanplate.networks.sam.decoder import Perceptron, TwoWayBlock, TwoWayTransformer
+from cleanplate.networks.sam.sam import PositionEmbedding
 from cleanplate.networks.sam.vit import LayerNorm2d
 from cleanplate.networks.sam2.hiera import WIDTH, Mlp
 
