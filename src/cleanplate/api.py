@@ -139,7 +139,9 @@ def segment(
     target = None if out is None else Path(out)
     if target is not None:
         if target.suffix.lower() != ".png":
-            raise InputError(f"The mask is written as a PNG and {out} is none; give a .png name.")
+            raise InputError(
+                f"The mask is written as a PNG; give a name that ends in .png, not {out}."
+            )
         check_target(target, overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
     check_device(chosen.engines)
@@ -195,7 +197,9 @@ def segment_all(
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
     engine, _ = make_engine("segment", segmenter, chosen)
     if not isinstance(engine, SegmentsEverything):
-        raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
+        raise InputError(
+            f"{segmenter} only outlines what is pointed at; choose sam_hq, sam or sam2."
+        )
     with open_clip(Path(clip)) as opened:
         frame, _ = single_frame(opened, [Prompt(at=at)])
     things = sorted(engine.everything(frame), key=lambda thing: -thing.area)

@@ -201,7 +201,7 @@ def _check_answer(answer: Any, address: str) -> None:
         raise _BrokenOffError(f"the server answered {code}")
     if code not in (200, 206):
         raise WeightsError(
-            f"{address} is not to be had (the server answered {code}); give another address with "
+            f"{address} is not available (the server answered {code}); give another address with "
             "--url, or download it yourself and use: cleanplate weights import"
         )
     if answer.headers.get("Content-Type", "").startswith("text/html"):

@@ -28,7 +28,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="cleanplate",
-    help="Remove things from video: point at it, it is followed and painted over.",
+    help="Remove things from video: point at one, and it is tracked and painted over.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def engines(settings: Settings = False, json: work.Json = False, debug: work.Debug = False) -> None:
-    """List the engines: licence, needs, and whether each can run here."""
+    """List the engines: licence, requirements, and whether each can run here."""
     from cleanplate import registry
 
     rows = [

@@ -47,9 +47,9 @@ def inpaint(
     masks: Annotated[
         str, typer.Option(help="dataset (those that come with it), stationary or moving.")
     ] = "dataset",
-    seed: Annotated[int, typer.Option(help="Of made masks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of generated masks.")] = 0,
     share: Annotated[
-        float, typer.Option(help="Of the picture that made masks cover.", min=0.001, max=0.9)
+        float, typer.Option(help="Share of the picture under generated masks.", min=0.001, max=0.9)
     ] = 0.05,
     dilate: Annotated[
         int | None, typer.Option(help="Rounds of dilation; 4 for a dataset's masks, else 0.")

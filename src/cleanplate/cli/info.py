@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 Out = Annotated[
     str | None,
-    typer.Option("-o", "--out", metavar="OUT", help="For which output; the same kind by default."),
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help="The output in mind; by default, a file of the same kind.",
+    ),
 ]
 
 Stream = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Tell of this video stream, by its number in the file."),
+    typer.Option(metavar="N", help="Show this video stream, by its number in the file."),
 ]
 
 
@@ -42,7 +47,7 @@ def info(
     json: work.Json = False,
     debug: work.Debug = False,
 ) -> None:
-    """Say what is in a clip, how it would be written, and what of it would be kept."""
+    """Show what is in a clip, how the result would be written, and what would be kept."""
     from pathlib import Path
 
     from cleanplate.media.codecs import choose_encoder

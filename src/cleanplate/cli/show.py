@@ -144,7 +144,7 @@ def _other_tracker(report: Report) -> str:
         return ""
     things = "object " + " and ".join(map(str, missed))
     return (
-        f"planar, which follows flat things, missed {things} in most frames. For what bends: "
+        f"planar, which tracks flat things, missed {things} in most frames. For what bends: "
         "--tracker flowtrack, prompted every second or so, or deaot, which needs weights."
     )
 

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 @with_settings()
 def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> None:
-    """Propose burned-in overlays: what stays where it is while the picture behind it moves.
+    """Find burned-in logos, captions and watermarks, and propose boxes for them.
 
     Look at them, then give the boxes to remove with --static.
     """

@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(help="Name of a checkpoint, as cleanplate w
 Yes = Annotated[bool, typer.Option("--yes", help="Agree to the licence without being asked.")]
 
 commands = typer.Typer(
-    help="Checkpoints of the learned engines: list, fetch, import, export, remove.",
+    help="Weights of the learned engines: list, fetch, import, export, remove.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -38,7 +38,7 @@ def _root(context: typer.Context) -> None:
 
 @commands.command("list")
 def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
-    """List every checkpoint: whether it is here, its licence, and where to get it."""
+    """List all checkpoints: licence, whether each is here, and where to get it."""
     from cleanplate.checkpoints import all_checkpoints, store
     from cleanplate.checkpoints.catalogue import faults
 
@@ -97,12 +97,12 @@ def fetch(
     ] = "",
     debug: work.Debug = False,
 ) -> None:
-    """Download a checkpoint; broken downloads go on where they stopped, and are verified."""
+    """Download weights, verified; a broken download resumes where it stopped."""
     from cleanplate.checkpoints import find, store
 
     if not name:
         if url:
-            raise InputError(f"Nothing says what {url} is; name the checkpoint before --url.")
+            raise InputError(f"Name the checkpoint that {url} holds, before --url.")
         _fetch_recommended(yes)
         return
     checkpoint = find(name)
@@ -171,12 +171,12 @@ def _download(checkpoint: Checkpoint, url: str = "") -> None:
 def import_file(
     file: Annotated[Path, typer.Argument(help="A weights file, whatever its name.")],
     name: Annotated[
-        str, typer.Option("--name", help="Which checkpoint it is, where its keys do not say.")
+        str, typer.Option("--name", help="Which checkpoint it is, if its keys do not tell.")
     ] = "",
     yes: Yes = False,
     debug: work.Debug = False,
 ) -> None:
-    """Take a file that you downloaded: it is recognised, checked and copied into the store."""
+    """Import a file that you downloaded: it is recognised, checked and copied."""
     from cleanplate.checkpoints import store
 
     checkpoint = store.identify(file, name)

@@ -108,7 +108,7 @@ class Project:
         path = Path(folder)
         if not Folder(path).is_project():
             raise InputError(
-                f"{path} is no project; make one with: cleanplate project new {path} CLIP."
+                f"{path} is not a project; make one with: cleanplate project new {path} CLIP."
             )
         return cls(path)
 
@@ -409,7 +409,7 @@ class Project:
         with locked(self.path / "follow.lock", wait=False) as held:
             if not held:
                 raise InputError(
-                    f"{self.path} is being followed by another program; stop that one first."
+                    f"{self.path} is being tracked by another program; stop that one first."
                 )
             discovered = self._tracks.track(
                 *(state, _settings_of(state), progress),

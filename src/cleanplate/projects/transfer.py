@@ -137,8 +137,8 @@ def write_masks(
     path, suffix = wanted.path, wanted.path.suffix.lower()
     if not wanted.as_folder and suffix not in (".mkv", ".png"):
         raise InputError(
-            f"{target} is no mask track; give a name that ends in .mkv, or {target}/ for a folder "
-            "of PNGs."
+            f"{target} is not a mask track; give a name that ends in .mkv, or {target}/ for a "
+            "folder of PNGs."
         )
     if not wanted.as_folder:
         check_target(path, overwrite, source)

@@ -23,9 +23,7 @@ PRINT = "letters"  # the segmenter for prints, whose outlines hold their own mar
 class EngineSettings:
     """Which engines do the work, and where."""
 
-    static: bool = setting(
-        False, "What is removed does not move: a burned-in logo, caption or watermark."
-    )
+    static: bool = setting(False, "It does not move: a burned-in logo, caption or watermark.")
     segmenter: str = setting(
         AUTO,
         "Engine that outlines what you point at; auto takes a box or mask alone as it is drawn and "

@@ -37,7 +37,9 @@ _BAND = 5
 class Settings:
     """What can be set of it."""
 
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     steady: bool = setting(True, "Average each fill with the one before it, along the motion.")
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "lama",
-        "Each frame by itself, painted by a network that knows what pictures look like.",
+        "Paints each frame by itself with a network that knows what pictures look like.",
         needs=("torch",),
         extra="networks",
         checkpoints=(CHECKPOINT,),

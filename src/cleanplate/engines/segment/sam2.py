@@ -40,7 +40,7 @@ class Engine(SamEngine):
     about: ClassVar = About(
         "segment",
         "sam2",
-        "Outlines anything that a click, a box or a rough mask points at, in fine detail.",
+        "Outlines anything that a click, a box or a rough mask points at, with fine detail.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,

@@ -66,12 +66,12 @@ class Settings:
 
     unseen: str = setting(
         SMOOTH,
-        "What no frame shows: smooth; texture copied from the surroundings; lama, a learned guess "
-        "made once and carried along.",
+        "How to fill what no frame shows: smooth; texture, copied from the surroundings; lama, a "
+        "learned guess made once and carried along.",
         choices=(SMOOTH, TEXTURE, LAMA),
     )
     lama_weights: str = setting(
-        "", "Path of LaMa's checkpoint; empty: the one that cleanplate keeps."
+        "", "Path of LaMa's weights; empty for those that cleanplate weights keeps."
     )
     grain: bool = setting(False, "Add the grain of the surrounding picture to the fill.")
 
@@ -85,7 +85,7 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "flowfill",
-        "Brings real background, along the motion, from the frames that show it.",
+        "Brings back the real background, along the motion, from frames that show it.",
         order=10,
         choices=(
             Choice(

@@ -39,7 +39,7 @@ class Settings:
     )
     study: int = setting(
         100,
-        "How many first frames the overlay is learnt from, unless it is known.",
+        "How many frames from the start the overlay is learnt from, unless it is known.",
         low=1,
         high=1000,
         unit="frames",

@@ -88,7 +88,7 @@ class Engine:
             masks = [encoded.view.enlarge(guess.mask, encoded.image) for guess in guesses]
             doubts = [guess.doubt for guess in guesses]
         elif box is None:
-            raise InputError("The prompt holds nothing that is meant; add a point on the object.")
+            raise InputError("The prompt says only what the object is not; add a point on it.")
         if box is not None:
             masks += _from_box(encoded, prompt, box, self.settings.size)
         return _rank(encoded, masks, doubts)

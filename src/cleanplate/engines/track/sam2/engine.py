@@ -33,7 +33,9 @@ class Sam2Settings:
     model: str = setting(
         "tiny", "Size: tiny (quick), small, base_plus, large (best).", choices=pictures.SIZES
     )
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     side: int = setting(
         1024,
         "Side of the square in which the network sees a frame; less is quicker and coarser.",
@@ -42,15 +44,15 @@ class Sam2Settings:
     )
     memory: str = setting(
         PUBLISHED,
-        "What is remembered: published takes every frame; cautious only sure ones, minds where a "
-        "thing was heading, and keeps frames that tell look-alikes apart.",
+        "What is remembered: published keeps every frame; cautious keeps only sure ones, predicts "
+        "where the object is heading, and keeps frames that tell look-alikes apart.",
         choices=(PUBLISHED, CAUTIOUS),
     )
     confirmed_frames: int = setting(
         8, "Most prompted frames remembered; the first and the newest stay.", low=2, high=200
     )
     patience: int = setting(
-        48, "An object hidden for so many frames is lost.", low=1, unit="frames"
+        48, "An object that stays hidden for this many frames counts as lost.", low=1, unit="frames"
     )
 
     def __post_init__(self) -> None:
@@ -113,11 +115,11 @@ class Sam2Tracking:
         """Follow an object no longer.
 
         Raises:
-            InputError: it is not followed.
+            InputError: it is not tracked.
         """
         if object_id not in self.video.objects:
             known = ", ".join(map(str, self.video.objects)) or "none"
-            raise InputError(f"Object {object_id} is not followed; there are: {known}.")
+            raise InputError(f"Object {object_id} is not tracked; there are: {known}.")
         self.video.remove(object_id)
         del self.hidden[object_id]
 
@@ -165,7 +167,7 @@ class Engine:
     about: ClassVar = About(
         "track",
         "sam2",
-        "Follows people, animals and anything else by what they are, also after they were hidden.",
+        "Tracks people, animals and anything else, and finds them again after they were hidden.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,
