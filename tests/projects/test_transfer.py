@@ -123,7 +123,7 @@ def test_removal_writes_what_inpainting_the_exported_masks_writes(
     followed.set_settings({"inpainter": "telea", "lossless": True})
     job.run(followed.removal(tmp_path / "one.mp4"))
     followed.export_masks(tmp_path / "masks.mkv")
-    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, segmenter="auto")
+    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, is_print=False)
     done = subprocess.run(
         [
             *(str(PROGRAM), "inpaint", str(followed.source), "--lossless"),

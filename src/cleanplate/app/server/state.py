@@ -16,7 +16,7 @@ from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.worker.proxy import proxy_rate
 from cleanplate.projects.project import Project
-from cleanplate.settings.groups import AUTO
+from cleanplate.settings.groups import AUTO, PRINT
 from cleanplate.tracks.choice import chosen_trackers
 from cleanplate.tracks.filled_masks import growths
 
@@ -140,8 +140,8 @@ def _settings(project: Project) -> dict[str, Any]:
 def _growth(project: Project) -> dict[str, Any]:
     """How far masks grow before they are filled, in px: of each object, and where there is none."""
     masks, segmenter = project.settings.masks, project.settings.engines.segmenter
-    known = growths(project.view(), masks, segmenter)
-    default = 0 if known else masks.grown_by(project.info.height, False, segmenter)
+    known = growths(project.view(), masks)
+    default = 0 if known else masks.grown_by(project.info.height, False, segmenter == PRINT)
     return {"objects": known, "default": default}
 
 
