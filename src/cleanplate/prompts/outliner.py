@@ -5,6 +5,7 @@ A frame is encoded once for each segmenter; later prompts in it are answered fro
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BOX, OUTLINE = "box", "grabcut"  # what ``auto`` takes for a lone box, and without weights else
 _KEPT = 4  # frames whose encoding is kept
 _KEPT_IMAGES = 8
+_KEPT_ANSWERS = 6  # what was foreseen, or just answered, is asked again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,7 @@ class Outliner:
         self._images: OrderedDict[int, np.ndarray] = OrderedDict()
         self._engines: dict[str, Any] = {}
         self._encoded: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._answers: OrderedDict[tuple[int, str, str, bool], list[Candidate]] = OrderedDict()
         self._looking = threading.Lock()
         self._lock = threading.RLock()  # of the engines, which may take seconds
 
@@ -110,10 +113,23 @@ class Outliner:
         Raises:
             InputError: the prompt is empty or points outside the picture.
         """
+        check_prompt(request.prompt, self.image(frame).shape[:2])
+        key = (frame, _request_key(request), _asked(settings), alternatives)
+        with self._lock:  # who asks what is being answered waits for that answer
+            if key not in self._answers:
+                found = self._found(frame, request, settings, alternatives)
+                self._answers[key] = [one for one in found if one.mask.any()]
+                while len(self._answers) > _KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
+            self._answers.move_to_end(key)
+            return list(self._answers[key])
+
+    def _found(
+        self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
+    ) -> list[Candidate]:
         prompt, size = request.prompt, self.image(frame).shape[:2]
-        check_prompt(prompt, size)
         if not request.painted or not prompt.brushes:
-            return _some(self._outlined(frame, request, settings, alternatives))
+            return self._outlined(frame, request, settings, alternatives)
         hints = replace(prompt, brushes=())
         if hints.points or hints.box or hints.mask is not None:
             hinted = replace(request, prompt=hints)
@@ -126,7 +142,7 @@ class Outliner:
             stroke = draw_strokes([brush], size)
             for one in painted:
                 one.mask[stroke] = brush.positive
-        return _some(painted)
+        return painted
 
     def _outlined(
         self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
@@ -182,9 +198,19 @@ class Outliner:
         return self._engines[key]
 
 
-def _some(found: list[Candidate]) -> list[Candidate]:
-    """What can be offered: nobody means an empty outline."""
-    return [one for one in found if one.mask.any()]
+def _request_key(request: OutlineRequest) -> str:
+    """Equal keys, equal requests."""
+    prompt = request.prompt
+    told = hashlib.sha256(repr((prompt.points, prompt.box, prompt.brushes)).encode())
+    for mask in (prompt.mask, request.start):
+        told.update(b"-" if mask is None else np.packbits(mask != 0).tobytes() + b"+")
+    return f"{told.hexdigest()} {request.painted}"
+
+
+def _asked(settings: Settings) -> str:
+    """All settings that an outline may depend on; what ``auto`` finds here is one of them."""
+    names = {settings.engines.segmenter, outline_engine(settings), PRINT}
+    return repr((settings.engines.segmenter, sorted(_engine_key(n, settings) for n in names)))
 
 
 def outline_engine(settings: Settings) -> str:
