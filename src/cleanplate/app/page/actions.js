@@ -182,8 +182,11 @@ export const addStroke = (points, positive) =>
   prompt((old) => ({
     ...old,
     brushes: [...old.brushes, { points, radius: desk.radius, positive }],
-    painted: desk.painted,
+    painted: true,
   }));
+
+/** What was painted in this frame is a hint from now on, and the outline is found from it. */
+export const strokesAsHints = () => prompt((old) => ({ ...old, painted: false }));
 
 export const clearPrompt = () =>
   prompt(() => ({ points: [], box: null, brushes: [], painted: false }));
@@ -245,6 +248,24 @@ export const clearOut = () => setSpan(span()[0], count());
 // Settings
 
 export const set = (values) => attempt("remove", () => desk.link.edit("settings", { values }));
+
+/** Choose what outlines: what is marked here is outlined by it at once, other frames keep theirs. */
+export async function setOutliner(values) {
+  const { frame, object: id } = desk;
+  const entry = told(frame, id);
+  if (entry?.kind === "prompt" && (entry.points.length || entry.box)) {
+    try {
+      await desk.link.edit("outline", { frame, object: id, values });
+      await desk.link.refresh();
+      change({ hint: `Outlined again in frame ${frame}. Other frames keep their outlines.`, note: null });
+      return;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      note("pick", `What is marked here keeps its outline. ${error.message}`);
+    }
+  } else change({ hint: "Outlines what you mark from now on. What is marked keeps its outline." });
+  await set(values);
+}
 
 // Logos and captions
 
@@ -389,11 +410,6 @@ export function setRadius(radius) {
   const wanted = Math.min(most, Math.max(1, Math.round(radius)));
   keep("radius", wanted);
   change({ radius: wanted });
-}
-
-export function setPainted(painted) {
-  keep("painted", painted ? "yes" : "no");
-  change({ painted });
 }
 
 export const setTool = (tool) => change({ tool, shown: null });

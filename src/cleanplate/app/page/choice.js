@@ -1,6 +1,6 @@
 // One choice of an engine in plain words: what it is good at, what it needs, how long it takes.
 
-import { set } from "./actions.js";
+import { set, setOutliner } from "./actions.js";
 import { desk, listen, span } from "./desk.js";
 import { make, show } from "./dom.js";
 import { bytes, lasting } from "./words.js";
@@ -64,7 +64,7 @@ function card(choice, index, chosen) {
     value: String(index),
     "data-key": `choice-${index}`,
     disabled: !here,
-    onchange: () => set(choice.values),
+    onchange: () => (choice.task === "segment" ? setOutliner : set)(choice.values),
   });
   radio.checked = choice === chosen;
   return make(

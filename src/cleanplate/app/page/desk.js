@@ -11,7 +11,7 @@ export const desk = {
   object: null,
   tool: "point", // point, minus, box, brush, eraser, hand
   radius: Number(kept("radius", 12)), // of the brush, in pixels of the clip
-  painted: kept("painted", "no") === "yes", // strokes are the mask itself
+  outlined: null, // {frame, object}: another outline is shown, to be taken or not
   times: null, // of each frame, in seconds; null until they are here
   masks: true,
   look: kept("look", "fill"), // fill, outline, matte, cutout

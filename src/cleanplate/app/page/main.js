@@ -9,6 +9,7 @@ import { openKeys, startKeys } from "./keys.js";
 import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
+import { startOutlines } from "./outlines.js";
 import { startPointer } from "./pointer.js";
 import { startProposals } from "./proposals.js";
 import { Link, get } from "./server.js";
@@ -193,6 +194,7 @@ async function begin() {
   startKeys();
   startAhead();
   startTools();
+  startOutlines();
   startNotices();
   window.cleanplate = { desk, view, set, values: {}, count, newObject, objects };
   listen(keepPlace);

@@ -163,7 +163,7 @@ export function draw() {
   if (videos) drawMoving(videos);
   else drawStill();
   if (result()) return;
-  if (foreseen.now?.frame === desk.frame) put(foreseen.now.canvas);
+  for (const one of [foreseen.now, foreseen.kept]) if (one?.frame === desk.frame) put(one.canvas);
   drawMarks(context);
 }
 
