@@ -16,6 +16,7 @@ export const desk = {
   masks: true,
   look: kept("look", "fill"), // fill, outline, matte, cutout
   opacity: Number(kept("opacity", 0.5)),
+  filled: false, // the shown frame as it will look, instead of its masks
   shown: null, // name of the result on the stage; null: the clip
   compare: "wipe", // wipe, side, result, difference, flicker
   wipe: 0.5,

@@ -28,6 +28,7 @@ import {
 } from "./actions.js";
 import { change, clip, desk, reach, result } from "./desk.js";
 import { make } from "./dom.js";
+import { toggleFilled } from "./filled.js";
 import { middle } from "./marks.js";
 import { abandon, held } from "./pointer.js";
 import { fit, view, zoomAt } from "./view.js";
@@ -73,6 +74,7 @@ const GROUPS = [
     "See",
     [
       ["M", "Masks on or off"],
+      ["Q", "This frame filled, or its masks"],
       ["Wheel, + −", "Zoom"],
       ["0", "Fit"],
       ["Space+drag, middle drag, H", "Move the picture"],
@@ -176,6 +178,7 @@ const PLAIN = {
   p: pointByKeys,
   n: () => newObject(),
   m: () => change({ masks: !desk.masks }),
+  q: toggleFilled,
   "+": () => zoomMiddle(1.25),
   "=": () => zoomMiddle(1.25),
   "-": () => zoomMiddle(0.8),
@@ -206,7 +209,7 @@ const SHIFTED = {
 function isTyping(target) {
   if (target.closest("dialog, [role=dialog]")) return true;
   return Boolean(
-    target.closest("input:not([type=range]), textarea, select, [contenteditable=true]"),
+    target.closest("input:not([type=range], [type=radio], [type=checkbox]), textarea, select, [contenteditable=true]"),
   );
 }
 
@@ -243,7 +246,7 @@ function keyDown(event) {
 function isOfFocus(target, key) {
   if ([" ", "Enter"].includes(key)) return true;
   return (
-    target.matches("[role=slider]:not(.cp-head), [type=range]") &&
+    target.matches("[role=slider]:not(.cp-head), [type=range], [type=radio]") &&
     (key.startsWith("Arrow") || key === "Home" || key === "End")
   );
 }

@@ -6,6 +6,7 @@ import { startChoices } from "./choice.js";
 import { busy, change, count, desk, keep, listen, object, objects } from "./desk.js";
 import { dress } from "./dom.js";
 import { openKeys, startKeys } from "./keys.js";
+import { startFilled } from "./filled.js";
 import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
@@ -118,6 +119,8 @@ function leave() {
     frame: 0,
     object: null,
     shown: null,
+    filled: false,
+    outlined: null,
     speed: 0,
     lost: 0,
     crosshair: null,
@@ -195,6 +198,7 @@ async function begin() {
   startAhead();
   startTools();
   startOutlines();
+  startFilled();
   startNotices();
   window.cleanplate = { desk, view, set, values: {}, count, newObject, objects };
   listen(keepPlace);

@@ -13,6 +13,7 @@ import {
 } from "./actions.js";
 import { change, clip, desk, listen, reach, result } from "./desk.js";
 import { dress, say } from "./dom.js";
+import { shownPreview } from "./filled.js";
 import { wipeReach, wipeX, zoomWord } from "./stage.js";
 import { fit, view, zoomTo } from "./view.js";
 
@@ -142,7 +143,11 @@ function drawCompare() {
             difference: "What was changed: the brighter, the more",
             flicker: "Flicker: bright where the fill changes from frame to frame",
           }[desk.compare]
-        : "";
+        : desk.filled && !shown && !desk.speed && shownPreview()
+          ? desk.peek
+            ? "Original"
+            : "Preview of this frame. Q: masks again; hold C: the original"
+          : "";
   say(id("cp-view-label"), label ?? "");
   id("cp-view-label").hidden = !label;
 }

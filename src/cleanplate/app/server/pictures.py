@@ -16,6 +16,7 @@ from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.candidates import candidate_picture
 from cleanplate.app.server.comparison import difference, flicker
 from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.filled import NotWantedError, filled_frame
 from cleanplate.app.server.frames import jpeg, narrowed, png
 from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.palette import mask_png
@@ -35,7 +36,7 @@ _NEVER = {"Cache-Control": "no-store"}
 def picture_routes(desk: Desk) -> APIRouter:
     """``/project/ID/frame``, ``mask``, ``result`` and the like."""
     routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
-    foreseen = Latest()
+    foreseen, filling = Latest(), Latest()
 
     def made(project: str, name: str) -> tuple[Session, Result, Path]:
         session = desk.sessions.get(project)
@@ -94,6 +95,25 @@ def picture_routes(desk: Desk) -> APIRouter:
         known = opened.state.anchor(number, frame) or Anchor(Kind.PROMPT)
         prompt = Prompt(known.points, known.box, known.brushes)
         return _of_object(opened, number, opened.preview(frame, number, prompt).mask)
+
+    @routes.get("/filled/{frame}.jpg")
+    def filled(project: str, frame: int, sharp: bool = False) -> Response:
+        """The frame as it will look, from a few frames around it; 204 where nothing is masked."""
+        session = desk.sessions.get(project)
+        _check_frame(session, frame)
+        with filling.newest(project) as is_newest:
+            try:
+                found = filled_frame(
+                    *(frames, session.project, session.folder / PROXY),
+                    *(frame, sharp, is_newest),
+                )
+            except NotWantedError:
+                return Response(status_code=204)
+        if found is None:
+            return Response(status_code=204)
+        box = found.around
+        headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
+        return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)
 
     @routes.get("/candidate/{frame}/{number}/{place}.jpg")
     def candidate(project: str, frame: int, number: int, place: int) -> Response:
