@@ -33,9 +33,7 @@ def test_strokes_on_a_followed_frame_change_just_the_pixels_under_them(followed:
     shown = followed.mask(20) == 1
     followed.set_prompt(20, 1, Prompt(brushes=(PAINT,)), painted=True)
     followed.set_prompt(20, 1, Prompt(brushes=(PAINT, ERASE)), painted=True)
-    np.testing.assert_array_equal(
-        followed.mask(20) == 1, painted(followed, shown, PAINT, ERASE)
-    )
+    np.testing.assert_array_equal(followed.mask(20) == 1, painted(followed, shown, PAINT, ERASE))
 
 
 def test_strokes_on_a_clicked_outline_leave_it_even_where_another_engine_was_chosen_since(
@@ -67,7 +65,9 @@ def test_strokes_on_the_letters_of_a_still_box_edit_the_letters(
     project.change_object(one, static=True)
     project.set_prompt(0, one, Prompt(box=sign_box(0)))
     letters = np.zeros(project.size, bool)
-    letters[sign_box(0).y0 + 4 : sign_box(0).y0 + 9, sign_box(0).x0 + 3 : sign_box(0).x0 + 30] = True
+    letters[sign_box(0).y0 + 4 : sign_box(0).y0 + 9, sign_box(0).x0 + 3 : sign_box(0).x0 + 30] = (
+        True
+    )
     (box,) = project.state.anchors[one].values()
     kept = project.mask_store.keep(letters)
     monkeypatch.setattr(
@@ -77,9 +77,7 @@ def test_strokes_on_the_letters_of_a_still_box_edit_the_letters(
     )
     project.change_object(one, name="print")  # the view is made anew
     np.testing.assert_array_equal(project.mask(0) == one, letters)
-    project.set_prompt(
-        0, one, Prompt(box=sign_box(0), brushes=(PAINT,)), painted=True
-    )
+    project.set_prompt(0, one, Prompt(box=sign_box(0), brushes=(PAINT,)), painted=True)
     np.testing.assert_array_equal(project.mask(0) == one, painted(project, letters, PAINT))
 
 

@@ -33,6 +33,8 @@ class Job:
     """Frames a second, of late."""
     left: float | None = None
     """Seconds to the end of this stage."""
+    part: float | None = None
+    """How much of this stage is done, 0..1, by what it is expected to take; never falls."""
     frame: int | None = None
     """The last frame that was done, where the stage goes through frames in order."""
     shown: int | None = None

@@ -67,9 +67,7 @@ class Pointing:
         crop = None if tracked.static else view.crop(object_id, frame)
         return OutlineRequest(prompt, painted, None if crop is None else crop.on(self._size))
 
-    def painted(
-        self, view: View, frame: int, object_id: int, prompt: Prompt
-    ) -> Painting | None:
+    def painted(self, view: View, frame: int, object_id: int, prompt: Prompt) -> Painting | None:
         """The mask that is shown, with the new strokes of ``prompt`` put on it pixel for pixel.
 
         None where more than strokes is new: an outline must be found then. The mask of what does

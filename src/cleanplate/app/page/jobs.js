@@ -61,7 +61,8 @@ export function jobBox(one) {
   if (!one || one.kind === "open") return [];
   if (busy()) {
     // Before the first frame an engine looks at many: how far it is cannot be told.
-    const part = one.total && one.done ? Math.min(1, one.done / one.total) : null;
+    const counted = one.total && one.done ? Math.min(1, one.done / one.total) : null;
+    const part = one.part ?? counted;
     return [
       make(
         "div",

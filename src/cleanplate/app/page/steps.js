@@ -133,7 +133,7 @@ function resultRow(one) {
       ? make(
           "p",
           { class: "cp-muted" },
-          "This engine looks at a whole shot at once: in the whole clip these frames may differ a little.",
+          "Filled from these frames alone, to be quick: in the whole clip they may differ a little.",
         )
       : null,
     one.kind === "remove"

@@ -8,6 +8,7 @@ object itself from being taken for background.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -52,6 +53,8 @@ class Filled:
     """(H, W, 3) uint8 RGB."""
     around: Box
     """What was filled and its surroundings, in px of the clip."""
+    pace: float
+    """Seconds that a megapixel of region took in a frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +102,9 @@ def filled_frame(
     numbers = _around(project, frame, _SHARP if is_sharp else _DRAFT)
     looks = _looked_at(frames, clip, project, view, frame, numbers, growth, is_wanted)
     region = _region(looks, settings)
-    filled = _fill(looks, region, frame, is_sharp, settings, is_wanted)
+    began = time.perf_counter()
+    filled, seen = _fill(looks, region, frame, is_sharp, settings, is_wanted)
+    pace = (time.perf_counter() - began) / (len(looks) * seen / 1e6)
     scale = source.shape[1] / looks[0].image.shape[1]
     feather = settings.masks.feathered_by(2)
     image = _composed(source, whole, filled, region, scale, feather)
@@ -107,7 +112,7 @@ def filled_frame(
     assert shown is not None  # it holds the mask, which is not empty
     height, width = source.shape[:2]
     room = max(24, round(0.4 * max(shown.width, shown.height)))
-    return Filled(image, widened(shown, room, width, height))
+    return Filled(image, widened(shown, room, width, height), pace)
 
 
 def _around(project: Project, frame: int, steps: Sequence[int]) -> list[int]:
@@ -171,9 +176,7 @@ def _grey(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     part = min(1.0, _MOTION_WIDTH / width)
     size = (max(1, round(width * part)), max(1, round(height * part)))
-    return cv2.cvtColor(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
-    )
+    return cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
 
 
 def _grown(mask: np.ndarray, growth: dict[int, int]) -> np.ndarray:
@@ -252,8 +255,8 @@ def _fill(
     is_sharp: bool,
     settings: Settings,
     is_wanted: Callable[[], bool],
-) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: ``region`` of ``frame``, filled."""
+) -> tuple[np.ndarray, int]:
+    """(h, w, 3) uint8 RGB: ``region`` of ``frame``, filled; and the px that were looked at."""
     fields = {**settings.engine_fields.get(ENGINE, {})}
     fields |= {"quality": "standard" if is_sharp else "fast", "unseen": "smooth"}
     asked = replace(settings, engine_fields={ENGINE: fields})
@@ -276,9 +279,9 @@ def _fill(
         if not is_wanted():
             raise NotWantedError
         if filled.index == middle:
-            return cv2.resize(
-                filled.image, (region.width, region.height), interpolation=cv2.INTER_CUBIC
-            )
+            whole = (region.width, region.height)
+            image = cv2.resize(filled.image, whole, interpolation=cv2.INTER_CUBIC)
+            return image, size[0] * size[1]
     raise AssertionError("an inpainter gives as many frames as it gets")
 
 

@@ -16,7 +16,7 @@ from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.candidates import candidate_picture
 from cleanplate.app.server.comparison import difference, flicker
 from cleanplate.app.server.desk import Desk
-from cleanplate.app.server.filled import NotWantedError, filled_frame
+from cleanplate.app.server.filled import ENGINE, NotWantedError, filled_frame
 from cleanplate.app.server.frames import jpeg, narrowed, png
 from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.palette import mask_png
@@ -111,6 +111,8 @@ def picture_routes(desk: Desk) -> APIRouter:
                 return Response(status_code=204)
         if found is None:
             return Response(status_code=204)
+        if sharp:
+            desk.speeds.suggest(ENGINE, "cpu", found.pace)
         box = found.around
         headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
         return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)

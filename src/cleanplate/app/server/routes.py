@@ -15,7 +15,7 @@ from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
 from cleanplate.app.server.orders import begin_follow, begin_removal
 from cleanplate.app.server.requests import is_json, json_of, length_of
-from cleanplate.app.server.state import stamp, state_of
+from cleanplate.app.server.state import expected_pace, stamp, state_of
 from cleanplate.app.sessions import Session
 from cleanplate.errors import InputError
 
@@ -117,7 +117,8 @@ def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     if kind == "suggest":
         return work.begin(session, kind, {}).id
     if kind in ("try", "remove"):
-        return begin_removal(work, session, kind, fields).id
+        each = expected_pace(session, desk.speeds)
+        return begin_removal(work, session, kind, fields, each).id
     if kind == "resume":
         return work.resume(session).id
     if kind == "discard":

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict
 from typing import Any
 
+from cleanplate import registry
 from cleanplate.app import disk
 from cleanplate.app.jobs import QUEUED, RUNNING
 from cleanplate.app.proposals import Proposals
@@ -62,6 +63,23 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
     if job is not None and session.is_open:
         state["job"]["device"] = _device(session.project, job.kind, state["engines"])
     return state
+
+
+def expected_pace(session: Session, speeds: Speeds) -> float | None:
+    """Seconds that a frame will take to fill with what is set; None where nothing is known."""
+    project = session.project
+    chosen = project.settings.engines
+    megapixels = _megapixels(session, project.as_json())
+    if megapixels is None:
+        return None
+    about = registry.find("inpaint", chosen.inpainter).about
+    rows = engine_rows(speeds, None)
+    device = next(
+        (r["device"] for r in rows if (r["task"], r["name"]) == ("inpaint", about.name)), "cpu"
+    )
+    seconds = speeds.seconds(about.name, device, megapixels)
+    fields = project.settings.engine_fields.get(about.name, {})
+    return None if seconds is None else seconds * about.time_share(fields)
 
 
 def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from cleanplate.app.speeds import Speeds
 from cleanplate.app.worker.proxy import write_proxy
 from cleanplate.app.worker.reporter import Reporter
 from cleanplate.jobs.job import run
+from cleanplate.jobs.order import Order
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
 from cleanplate.runtime import make_engine
 from cleanplate.suggestions.overlays import Suggested, look
+
+_MOST_BESIDE = 0.6  # of a trial's frames that may be read beside them
+_BESIDE = 6  # frames on each side of a trial that an engine is shown which looks further
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -86,9 +91,10 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     part = (None, None)
     if result.kind == "try":
         part = (result.first, result.last + 1)
-        result.exact = _is_exact(project)
     target = results.clip(result)
     order = project.removal(target, *part, progress=reporter, whole=result.whole)
+    if result.kind == "try":
+        order, result.exact = _tried(project, order)
     results.write(result)
     report = run(order, reporter)
     report.write(results.report(result))
@@ -132,11 +138,22 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
 }
 
 
-def _is_exact(project: Project) -> bool:
-    """Whether no frame of a trial can differ: the engine looks ahead only so far."""
+def _tried(project: Project, order: Order) -> tuple[Order, bool]:
+    """``order`` of a trial, whose cost is its share of the clip's, and whether it is exact.
+
+    An engine that looks far would read most of a clip for two seconds of it: it is shown the frames
+    of the trial and a few on each side, and the whole may differ a little from that.
+    """
     settings = project.settings
     engine, _ = make_engine("inpaint", settings.engines.inpainter, settings)
-    return engine.lookahead is not None
+    assert order.part is not None  # a trial is one
+    start, stop = order.part
+    if engine.lookahead is not None and engine.lookback is not None:
+        if engine.lookahead + engine.lookback <= _MOST_BESIDE * (stop - start):
+            return order, True
+    first, last = project.state.span
+    known = (max(first, start - _BESIDE), min(last, stop + _BESIDE))
+    return replace(order, known=known), False
 
 
 def _told(project: Project, report: Report, seconds: float) -> str:

@@ -77,6 +77,9 @@ def plan_fill(
     feather = settings.masks.feathered_by(filled.growth)
     stop = max([shown.stop, *(region.stop for region in regions)])
 
+    worked = range(*filled.known) if filled.known else range(shown.start, shown.stop)
+    worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
+
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
         pictures = zip(clip.pictures(first, stop), masks.read(first), strict=False)
         for picture, mask in pictures:
@@ -86,8 +89,7 @@ def plan_fill(
         source = prefetch(masked(first_needed(regions, start, inpainter.lookback)))
         planned = PlannedRegions(regions, inpainter.lookback, start)
         line = fill(source, planned, inpainter, feather, start, shown.stop)
-        done, total = start - shown.start, shown.stop - shown.start
-        return prefetch(progress.over("inpaint", _looked_at(line, progress), total, done))
+        return prefetch(_counted(line, start, worked, progress))
 
     return PlannedFill(regions, fill_from)
 
@@ -120,8 +122,16 @@ def _note_plans(
         progress.note("No frame has a mask: the output shows the source unchanged.")
 
 
-def _looked_at(pictures: Iterator[Picture], progress: Progress) -> Iterator[Picture]:
+def _counted(
+    pictures: Iterator[Picture], start: int, worked: range, progress: Progress
+) -> Iterator[Picture]:
+    """The same pictures; those of ``worked`` are counted, others only pass through."""
+    done = max(0, min(start, worked.stop) - worked.start)
+    progress.start("inpaint", len(worked), done)
     for picture in pictures:
         progress.at(picture.index)
         progress.show(picture)
         yield picture
+        if picture.index in worked:
+            progress.advance()
+    progress.finish()

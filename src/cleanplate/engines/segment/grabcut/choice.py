@@ -60,9 +60,7 @@ def distinct(masks: list[np.ndarray], scores: list[float], alike: float = 0.95) 
             continue
         # Areas alone tell most apart; the overlap of two masks costs a look at the whole picture.
         rivals = [
-            k
-            for k in kept
-            if min(areas[k], areas[number]) >= alike * max(areas[k], areas[number])
+            k for k in kept if min(areas[k], areas[number]) >= alike * max(areas[k], areas[number])
         ]
         if all(_overlap(masks[number], masks[k]) < alike for k in rivals):
             kept.append(number)

@@ -143,6 +143,7 @@ def _surround(box: Box, size: tuple[int, int]) -> Box:
 
 def _rank(encoded: Encoded, masks: list[np.ndarray], doubts: list[float]) -> Candidates:
     """The masks by confidence, less the doubt of the first ones."""
+
     def scored(mask: np.ndarray) -> float:
         return confidence(encoded.lab, encoded.steepness, encoded.view.reduce(mask))
 
