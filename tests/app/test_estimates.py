@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_progress_moves_between_bursts_of_frames_and_never_falls(
         true = 60 - second
         if true > 10:
             assert abs(job.left - true) <= 0.3 * true, (second, job.left)
-    assert all(later > one for one, later in zip(parts, parts[1:], strict=False))
+    assert all(later > one for one, later in itertools.pairwise(parts))
 
 
 def test_a_wrong_forecast_is_mended_by_what_is_measured(tmp_path: Path, clock: list[float]) -> None:

@@ -17,7 +17,8 @@ _PIXEL = """([x, y]) => {
   const canvas = document.querySelector('#cp-stage canvas');
   const { view } = window.cleanplate;
   const at = [view.x + (x + 0.5) * view.scale, view.y + (y + 0.5) * view.scale];
-  return [...canvas.getContext('2d').getImageData(...at.map((one) => one * devicePixelRatio), 1, 1).data];
+  const [x1, y1] = at.map((one) => one * devicePixelRatio);
+  return [...canvas.getContext('2d').getImageData(x1, y1, 1, 1).data];
 }"""
 
 

@@ -12,8 +12,8 @@ from cleanplate.prompts.outliner import Outline, Outliner, OutlineRequest
 from cleanplate.settings.groups import Settings
 from cleanplate.tracks.marks import Anchor, Kind, Marks
 from cleanplate.tracks.mask_store import MaskStore
-from cleanplate.tracks.view import View
 from cleanplate.tracks.timeline import static_frame
+from cleanplate.tracks.view import View
 from cleanplate.types import Brush, Prompt
 
 

@@ -144,7 +144,7 @@ class Reporter(Progress):
         if usual is None or measured is None:
             each = usual if measured is None else measured
         else:
-            weight = done / count
+            weight = min(1.0, 2 * done / count)
             each = usual * (1 - weight) + measured * weight
         return None if each is None else each * count
 
