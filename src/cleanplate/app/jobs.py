@@ -22,7 +22,7 @@ class Job:
 
     id: str
     kind: str
-    """``open``, ``proxy``, ``suggest``, ``follow``, ``try``, ``remove`` or ``order``."""
+    """``open``, ``proxy``, ``suggest``, ``follow``, ``try``, ``remove``, ``order`` or ``fetch``."""
     args: dict[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     state: str = QUEUED

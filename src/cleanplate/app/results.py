@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Result:
     when: float = 0.0
     """Seconds since 1970 at which it was finished."""
     sentence: str = ""
+    unseen: list[list[int]] = field(default_factory=list[list[int]])
+    """First and last frame, in the source, of the stretches that were filled in part from nothing:
+    no frame shows that background."""
     command: str = ""
     """What does the same, or goes on with it, on the command line."""
 

@@ -24,7 +24,7 @@ import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
 
 /** Run something that the server may refuse; the sentence appears at `place`. */
-async function attempt(place, work) {
+export async function attempt(place, work) {
   try {
     const answer = await work();
     if (desk.note?.error && desk.note.place === place) change({ note: null });
@@ -265,6 +265,17 @@ export async function setOutliner(values) {
     }
   } else change({ hint: "Outlines what you mark from now on. What is marked keeps its outline." });
   await set(values);
+}
+
+/** Outline what points or a box mark in the shown frame again, with what is set now. */
+export async function reoutline() {
+  const entry = told(desk.frame, desk.object);
+  if (entry?.kind !== "prompt" || !(entry.points.length || entry.box)) return;
+  await attempt("pick", async () => {
+    await desk.link.edit("outline", { frame: desk.frame, object: desk.object, values: {} });
+    await desk.link.refresh();
+    change({ hint: `Frame ${desk.frame} is outlined anew. Now track.` });
+  });
 }
 
 // Logos and captions

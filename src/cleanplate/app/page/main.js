@@ -6,6 +6,7 @@ import { startChoices } from "./choice.js";
 import { busy, change, count, desk, keep, listen, object, objects } from "./desk.js";
 import { dress } from "./dom.js";
 import { openKeys, startKeys } from "./keys.js";
+import { startFetching } from "./fetching.js";
 import { startFilled } from "./filled.js";
 import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
@@ -193,6 +194,7 @@ async function begin() {
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));
+  startFetching(id("cp-panel"));
   startStart(id("cp-start"), open, away);
   startKeys();
   startAhead();

@@ -8,6 +8,7 @@ object itself from being taken for background.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -195,7 +196,7 @@ def _carried(greys: dict[int, np.ndarray], mask: np.ndarray, frame: int) -> dict
     numbers = sorted(greys)
     middle = numbers.index(frame)
     for way in (numbers[middle:], numbers[middle::-1]):
-        for before, number in zip(way, way[1:], strict=False):
+        for before, number in itertools.pairwise(way):
             flow = dense_flow(greys[before], greys[number])
             carried[number] = _moved(carried[before], flow)
     return carried
@@ -293,7 +294,7 @@ def _composed(
     scale: float,
     feather: int,
 ) -> np.ndarray:
-    """``source`` with ``filled``, ``region`` of a picture ``scale`` times smaller, under ``mask``."""
+    """``source`` with ``filled``, ``region`` at ``1 / scale`` of its size, under ``mask``."""
     height, width = source.shape[:2]
     x0, y0 = round(region.x0 * scale), round(region.y0 * scale)
     x1, y1 = min(width, round(region.x1 * scale)), min(height, round(region.y1 * scale))

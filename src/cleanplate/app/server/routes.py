@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from cleanplate.app.results import Results
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
+from cleanplate.app.server.offers import fetchable
 from cleanplate.app.server.orders import begin_follow, begin_removal
 from cleanplate.app.server.requests import is_json, json_of, length_of
 from cleanplate.app.server.state import expected_pace, stamp, state_of
@@ -87,6 +88,17 @@ def project_routes(desk: Desk) -> APIRouter:
     @routes.post("/project/{project}/job/stop")
     def stop(project: str) -> dict[str, Any]:
         desk.work.stop(desk.sessions.get(project))
+        return {}
+
+    @routes.post("/project/{project}/fetch")
+    def fetch(project: str, fields: Fields) -> dict[str, Any]:
+        """Weights that the person asked for by name, having been told size and licence."""
+        names = fetchable(fields.get("names"))
+        return {"job": desk.work.fetch(desk.sessions.get(project), names).id}
+
+    @routes.post("/project/{project}/fetch/stop")
+    def stop_fetching(project: str) -> dict[str, Any]:
+        desk.work.stop_fetching(desk.sessions.get(project))
         return {}
 
     @routes.post("/project/{project}/result/{name}/delete")

@@ -8,14 +8,16 @@ from typing import Any
 
 from cleanplate import registry
 from cleanplate.app import disk
-from cleanplate.app.jobs import QUEUED, RUNNING
+from cleanplate.app.jobs import QUEUED, RUNNING, Job
 from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Results
 from cleanplate.app.server.engines import engine_rows
+from cleanplate.app.server.offers import offers
 from cleanplate.app.server.work import PROXY, Work
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.worker.proxy import proxy_rate
+from cleanplate.checkpoints import all_checkpoints, store
 from cleanplate.projects.project import Project
 from cleanplate.settings.groups import AUTO, PRINT
 from cleanplate.tracks.choice import chosen_trackers
@@ -27,7 +29,7 @@ def stamp(session: Session, work: Work) -> str:
     parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
     if session.is_open:
         parts += [session.project.version, session.project.masks_key]
-    for job in (work.current(session), work.proxy(session)):
+    for job in (work.current(session), work.proxy(session), work.fetching(session)):
         parts.append(None if job is None else job.as_json())
     parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
     return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
@@ -47,6 +49,9 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         "job": None if job is None else job.as_json(),
         "proxy": _proxy(session, None if making is None else making.as_json()),
         "messages": [],
+        "fetch": _plain(work.fetching(session)),
+        "offers": [],
+        "weights": [one.name for one in all_checkpoints() if store.is_here(one.name)],
     }
     megapixels = None
     if session.is_open:
@@ -56,6 +61,7 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state["masks"] = project.masks_key
         state["growth"] = _growth(project)
         state["proposals"] = Proposals(session.folder).as_json(project.state)
+        state["offers"] = offers(project, _is_unseen(session))
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)
@@ -91,6 +97,17 @@ def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
     devices = {row["device"] for row in rows if row["name"] in names} - {"cpu"}
     found = next(iter(devices), "cpu")
     return found if chosen.device == AUTO or found == "cpu" else chosen.device
+
+
+def _plain(job: Job | None) -> dict[str, Any] | None:
+    """A job of its own lane, with what it fetches."""
+    return None if job is None else job.as_json() | {"names": job.args.get("names", [])}
+
+
+def _is_unseen(session: Session) -> bool:
+    """Whether the latest result was filled in part from nothing."""
+    done = Results(session.results).all()
+    return bool(done and done[-1].unseen)
 
 
 def _clip(session: Session) -> dict[str, Any]:

@@ -57,6 +57,15 @@ class Reporter(Progress):
             self._recent.popleft()
         self.check()
 
+    def reach(self, done: int, total: int | None) -> None:
+        """``done`` of ``total`` bytes are here; raises CancelledError when the work is to stop."""
+        now = time.monotonic()
+        self._job.update({"done": done, "total": total})
+        self._recent.append((now, done))
+        while now - self._recent[0][0] > _RECENT:
+            self._recent.popleft()
+        self.check()
+
     def at(self, frame: int) -> None:
         """See ``Progress``."""
         self._job.frame = frame

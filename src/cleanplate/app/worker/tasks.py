@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cleanplate import api
 from cleanplate.app.jobs import Job
@@ -18,6 +19,9 @@ from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds
 from cleanplate.app.worker.proxy import write_proxy
 from cleanplate.app.worker.reporter import Reporter
+from cleanplate.checkpoints import fetch as fetching
+from cleanplate.checkpoints import find, store
+from cleanplate.errors import WeightsError
 from cleanplate.jobs.job import run
 from cleanplate.jobs.order import Order
 from cleanplate.jobs.report import Report
@@ -127,6 +131,30 @@ def _order(folder: Path, job: Job, reporter: Reporter) -> str:
     return result.sentence
 
 
+def _fetch(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Weights that a person asked for, having read their licence; what came before is gone on with.
+
+    Raises:
+        WeightsError: they cannot be had; in the page's words where this machine is offline.
+    """
+    names = job.args["names"]
+    for name in names:
+        checkpoint = find(name)
+        if store.is_here(name):
+            continue
+        store.agree(checkpoint)
+        reporter.start("fetch", checkpoint.size)
+        try:
+            fetching.fetch(checkpoint, progress=reporter.reach)
+        except fetching.OfflineError as error:
+            host = urlsplit(checkpoint.url).hostname
+            raise WeightsError(
+                f"{host} cannot be reached: this computer is offline, or the address is blocked. "
+                "Go on without it, or get it later; what came is kept."
+            ) from error
+    return "It is here, and is used from now on."
+
+
 TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "open": _open,
     "proxy": _proxy,
@@ -135,6 +163,7 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "try": _remove,
     "remove": _remove,
     "order": _order,
+    "fetch": _fetch,
 }
 
 
@@ -148,9 +177,9 @@ def _tried(project: Project, order: Order) -> tuple[Order, bool]:
     engine, _ = make_engine("inpaint", settings.engines.inpainter, settings)
     assert order.part is not None  # a trial is one
     start, stop = order.part
-    if engine.lookahead is not None and engine.lookback is not None:
-        if engine.lookahead + engine.lookback <= _MOST_BESIDE * (stop - start):
-            return order, True
+    beside = (engine.lookahead, engine.lookback)
+    if None not in beside and sum(beside) <= _MOST_BESIDE * (stop - start):
+        return order, True
     first, last = project.state.span
     known = (max(first, start - _BESIDE), min(last, stop + _BESIDE))
     return replace(order, known=known), False
