@@ -24,8 +24,7 @@ from cleanplate.checkpoints import catalogue, find
 from tests import weights
 
 NAME = "sam2_1_hiera_tiny"
-_SITE = (
-    """
+_SITE = """
 import dataclasses, os, sys
 if os.environ.get("CLEANPLATE_TEST_URL"):
     from cleanplate.checkpoints import catalogue
@@ -33,13 +32,12 @@ if os.environ.get("CLEANPLATE_TEST_URL"):
             "size": int(os.environ["CLEANPLATE_TEST_SIZE"]),
             "digest": os.environ["CLEANPLATE_TEST_DIGEST"]}
     catalogue.BUILT_IN = tuple(
-        dataclasses.replace(one, **told) if one.name == "%s" else one for one in catalogue.BUILT_IN
+        dataclasses.replace(one, **told) if one.name == "NAME" else one
+        for one in catalogue.BUILT_IN
     )
     from cleanplate.networks.sam2 import hiera
     hiera.TINY = hiera.Size(16, 1, (1, 1, 1, 1), (2,), (8, 4, 4, 4), 7)
-"""
-    % NAME
-)
+""".replace("NAME", NAME)
 
 
 @dataclass

@@ -52,6 +52,7 @@ def test_better_tracking_comes_by_one_button_is_used_and_the_removal_is_finished
     served.pause = 0.02
     button.click()
     offer.get_by_role("progressbar").wait_for()
+    person.until("state.fetch?.done > 50000")
     offer.get_by_role("button", name="Stop").click()
     again = offer.get_by_role("button", name="Go on")
     again.wait_for()

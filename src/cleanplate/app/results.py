@@ -40,6 +40,12 @@ class Result:
     unseen: list[list[int]] = field(default_factory=list[list[int]])
     """First and last frame, in the source, of the stretches that were filled in part from nothing:
     no frame shows that background."""
+    encoding: str = ""
+    """Codec, quality and container, as one line."""
+    lossless: bool = False
+    """Every sample outside of the masks is the source's."""
+    doubts: list[str] = field(default_factory=list[str])
+    """What the work may have suffered from, as sentences."""
     command: str = ""
     """What does the same, or goes on with it, on the command line."""
 

@@ -14,6 +14,7 @@ import {
 } from "./actions.js";
 import { change, desk, laneAt, listen, object, objects, told } from "./desk.js";
 import { icon, make, show } from "./dom.js";
+import { kindLine, kindOf } from "./kinds.js";
 import { FOUND, LANE_WORDS } from "./words.js";
 
 function nameField(one) {
@@ -134,6 +135,7 @@ function details(one) {
       box,
       "It does not move (a burned-in logo or caption)",
     ),
+    kindLine(one),
     make(
       "div",
       { class: "cp-here" },
@@ -197,6 +199,9 @@ export function startObjects(element) {
       objects(),
       desk.object,
       frame,
+      object() && kindOf(object()),
+      desk.state.trackers,
+      desk.state.offers,
       desk.speed
         ? null
         : [laneAt(desk.object, desk.frame)[0], Boolean(told(desk.frame, desk.object))],

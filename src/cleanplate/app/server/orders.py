@@ -132,7 +132,7 @@ def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
         InputError: no container can have what is asked for.
     """
     own = clip.suffix.lower()
-    for suffix in ([own] if own in CONTAINERS else []) + [".mp4"]:
+    for suffix in ([own] if own in CONTAINERS else []) + [".mp4", ".mov"]:
         try:
             choose_encoder(info, Path(f"clean{suffix}"), encoder)
         except InputError:

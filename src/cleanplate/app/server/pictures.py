@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from cleanplate.app.server.comparison import difference, flicker
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.filled import ENGINE, NotWantedError, filled_frame
 from cleanplate.app.server.frames import jpeg, narrowed, png
+from cleanplate.app.server.kinds import kind_of
 from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.palette import mask_png
 from cleanplate.app.server.work import PROXY
@@ -116,6 +118,13 @@ def picture_routes(desk: Desk) -> APIRouter:
         box = found.around
         headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
         return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)
+
+    @routes.get("/kind/{number}")
+    def kind(project: str, number: int) -> dict[str, str] | None:
+        """What an object is taken for, the tracker that suits it, and why; null: unmarked."""
+        session = desk.sessions.get(project)
+        found = kind_of(session.project, frames, session.folder / PROXY, number)
+        return None if found is None else asdict(found)
 
     @routes.get("/candidate/{frame}/{number}/{place}.jpg")
     def candidate(project: str, frame: int, number: int, place: int) -> Response:

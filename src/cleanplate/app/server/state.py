@@ -60,6 +60,8 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state["settings"] = _settings(project)
         state["masks"] = project.masks_key
         state["growth"] = _growth(project)
+        chosen = chosen_trackers(project.state, project.settings)
+        state["trackers"] = {number: one.name for number, one in chosen.items()}
         state["proposals"] = Proposals(session.folder).as_json(project.state)
         state["offers"] = offers(project, _is_unseen(session))
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]

@@ -105,6 +105,9 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     Speeds(folder.parent.parent).note(report)
     result.when = time.time()
     result.sentence = _told(project, report, time.monotonic() - began)
+    result.unseen = [[one["first"], one["last"]] for one in report.unseen]
+    result.encoding, result.lossless = _encoding(report), report.encoding["lossless"]
+    result.doubts = [one for one in report.warnings if "could be learnt" in one]
     results.write(result)
 
 
@@ -185,6 +188,19 @@ def _tried(project: Project, order: Order) -> tuple[Order, bool]:
     return replace(order, known=known), False
 
 
+_CODECS = {"h264": "H.264", "hevc": "H.265", "prores": "ProRes", "ffv1": "FFV1", "av1": "AV1"}
+
+
+def _encoding(report: Report) -> str:
+    """Codec and quality as an editor says them."""
+    told = report.encoding
+    codec = _CODECS.get(told["codec"], told["codec"].upper())
+    if told["lossless"]:
+        return f"{codec}, lossless"
+    quality = "" if told["quality"] is None else f", quality {told['quality']} (smaller is better)"
+    return f"{codec}{quality}"
+
+
 def _told(project: Project, report: Report, seconds: float) -> str:
     names = [f"'{one.name}'" for one in project.state.objects]
     what = " and ".join(names) or "what the masks cover"
@@ -192,10 +208,13 @@ def _told(project: Project, report: Report, seconds: float) -> str:
     first, stop = project.state.span
     filled = min(report.frame_count, stop - first)
     count = str(filled) if filled == report.frame_count else f"{filled} of {report.frame_count}"
-    return (
-        f"Removed {what} from {count} frames in {_minutes(seconds)}. Only pixels "
-        f"under the mask changed{'; sound copied' if sound else ''}."
+    kept = (
+        "Every pixel outside the masks is the source's"
+        if report.encoding["lossless"]
+        else "Outside the masks nothing was painted; the clip was encoded again"
     )
+    copied = "; sound copied" if sound else ""
+    return f"Removed {what} from {count} frames in {_minutes(seconds)}. {kept}{copied}."
 
 
 def _minutes(seconds: float) -> str:
