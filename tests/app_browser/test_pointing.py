@@ -310,7 +310,7 @@ def test_what_stays_where_the_rest_moves_is_found_without_a_click_and_taken(
     assert "frames 0–89" in rows.inner_text()
     rows.locator(".cp-doubt-go").click()
     person.sees(44)
-    rows.get_by_role("button", name="Take").click()
+    rows.get_by_role("button", name="Add: ").click()
     person.until("state.objects.length === 1 && state.objects[0].static")
     person.sees_mask()
     assert ids(person.mask(44))[drawn[0, 90][..., 0] > 0.2].all()

@@ -235,7 +235,7 @@ def test_what_is_not_followed_is_not_removed(project: Project, tmp_path: Path) -
         project.removal(tmp_path / "clean.mp4")
     one = project.add_object("ball")
     project.set_prompt(0, one, stage.prompt(sign_box(0)))
-    with pytest.raises(InputError, match="Follow 'ball' first"):
+    with pytest.raises(InputError, match="Track 'ball' first"):
         project.removal(tmp_path / "clean.mp4")
 
 

@@ -137,9 +137,7 @@ def approve(
             state = state.with_anchor(tracked.id, frame, fixed)
         approved += 1
     if not approved:
-        raise InputError(
-            f"Nothing is shown in frame {frame} yet that could be approved; follow it."
-        )
+        raise InputError(f"Nothing is shown in frame {frame} yet that could be approved; track it.")
     return state, None
 
 

@@ -449,7 +449,7 @@ class Project:
         with locked(self.path / "follow.lock", wait=False) as held:
             if not held:
                 raise InputError(
-                    f"{self.path} is being followed by another program; stop that one first."
+                    f"{self.path} is being tracked by another program; stop that one first."
                 )
             discovered = self._tracks.track(
                 *(state, _settings_of(state), progress),

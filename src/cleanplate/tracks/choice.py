@@ -75,7 +75,7 @@ def reasons(trackers: Mapping[int, ChosenTracker], settings: Settings) -> list[s
     which, was, them = ("Object", "was", "it") if alone else ("Objects", "were", "them")
     listed = ", ".join(str(number) for number in sorted(numbers))
     return [
-        f"{which} {listed} {was} picked by points and SAM 2.1 is here, so {PICKED} follows "
+        f"{which} {listed} {was} picked by points and SAM 2.1 is here, so {PICKED} tracks "
         f"{them}; what was boxed or drawn is taken to be flat. For "
         f"flat things that were clicked choose the tracker {settings.engines.tracker_name}."
     ]

@@ -64,7 +64,7 @@ export function jumpToDoubt(direction) {
     direction > 0
       ? frames.find((frame) => frame > desk.frame)
       : frames.filter((frame) => frame < desk.frame).pop();
-  if (next === undefined) note("follow", "No more frames to look at in this direction.");
+  if (next === undefined) note("follow", "No more frames to check in this direction.");
   else goTo(next);
 }
 
@@ -159,7 +159,7 @@ async function prompt(alter) {
         note("stage", "Nothing found at that point. Try the middle of the object, or draw a box.");
       } else if (!empty && !desk.tipped) {
         desk.tipped = true;
-        change({ hint: "Not quite? Add a point on what is missing. Then Follow." });
+        change({ hint: "Not quite? Add a point on what is missing. Then Track." });
       }
     } finally {
       // The answer is the edit's; what all edits so far made of the state is asked for once, at the end.
@@ -209,7 +209,7 @@ export async function gone() {
   await attempt("pick", async () => {
     await desk.link.edit("gone", { frame: desk.frame, object: one.id });
     change({
-      hint: `${one.name} is gone from frame ${desk.frame}. Mark it again where it comes back.`,
+      hint: `${one.name} is gone from frame ${desk.frame} on. Mark it again where it comes back.`,
     });
   });
 }
@@ -263,7 +263,7 @@ export async function setOutliner(values) {
       if (!(error instanceof Refused)) throw error;
       note("pick", `What is marked here keeps its outline. ${error.message}`);
     }
-  } else change({ hint: "Outlines what you mark from now on. What is marked keeps its outline." });
+  } else change({ hint: "Used for what you mark from now on. What is marked keeps its outline." });
   await set(values);
 }
 
@@ -286,7 +286,7 @@ export const takeAll = (proposals) =>
     const taken = proposals.map((one) => desk.link.edit("take", { proposal: one.id }));
     const [{ answer }] = await Promise.all(taken);
     await desk.link.refresh();
-    const hint = "What does not move needs no following: try 2 s, then remove.";
+    const hint = "What does not move needs no tracking. Try, then Remove.";
     change({ object: answer.object, shown: null, hint });
   });
 
@@ -315,17 +315,17 @@ export function followObjects(direction = "both") {
   const body = { kind: "follow", direction };
   if (direction !== "both") body.frame = desk.frame;
   change({ shown: null });
-  return start("follow", body, `Following ${WAYS[direction]}.`);
+  return start("follow", body, `Tracking ${WAYS[direction]}.`);
 }
 
 export const suggest = () =>
-  start("pick", { kind: "suggest" }, "Looking for what stays while the rest moves.");
+  start("pick", { kind: "suggest" }, "Searching for logos and captions.");
 
 export const tryHere = () =>
   start(
     "remove",
     { kind: "try", frame: desk.frame, seconds: 2, whole: desk.whole },
-    "Removing 2 s around this frame, to look at.",
+    "Removing in 2 s around this frame.",
   );
 
 export function removeAll() {
@@ -335,7 +335,7 @@ export function removeAll() {
     change({
       note: {
         place: "remove",
-        text: `${staleSentence()} Press Remove again to remove with what is there.`,
+        text: `${staleSentence()} Press Remove again to go on as it is.`,
         error: true,
       },
     });
@@ -350,7 +350,7 @@ export function staleSentence() {
   const first = Math.min(...stale.map((one) => one[1]));
   const last = Math.max(...stale.map((one) => one[2]));
   const range = first === last ? `Frame ${first} was` : `Frames ${first}–${last} were`;
-  return `${range} followed before your change. Follow again?`;
+  return `${range} tracked before your change. Track again?`;
 }
 
 export const goOn = () => start("job", { kind: "resume" }, "Going on where it stopped.");

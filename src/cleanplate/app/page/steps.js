@@ -149,7 +149,7 @@ function resultRow(one) {
               class: "cp-button",
               href: desk.link.url("/masks.mkv"),
               download: "masks.mkv",
-              title: "The masks as they are now, as a video without loss",
+              title: "The masks as they are now, as a lossless video",
               "data-key": `masks-${one.name}`,
             },
             icon("download"),
@@ -188,7 +188,7 @@ function tell(element, [text, error]) {
   element.setAttribute("role", error ? "alert" : "note");
 }
 
-const OFF = [false, "Another job is at work."];
+const OFF = [false, "Another job is running."];
 
 function drawFollow(root) {
   const { state } = desk;
@@ -358,7 +358,7 @@ function drawPick(root) {
       [true],
       found ||
         (none
-          ? "Click the thing to remove. Right click or Shift+click what is not part of it."
+          ? "Click what to remove. Right-click or Shift+click what is not part of it."
           : ""),
     ),
   );

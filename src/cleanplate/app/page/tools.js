@@ -140,7 +140,7 @@ function drawCompare() {
       : shown && !wiping && desk.compare !== "side"
         ? {
             result: "Result",
-            difference: "What was changed: the brighter, the more",
+            difference: "Difference: the brighter, the larger",
             flicker: "Flicker: bright where the fill changes from frame to frame",
           }[desk.compare]
         : desk.filled && !shown && !desk.speed && shownPreview()

@@ -136,6 +136,4 @@ def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     if kind == "discard":
         work.discard(session)
         return None
-    raise InputError(
-        f"There is no job {kind!r}; there are: suggest, follow, try, remove, resume, discard."
-    )
+    raise InputError(f"There is no job {kind!r}.")

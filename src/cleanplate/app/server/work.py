@@ -21,8 +21,8 @@ FETCH = "fetch"
 _BESIDE = frozenset({"proxy", FETCH})  # kinds of jobs that other work goes on beside
 _NAMES = {
     "open": "Opening",
-    "suggest": "Looking for logos",
-    "follow": "Following",
+    "suggest": "Searching for logos",
+    "follow": "Tracking",
     "try": "Trying",
     "remove": "Removing",
 }

@@ -57,15 +57,14 @@ def _suggest(folder: Path, job: Job, reporter: Reporter) -> str:
 def _found(found: Suggested) -> str:
     number = len(found.overlays)
     if number:
-        what = "1 thing stays" if number == 1 else f"{number} things stay"
-        said = (
-            f"{what} where the rest moves. Take what is to go, and check where it begins and ends."
-        )
+        what = "1 logo or caption" if number == 1 else f"{number} logos or captions"
+        said = f"Found {what}. Add what to remove, and check where it begins and ends."
     else:
-        said = "Nothing was found that stays where it is while the rest moves."
+        said = "Found no logo or caption that stays in place while the picture moves."
     if found.still:
         spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
-        said += f" The camera hardly moves in frames {spans}: there, draw a box by hand."
+        said += f" The camera hardly moves in frames {spans}, so nothing can be told there"
+        said += "." if number else ": draw a box instead."
     return said
 
 
@@ -74,8 +73,9 @@ def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
     began = time.monotonic()
     project.follow(reporter, **job.args)
     rows = len(project.doubtful())
-    look = "" if not rows else f" {rows} stretches are worth a look."
-    return f"Followed in {_minutes(time.monotonic() - began)}.{look}"
+    what = "1 stretch" if rows == 1 else f"{rows} stretches"
+    look = "" if not rows else f" Check {what} in the list."
+    return f"Tracked in {_minutes(time.monotonic() - began)}.{look}"
 
 
 def _remove(folder: Path, job: Job, reporter: Reporter) -> str:

@@ -91,29 +91,29 @@ class Engine:
             Choice(
                 "Real background",
                 "Brings back what other frames show, sharp and steady. What no frame "
-                "shows becomes smooth.",
+                "shows is filled smoothly.",
                 fields={"quality": None, "unseen": None},
             ),
             Choice(
-                "Real background, with care",
-                "The same with more work for each frame, for motion that is hard to follow.",
+                "Real background, best",
+                "More work on each frame, for difficult motion.",
                 fields={"quality": "best", "unseen": None},
             ),
             Choice(
                 "Real background, fast",
-                "The same with less work for each frame, for a first look.",
+                "Less work on each frame, for a first look.",
                 fields={"quality": "fast", "unseen": None},
             ),
             Choice(
-                "Real background and invented texture",
+                "Real background, texture elsewhere",
                 "Where no frame shows what is behind, texture is copied from nearby. "
                 "Good on walls, grass and water; not on faces.",
                 fields={"quality": None, "unseen": TEXTURE},
             ),
             Choice(
-                "Real background and a learned guess",
-                "Where no frame shows what is behind, a network paints it once and it is "
-                "carried along.",
+                "Real background, LaMa elsewhere",
+                "Where no frame shows what is behind, a network paints it once; the motion "
+                "carries it along.",
                 fields={"quality": None, "unseen": LAMA},
                 checkpoint="lama",
             ),

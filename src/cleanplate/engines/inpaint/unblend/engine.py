@@ -62,7 +62,7 @@ class Engine:
         choices=(
             Choice(
                 "See-through watermark",
-                "Undoes a semi-transparent, unmoving mark and keeps the picture behind it.",
+                "For a semi-transparent mark that does not move: keeps the picture behind it.",
             ),
         ),
     )

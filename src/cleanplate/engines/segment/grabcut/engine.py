@@ -54,7 +54,7 @@ class Engine:
         choices=(
             Choice(
                 "By colour and edges",
-                "Instant, for things that stand out. A box alone is taken as drawn.",
+                "For what stands out from its background. A box alone is kept as drawn.",
             ),
         ),
     )
