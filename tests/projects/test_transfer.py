@@ -123,7 +123,7 @@ def test_removal_writes_what_inpainting_the_exported_masks_writes(
     followed.set_settings({"inpainter": "telea", "lossless": True})
     job.run(followed.removal(tmp_path / "one.mp4"))
     followed.export_masks(tmp_path / "masks.mkv")
-    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, segmenter="auto")
+    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, is_print=False)
     done = subprocess.run(
         [
             *(str(PROGRAM), "inpaint", str(followed.source), "--lossless"),
@@ -235,7 +235,7 @@ def test_what_is_not_followed_is_not_removed(project: Project, tmp_path: Path) -
         project.removal(tmp_path / "clean.mp4")
     one = project.add_object("ball")
     project.set_prompt(0, one, stage.prompt(sign_box(0)))
-    with pytest.raises(InputError, match="Follow 'ball' first"):
+    with pytest.raises(InputError, match="Track 'ball' first"):
         project.removal(tmp_path / "clean.mp4")
 
 

@@ -191,7 +191,7 @@ def removal(
                 f"The part from frame {start} to frame {stop} holds none of the frames {first} to "
                 f"{last - 1} that are worked on."
             )
-    growth = growths(view, settings.masks, settings.engines.segmenter)
+    growth = growths(view, settings.masks)
     is_all = (first, last) == (0, survey.count)
     masks = grown(view, growth, survey.count, still=is_all or not whole)
     changed = replace(

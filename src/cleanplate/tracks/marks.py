@@ -80,6 +80,8 @@ class Anchor:
     scores: tuple[float, ...] = ()
     exact: bool = False
     """The user drew the outline: no engine found it."""
+    outliner: str = ""
+    """The engine that found the outline; empty where none did, or it was not noted."""
     approved: bool = False
     passing: tuple[str, str] = ("", "")
     """The runs that go on beyond it forward and backward: those that an approved mask was shown

@@ -59,8 +59,8 @@ class Engine:
         order=35,
         choices=(
             Choice(
-                "Learned, each frame by itself",
-                "A network paints each frame as if it were a photograph; it may shimmer.",
+                "LaMa, frame by frame",
+                "Paints each frame like a photograph; it may shimmer.",
             ),
         ),
     )

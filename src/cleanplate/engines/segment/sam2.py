@@ -47,8 +47,8 @@ class Engine(SamEngine):
         order=25,
         choices=(
             Choice(
-                "Learned, newest",
-                "Knows things when it sees them, in fine detail.",
+                "Learned: SAM 2.1",
+                "Recognises objects, with fine edges.",
             ),
         ),
     )

@@ -45,7 +45,7 @@ class FilledMasks:
 def from_tracks(view: View, order: Order, survey: Survey) -> FilledMasks:
     """The masks that the tracks show, each object grown as its outline and the settings ask."""
     settings = order.settings
-    growth = growths(view, settings.masks, settings.engines.segmenter)
+    growth = growths(view, settings.masks)
     if order.command == "track":
         growth = dict.fromkeys(growth, settings.masks.grow or 0)
     masks = grown(view, growth, survey.count, still=True)

@@ -103,9 +103,9 @@ class Engine:
         order=20,
         choices=(
             Choice(
-                "Anything that bends, briefly",
-                "People and animals, by motion and colour, for a second or two around "
-                "each mark; mark them again when asked.",
+                "People and animals, briefly",
+                "By motion and colour, for a second or two around each mark. Mark them "
+                "again where asked.",
             ),
         ),
     )

@@ -174,9 +174,8 @@ class Engine:
         order=25,
         choices=(
             Choice(
-                "Anything, by what it is",
-                "People, animals and things, through turns and behind others, in clips of any "
-                "length.",
+                "People, animals, anything",
+                "Tracked through turns and behind others, in clips of any length.",
             ),
         ),
     )
