@@ -1,0 +1,234 @@
+"""Remembers the background that it has seen, and lays it under the hole: for live pictures.
+
+The plate is aligned to each frame by the motion that most of the picture shares, then around the
+hole by the optical flow; the ring of known pixels around the hole says how far it is believed, and
+what light it is seen in. What was never seen is filled smoothly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays.flow import complete_flow, dense_flow
+from cleanplate.arrays.harmonic import harmonic_fill
+from cleanplate.arrays.masks import bounding_box, grow, widened
+from cleanplate.engines.inpaint.plate.laying import Guess, laid
+from cleanplate.engines.inpaint.plate.memory import SUREST, Memory
+from cleanplate.engines.inpaint.plate.motion import SharedMotion
+from cleanplate.engines.inpaint.shared.inputs import same_sizes
+from cleanplate.protocols import About, Choice, Runtime
+from cleanplate.settings import check, setting
+from cleanplate.types import Box, Frame, MaskedFrame
+
+_GREY = 128.0  # of a picture of which nothing is known
+_RIM = 2  # px around the hole that are not taken for background
+_RING = 6  # px around it where the plate is compared with the truth
+_AROUND = 24  # px around it that are looked at
+_FAR = 4  # frames from one look at the whole picture to the next; near the hole it is each frame
+_NEAR = 48  # px around the hole that count as near
+_FLOW_SIDE = 176  # px: longest side of the pictures that flow is computed on
+_MET = 3.0  # grey levels: a plate that meets the ring so well needs no flow
+_PER_FRAME, _OLDEST = 0.02, 40.0  # grey levels squared that age counts against a colour
+_UNSURE = 30.0  # the same for one that was seen once
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Whether the plate is aligned around the hole."""
+
+    align: bool = setting(
+        True, "Align what is remembered around the hole by optical flow, for what is not flat."
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Engine:
+    """See the module."""
+
+    about: ClassVar[About] = About(
+        "inpaint",
+        "plate",
+        "Remembers what was seen of the background: for live pictures, quick and without waiting.",
+        order=25,
+        choices=(
+            Choice(
+                "Remembered background",
+                "Lays what earlier frames showed under the hole, quickly. What comes into view "
+                "only later does not help.",
+            ),
+        ),
+        seconds_per_megapixel={"cpu": 0.2},
+    )
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.settings = settings
+
+    @property
+    def lookahead(self) -> int | None:
+        """0: what was seen before is enough."""
+        return 0
+
+    @property
+    def lookback(self) -> int | None:
+        """All of the shot: that is what it is for."""
+        return None
+
+    @property
+    def window(self) -> int | None:
+        """1: the plate is no frame."""
+        return 1
+
+    def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
+        """See ``Inpainter.inpaint``.
+
+        Raises:
+            MaskError: masks or images of differing sizes.
+        """
+        return self.inpaint_hurried(frames, lambda _: 0)
+
+    def inpaint_hurried(
+        self, frames: Iterable[MaskedFrame], level: Callable[[int], int]
+    ) -> Iterator[Frame]:
+        """See ``Hurries``."""
+        for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
+            plate: _Plate | None = None
+            for masked in shot:
+                plate = plate or _Plate(masked.mask.shape)
+                hurry = level(masked.frame.index)
+                yield plate.filled(masked, self.settings.align and hurry < 1, hurry < 3)
+                del masked
+
+
+class _Plate:
+    """One shot."""
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        self._memory = Memory((size[0], size[1]))
+        self._motion = SharedMotion(self._memory.first_pose)
+        self._number = 0
+
+    def filled(self, masked: MaskedFrame, align: bool, judge: bool) -> Frame:
+        """The next frame with its hole filled.
+
+        Args:
+            masked: the frame.
+            align: whether the plate is aligned by flow.
+            judge: whether the ring is asked how far the plate is believed.
+        """
+        image, hole = masked.frame.image, masked.mask != 0
+        box = bounding_box(hole)
+        height, width = hole.shape
+        smooth = image
+        if box is not None:
+            near = widened(box, _AROUND, width, height)
+            smooth = image.copy()
+            part = harmonic_fill(image[near.slices], hole[near.slices], empty=_GREY)
+            smooth[near.slices] = np.rint(part).astype(np.uint8)
+        pose, believed = self._motion.pose(smooth, hole, masked.origin)
+        change = self._memory.recentred(pose)
+        if change is not None:
+            self._motion.rebase(change)
+            pose = change @ pose
+        frame = masked.frame
+        if box is not None:
+            near = widened(box, _AROUND, width, height)
+            filled = smooth  # its own copy: the hole is all that is written
+            fill = self._fill(smooth, hole, near, pose, align, judge)
+            filled[near.slices][hole[near.slices]] = fill
+            filled.flags.writeable = False
+            frame = replace(masked.frame, image=filled)
+        if believed:
+            self._look(image, hole, pose, box)
+        self._number += 1
+        return frame
+
+    def _look(
+        self, image: np.ndarray, hole: np.ndarray, pose: np.ndarray, box: Box | None
+    ) -> None:
+        height, width = hole.shape
+        where = Box(0, 0, width, height)
+        if self._number % _FAR and box is not None:
+            where = widened(box, _NEAR, width, height)
+        elif self._number % _FAR:
+            return
+        solid = grow(hole.view(np.uint8), _RIM) > 0
+        self._memory.write(image, solid, pose, where, self._number)
+
+    def _fill(
+        self,
+        smooth: np.ndarray,
+        hole: np.ndarray,
+        near: Box,
+        pose: np.ndarray,
+        align: bool,
+        judge: bool,
+    ) -> np.ndarray:
+        """(N, 3) uint8: the pixels of the hole in ``near``, in their order."""
+        picture, inside = smooth[near.slices], hole[near.slices]
+        ring = (grow(inside.view(np.uint8), _RING) > 0) & ~inside
+        colours, sure = self._memory.read(pose, near)
+        if not (sure[inside] > 0).any():
+            return picture[inside]
+        age = self._memory.ages(pose, near, self._number)
+        guesses = [_guess(colours, sure, age)]
+        if align and _misses(picture, colours, sure, ring) > _MET:
+            flow = _flow(picture, colours, sure, inside)
+            moved, moved_sure = self._memory.read(pose, near, flow)
+            guesses.append(_guess(moved, moved_sure, age))
+        if not judge:
+            return _met(picture, inside, ring, guesses[0])
+        return laid(picture, inside, ring, guesses)
+
+
+def _guess(colours: np.ndarray, sure: np.ndarray, age: np.ndarray) -> Guess:
+    against = np.minimum(_PER_FRAME * age, _OLDEST)
+    against = against + _UNSURE * (1 - sure.astype(np.float32) / SUREST)
+    return Guess(colours, sure > 0, against.astype(np.float32))
+
+
+def _misses(picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, ring: np.ndarray) -> float:
+    """How far the plate is from the ring, but for its light: mean grey levels."""
+    asked = ring & (sure > 0)
+    if not asked.any():
+        return 0.0
+    missed = picture[asked].astype(np.float32) - colours[asked]
+    return float(np.abs(missed - np.median(missed, axis=0)).mean())
+
+
+def _flow(
+    picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, inside: np.ndarray
+) -> np.ndarray:
+    """(h, w, 2) float32: from the picture to the plate, carried into the hole from around it."""
+    height, width = inside.shape
+    scale = min(1.0, _FLOW_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    unknown = inside | (sure == 0)
+    # Where one of them shows nothing, both show the same: no motion is made up there.
+    seen = np.where(inside[..., None], colours, picture)
+    plate = np.where((sure == 0)[..., None], picture, colours)
+    first, second = (
+        cv2.resize(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+        for p in (seen, plate)
+    )
+    small = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    flow = complete_flow(dense_flow(first, second), grow(small.view(np.uint8), 3) > 0)
+    return cv2.resize(flow, (width, height)) / np.float32(scale)
+
+
+def _met(picture: np.ndarray, inside: np.ndarray, ring: np.ndarray, guess: Guess) -> np.ndarray:
+    """The guess in the ring's light, without more ado: (N, 3) uint8."""
+    asked = ring & guess.seen
+    offset = np.zeros(3, np.float32)
+    if asked.any():
+        offset = np.median(picture[asked].astype(np.float32) - guess.colours[asked], axis=0)
+    shown = np.where(guess.seen[..., None], guess.colours + offset, picture)[inside]
+    return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
