@@ -35,7 +35,7 @@ def play(
         assert target is not None
         return open_sink(target, playing.frame_rate, playing.sound_stream)
 
-    settings = settings_from({"inpainter": "telea", **values}, engine_settings)
+    settings = settings_from({"inpainter": "plate", **values}, engine_settings)
     order = LiveOrder(
         LiveSource(source_address(str(source))),
         None if target is None else make,
@@ -100,7 +100,7 @@ def test_an_engine_that_needs_later_frames_is_refused_with_those_that_do_not(
     tmp_path: Path,
 ) -> None:
     source = scenes.write(tmp_path / "in.mkv", scenes.compose(2)[0])
-    with pytest.raises(InputError, match=r"e2fgvi needs .* work live are flowfill,.*telea"):
+    with pytest.raises(InputError, match=r"e2fgvi needs .* work live are flowfill,.*plate, telea"):
         play(source, None, inpainter="e2fgvi")
     with pytest.raises(InputError, match=r"flowfill needs \d+ later frames"):
         play(

@@ -173,6 +173,7 @@ def _order(
     from pathlib import Path
 
     from cleanplate.files.publish import check_target
+    from cleanplate.live.filling import LIVE_INPAINTER
     from cleanplate.live.line import LiveOrder
     from cleanplate.media.addresses import RawPictures, sink_address, source_address
     from cleanplate.media.live_sink import open_sink
@@ -180,6 +181,8 @@ def _order(
     from cleanplate.runtime import check_engine_fields
     from cleanplate.settings.groups import settings_from
 
+    if values.get("inpainter") == EngineSettings().inpainter and not _is_named(ctx, "inpainter"):
+        values = {**values, "inpainter": LIVE_INPAINTER}
     settings = settings_from(values, parse_sets(options.sets))
     check_engine_fields(settings)
     rate = None if options.input_rate is None else _rate(options.input_rate)
@@ -223,6 +226,12 @@ def _order(
         target is not None and target.kind == "stream",
         options.frames,
     )
+
+
+def _is_named(ctx: typer.Context, option: str) -> bool:
+    """Whether an option was typed, and not left at its default."""
+    source = ctx.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 _LISTENING = 12  # frames over which trouble is counted
 _TROUBLE = 2  # drops or late frames among them that call for less work
-_CALM = 60  # frames without trouble before more work is tried
+_CALM = 24  # frames without trouble before more work is tried
 _LONGEST_CALM = 960
 _WARM_UP = 8  # frames at the start whose times say nothing: engines load
 _SMOOTHING = 0.15
@@ -106,7 +106,7 @@ class Effort:
             if self._trouble >= _TROUBLE and self._since >= 3:
                 self._move(1)
                 # Whoever did more again and failed waits longer before the next attempt.
-                again = self._frames - self._eased < _CALM
+                again = self._frames - self._eased < 2 * _CALM
                 self._calm = min(2 * self._calm, _LONGEST_CALM) if again else _CALM
             elif self._since >= _LISTENING:
                 self._since = self._trouble = 0

@@ -22,6 +22,7 @@ from cleanplate.media.picture import Picture
 
 _TICK = Fraction(1, 90000)
 _PLAIN = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
+_EARLY = 500  # packets of sound that wait for the first picture
 _KEY_SECONDS = 2  # between key frames: how long somebody who joins a stream waits
 # Carries the sound as it was encoded; of others it is left out, and that is said.
 _SOUND = {
@@ -80,6 +81,8 @@ class EncodedSink:
         self._video: VideoStream | None = None
         self._audio: av.AudioStream | None = None
         self._latest_sound = -1
+        self._early: list[Sound] = []
+        """Sound from before the first picture."""
         self._latest = -1
         self._target = Path(address.url) if address.kind == "file" else None
         self._draft = self._target and self._target.with_name(
@@ -100,12 +103,18 @@ class EncodedSink:
             frame.pts, frame.time_base, self._latest = number, _TICK, number
             frame.pict_type = 0
             self._container.mux(self._video.encode(frame))
+            while self._early:
+                self.play(self._early.pop(0))
         except (FFmpegError, OSError) as error:
             raise self._gone(error) from error
 
     def play(self, sound: Sound) -> None:
-        """See ``Sink``; before the first picture nothing is written."""
-        if self._container is None or self._audio is None:
+        """See ``Sink``; what comes before the first picture waits for it."""
+        if self._container is None:
+            if len(self._early) < _EARLY:
+                self._early.append(sound)
+            return
+        if self._audio is None:
             return
         packet = sound.packet
         base = packet.time_base

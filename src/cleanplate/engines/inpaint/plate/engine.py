@@ -115,6 +115,8 @@ class _Plate:
         self._memory = Memory((size[0], size[1]))
         self._motion = SharedMotion(self._memory.first_pose)
         self._number = 0
+        self._last: dict[int, int] = {}
+        """By object id, the number of the frame that it was last seen in."""
 
     def filled(self, masked: MaskedFrame, align: bool, judge: bool) -> Frame:
         """The next frame with its hole filled.
@@ -140,6 +142,7 @@ class _Plate:
             pose = change @ pose
         frame = masked.frame
         if box is not None:
+            self._forget_under(masked.mask, box, pose)
             near = widened(box, _AROUND, width, height)
             filled = smooth  # its own copy: the hole is all that is written
             fill = self._fill(smooth, hole, near, pose, align, judge)
@@ -150,6 +153,16 @@ class _Plate:
             self._look(image, hole, pose, box)
         self._number += 1
         return frame
+
+    def _forget_under(self, mask: np.ndarray, box: Box, pose: np.ndarray) -> None:
+        """An object that was not here before is forgotten where it was taken for background."""
+        counts = np.bincount(mask[box.slices].ravel())
+        for object_id in (np.flatnonzero(counts[1:]) + 1).tolist():
+            last = self._last.get(object_id, -1)
+            self._last[object_id] = self._number
+            if last < self._number - 1 and self._number:
+                where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
+                self._memory.forget(where, pose, last)
 
     def _look(
         self, image: np.ndarray, hole: np.ndarray, pose: np.ndarray, box: Box | None

@@ -1,7 +1,7 @@
 """The plate: the background as it was seen, on a canvas larger than the picture.
 
-Its bound: ``ROOM`` times the picture's sides, so ``ROOM**2`` x 8 bytes a pixel of the picture,
-whatever the length. Where the camera leaves the canvas, the canvas is laid anew around the picture
+Its bound: ``ROOM`` times the picture's sides, so ``ROOM**2`` x 12 bytes a pixel of the picture,
+whatever the length: 11 MB at 640x360, 44 MB at 1280x720. Where the camera leaves the canvas, the canvas is laid anew around the picture
 and what lies beyond is forgotten.
 
 Each pixel knows how sure it is, which is how often it was seen to be so lately, and when it was
@@ -39,6 +39,8 @@ class Memory:
         """0: never seen."""
         self.seen = np.zeros((height, width), np.int32)
         """Number of the frame in which it was seen last."""
+        self.born = np.zeros((height, width), np.int32)
+        """Number of the frame in which it was first seen to be as it is."""
 
     @property
     def first_pose(self) -> np.ndarray:
@@ -69,10 +71,23 @@ class Memory:
         self.colours = cv2.warpAffine(self.colours, change[:2], size, flags=flags)
         sure = cv2.warpAffine(self.sure, change[:2], size, flags=cv2.INTER_NEAREST)
         self.sure = np.where(whole, sure, 0).astype(np.uint8)
-        self.seen = cv2.warpAffine(
-            self.seen.astype(np.float64), change[:2], size, flags=cv2.INTER_NEAREST
-        ).astype(np.int32)
+        self.seen, self.born = (
+            cv2.warpAffine(stamps.astype(np.float64), change[:2], size, flags=cv2.INTER_NEAREST)
+            .astype(np.int32)
+            for stamps in (self.seen, self.born)
+        )
         return change
+
+    def forget(self, where: np.ndarray, pose: np.ndarray, since: int) -> None:
+        """Forget what came to be after frame ``since`` at ``where``, (H, W) bool, of a picture.
+
+        An object that is pointed at only now, or is found again, was taken for background until
+        then.
+        """
+        place = cv2.warpAffine(
+            where.view(np.uint8), pose[:2], self._size[::-1], flags=cv2.INTER_LINEAR
+        )
+        self.sure[(place > 0) & (self.born > since)] = 0
 
     def read(
         self, pose: np.ndarray, box: Box, flow: np.ndarray | None = None
@@ -166,6 +181,7 @@ class Memory:
         cv2.copyTo(cv2.addWeighted(old, _KEPT, new, 1 - _KEPT, 0), agrees, old)
         cv2.copyTo(new, fresh, old)
         sure[fresh > 0] = 1
+        self.born[place][fresh > 0] = number
         self.seen[place][cv2.bitwise_or(agrees, fresh) > 0] = number
 
 
