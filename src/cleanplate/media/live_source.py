@@ -130,6 +130,7 @@ class LiveSource:
         self._copier = FrameCopier()
         self._timeline = Timeline()
         self._index = 0
+        self._turned = False  # a file begins again: its clock jumps as it should
         self._shape: tuple[int, int, str] | None = None
         self._palette: Palette | None = None
         self._fitter: _Fitter | None = None
@@ -161,6 +162,7 @@ class LiveSource:
             if self._index == before:
                 raise MediaError(f"No picture could be decoded from {self.address.name}.")
             turn += 1
+            self._turned = True
             if self.address.kind != "file":
                 return
 
@@ -217,7 +219,7 @@ class LiveSource:
         address = self.address
         options = dict(address.options)
         if address.plays_by_itself:
-            options |= {"fflags": "nobuffer", "probesize": "1000000"}
+            options |= {"probesize": "1000000", "analyzeduration": "500000"}  # microseconds
         return av.open(
             address.url,
             format=address.format,
@@ -261,8 +263,9 @@ class LiveSource:
         elif frame.pts is not None and time_base:
             stamp = frame.pts * time_base
         moment = self._timeline.at(stamp, time.monotonic())
-        if self._timeline.jumped:
+        if self._timeline.jumped and not self._turned:
             self._count_jump(moment)
+        self._turned = False
         frame = self._fitted(frame)
         if self._palette is None:
             self._palette = make_palette(frame, Orientation(), self._copier)
