@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +17,13 @@ import typer
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
 from cleanplate.cli.prompts import PromptCommand, prompts_of
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cleanplate.live.control import Control
     from cleanplate.live.line import Line, LiveOrder
 
 _JSON = "json"
@@ -105,6 +110,24 @@ class LiveOptions:
             help="How long a camera or stream that broke off is tried again.",
         ),
     ] = 30.0
+    page: Annotated[
+        bool, typer.Option("--page", help="Show the page beside a sink, too.")
+    ] = False
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where the page is served.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="And on which port.")
+    ] = 7861
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False
+    control: Annotated[
+        str | None,
+        typer.Option(
+            "--control",
+            metavar="PATH",
+            help="Take messages, a JSON object a line, on a Unix socket at PATH.",
+        ),
+    ] = None
     sets: work.Set = None
     overwrite: work.Overwrite = False
     quiet: work.Quiet = False
@@ -143,6 +166,7 @@ def live(
     Old frames are dropped and never queued; --stats says how many. Ctrl-C ends it, and a file that
     was being written is whole.
     """
+    from cleanplate.live.control import Control, listening
     from cleanplate.live.line import Line
 
     if options.stats not in (None, _JSON, _TABLE):
@@ -150,7 +174,14 @@ def live(
     line = Line(_order(ctx, source, sink, options, values))
     signal.signal(signal.SIGINT, lambda *_: line.stop())
     signal.signal(signal.SIGTERM, lambda *_: line.stop())
-    summary = line.run()
+    control = Control(line)
+    with contextlib.ExitStack() as stack:
+        if options.control is not None:
+            stack.enter_context(listening(control, Path(options.control)))
+        if options.page or (sink is None and not options.simulate):
+            address = stack.enter_context(_page(line, control, options))
+            print(f"The picture is at {address}", file=sys.stderr)
+        summary = line.run()
     out = sys.stderr if sink == "-" else sys.stdout
     if not options.quiet:
         for note in summary["notes"]:
@@ -163,6 +194,22 @@ def live(
         print(table(summary), file=out)
 
 
+def _page(line: Line, control: Control, options: LiveOptions) -> AbstractContextManager[str]:
+    """The page, whose server is an extra."""
+    from cleanplate.live.screen import Screen
+
+    try:
+        from cleanplate.live.server import serving
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"The page needs {error.name}; install it with: pip install 'cleanplate[app]', or "
+            "give a sink."
+        ) from error
+    screen = Screen(control)
+    line.watchers.append(screen.watch)
+    return serving(control, screen, options.host, options.port, not options.no_browser)
+
+
 def _order(
     ctx: typer.Context,
     source: str,
@@ -170,8 +217,6 @@ def _order(
     options: LiveOptions,
     values: dict[str, Any],
 ) -> LiveOrder:
-    from pathlib import Path
-
     from cleanplate.files.publish import check_target
     from cleanplate.live.filling import LIVE_INPAINTER
     from cleanplate.live.line import LiveOrder

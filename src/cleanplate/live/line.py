@@ -91,6 +91,11 @@ class Line:
         self.latest = -1
         """Index of the frame shown last: what a click points into."""
 
+    @property
+    def effort_words(self) -> str:
+        """What is left out at the moment; empty: nothing."""
+        return self._effort.level.words
+
     def stop(self) -> None:
         """End soon, with what is finished whole; from any thread or a signal's handler."""
         self._stop.set()
@@ -108,6 +113,7 @@ class Line:
         order.source.interrupted = self._stop.is_set
         reader = threading.Thread(target=self._read, name="live source", daemon=True)
         begun = self._clock.now()
+        self.stats.clock = lambda: self._clock.now() - begun
         reader.start()
         try:
             self._play()
@@ -115,7 +121,8 @@ class Line:
             self._stop.set()
             self._inbox.abandon()
             reader.join(_START_WAIT)
-            self.stats.elapsed = self._clock.now() - begun
+            elapsed = self._clock.now() - begun
+            self.stats.clock = lambda: elapsed
             mishaps = order.source.mishaps
             self.stats.other |= {
                 "reconnects": mishaps.reconnects,

@@ -6,6 +6,7 @@ import resource
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ class Stats:
         self._dropped: Counter[str] = Counter()
         self._degraded: Counter[str] = Counter()
         self._busy: dict[str, tuple[float, int]] = {}
-        self.elapsed = 0.0
-        """Seconds by the clock that plays."""
+        self.clock: Callable[[], float] = lambda: 0.0
+        """Seconds since it began, by the clock that plays."""
         self.other: dict[str, Any] = {}
         """Further facts, such as how often a source came back."""
 
@@ -81,7 +82,7 @@ class Stats:
         with self._lock:
             stages = {n: round(1000 * t / c, 2) for n, (t, c) in sorted(self._busy.items())}
             delays = {n: round(1000 * self._delay(share), 1) for n, share in _SHARES.items()}
-            elapsed = max(self.elapsed, 1e-9)
+            elapsed = max(self.clock(), 1e-9)
             return {
                 "frames_in": self._frames_in,
                 "frames_out": self._frames_out,
@@ -89,7 +90,7 @@ class Stats:
                 "degraded": sum(self._degraded.values()),
                 "dropped_because": dict(self._dropped),
                 "degraded_by": dict(self._degraded),
-                "seconds": round(self.elapsed, 3),
+                "seconds": round(elapsed, 3),
                 "frames_per_second": round(self._frames_out / elapsed, 2),
                 "delay_ms": {**delays, "max": round(1000 * self._longest, 1)},
                 "stage_ms": stages,
