@@ -1,4 +1,4 @@
-"""Small composed footage for live tests: a sign over a background, and what an operator must see."""
+"""Small composed footage for live tests: a sign over a background, and whether it is seen."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -64,7 +65,7 @@ def test_a_stream_that_breaks_off_is_opened_again_and_its_clock_joined(tmp_path:
     pictures = [event for event in source.events() if isinstance(event, Picture)]
     assert 45 <= len(pictures) <= 60
     times = [picture.time for picture in pictures]
-    assert all(before < after for before, after in zip(times, times[1:], strict=False))
+    assert all(before < after for before, after in itertools.pairwise(times))
     assert source.mishaps.reconnects >= 2
     assert "did not come back within 2 s" in source.mishaps.notes[-1]
 

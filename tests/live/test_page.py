@@ -57,7 +57,9 @@ def shown(address: str) -> np.ndarray:
     """The picture that the page shows now, BGR."""
     answer = httpx.get(f"{address}frame?after=-1")
     assert answer.headers["content-type"] == "image/jpeg"
-    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return image
 
 
 def tell(address: str, **message: Any) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -110,9 +112,7 @@ class LiveOptions:
             help="How long a camera or stream that broke off is tried again.",
         ),
     ] = 30.0
-    page: Annotated[
-        bool, typer.Option("--page", help="Show the page beside a sink, too.")
-    ] = False
+    page: Annotated[bool, typer.Option("--page", help="Show the page beside a sink, too.")] = False
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Where the page is served.")
     ] = "127.0.0.1"
@@ -192,6 +192,12 @@ def live(
         from cleanplate.live.stats import table
 
         print(table(summary), file=out)
+    if threading.active_count() > 1:
+        # A thread in the middle of an outline, or of a read that never ends, would be cut off in
+        # the middle of a computation and take the process down with an ugly message.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _page(line: Line, control: Control, options: LiveOptions) -> AbstractContextManager[str]:

@@ -62,7 +62,7 @@ class Control:
         if not isinstance(frame, int) or isinstance(frame, bool):
             raise InputError(f"frame {frame!r} is no frame; leave it out for the one shown last.")
         with self._adding:
-            object_id = message.get("object", None)
+            object_id = message.get("object")
             if object_id is None:
                 object_id = self._line.follower.free_id()
             if not isinstance(object_id, int) or isinstance(object_id, bool):

@@ -215,9 +215,7 @@ class Follower:
         place = bounding_box(labels)
         assert place is not None  # it is not empty
         masks, still = self._settings.masks, name == "fixed"
-        growth = masks.grown_by(
-            mask.shape[0], exact and still, self._settings.engines.segmenter
-        )
+        growth = masks.grown_by(mask.shape[0], exact and still, self._settings.engines.segmenter)
         state = ObjectState(prompt.object_id, 1.0, Visibility.VISIBLE)
         return Target(
             prompt.object_id, name, tracking, growth, place, mask[place.slices].copy(), state

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -199,7 +199,7 @@ class Line:
 
     def _masked(
         self, first: LivePicture, others: Iterator[LivePicture]
-    ) -> Iterator[MaskedPicture[LivePicture]]:
+    ) -> Generator[MaskedPicture[LivePicture]]:
         """The pictures with their masks and shots."""
         detector, shot = LiveShotDetector(), 0
         for picture in chain([first], others):

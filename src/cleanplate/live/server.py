@@ -28,7 +28,7 @@ from cleanplate.live.screen import Screen
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"/": "live.html", "/live.js": "live.js", "/live.css": "live.css"}
 _LARGEST = 1 << 16  # bytes of a message
-_POLICY = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'"
+_POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'"
 _BOUNDARY = "frame"
 
 
@@ -121,7 +121,7 @@ def serving(control: Control, screen: Screen, host: str, port: int, browse: bool
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
             create_app(control, screen, options),
-            log_level="warning",
+            log_level="critical",
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=1,

@@ -111,8 +111,7 @@ def table(summary: dict[str, Any]) -> str:
     lines = [
         f"frames    {summary['frames_in']} in, {summary['frames_out']} out, "
         f"{summary['dropped']} dropped, {summary['degraded']} degraded",
-        f"rate      {summary['frames_per_second']:g} frames a second for "
-        f"{summary['seconds']:g} s",
+        f"rate      {summary['frames_per_second']:g} frames a second for {summary['seconds']:g} s",
         "delay     " + ", ".join(f"{name} {value:g} ms" for name, value in delays.items()),
         "stages    " + ", ".join(f"{name} {value:g} ms" for name, value in stages.items()),
         f"memory    {summary['peak_memory_mb']:g} MB at most",

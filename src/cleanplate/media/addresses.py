@@ -90,7 +90,12 @@ def source_address(text: str, raw: RawPictures | None = None) -> Address:
         InputError: it names nothing that can be opened.
     """
     if text == PIPE:
-        return Address("the pipe", "pipe", "pipe:0", *_raw(raw), )
+        return Address(
+            "the pipe",
+            "pipe",
+            "pipe:0",
+            *_raw(raw),
+        )
     if text.startswith("camera:"):
         return _camera(text)
     scheme = _scheme(text)
@@ -100,9 +105,7 @@ def source_address(text: str, raw: RawPictures | None = None) -> Address:
                 f"{_bare(text)} cannot be a source; give a URL of {', '.join(_READ_BY)}."
             )
         options = {"protocol_whitelist": _READ_BY[scheme]}
-        if scheme in ("rtsp", "http", "https", "tcp"):
-            options["timeout"] = str(_WAIT)
-        elif scheme == "udp" and "timeout=" not in text:
+        if scheme in ("rtsp", "http", "https", "tcp", "udp"):
             options["timeout"] = str(_WAIT)
         return Address(_bare(text), "stream", text, None, options)
     path = Path(text)

@@ -16,6 +16,8 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.filter import Graph
+from av.stream import Stream
+from av.video.stream import VideoStream
 
 from cleanplate.errors import MediaError
 from cleanplate.media.addresses import Address
@@ -207,13 +209,13 @@ class LiveSource:
                 raise MediaError(f"{self.address.name} holds no picture; give a video.")
             video = streams[0]
             video.thread_type = "SLICE"  # a thread for each frame would hold frames back
-            wanted = [video]
+            wanted: list[Stream] = [video]
             if self._with_sound and container.streams.audio:
                 self.sound_stream = container.streams.audio[0]
                 wanted.append(self.sound_stream)
             if self._rate is None and video.average_rate:
                 self.frame_rate = Fraction(video.average_rate)
-            yield from self._decoded(container, wanted)
+            yield from self._decoded(container, video, wanted)
 
     def _open(self) -> InputContainer:
         address = self.address
@@ -228,8 +230,9 @@ class LiveSource:
             metadata_errors="replace",
         )
 
-    def _decoded(self, container: InputContainer, wanted: list) -> Generator[Picture | Sound]:
-        video = wanted[0]
+    def _decoded(
+        self, container: InputContainer, video: VideoStream, wanted: list[Stream]
+    ) -> Generator[Picture | Sound]:
         packets = container.demux(*wanted)
         while True:
             try:
@@ -248,7 +251,7 @@ class LiveSource:
                         yield Sound(packet, stamp)
                 continue
             try:
-                frames = packet.decode()
+                frames = video.codec_context.decode(packet)
             except (FFmpegError, ValueError) as error:
                 if not isinstance(error, EOFError):
                     self.mishaps.damaged += 1

@@ -164,9 +164,7 @@ class _Plate:
                 where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
                 self._memory.forget(where, pose, last)
 
-    def _look(
-        self, image: np.ndarray, hole: np.ndarray, pose: np.ndarray, box: Box | None
-    ) -> None:
+    def _look(self, image: np.ndarray, hole: np.ndarray, pose: np.ndarray, box: Box | None) -> None:
         height, width = hole.shape
         where = Box(0, 0, width, height)
         if self._number % _FAR and box is not None:

@@ -1,8 +1,8 @@
 """The plate: the background as it was seen, on a canvas larger than the picture.
 
 Its bound: ``ROOM`` times the picture's sides, so ``ROOM**2`` x 12 bytes a pixel of the picture,
-whatever the length: 11 MB at 640x360, 44 MB at 1280x720. Where the camera leaves the canvas, the canvas is laid anew around the picture
-and what lies beyond is forgotten.
+whatever the length: 11 MB at 640x360, 44 MB at 1280x720. Where the camera leaves the canvas, the
+canvas is laid anew around the picture and what lies beyond is forgotten.
 
 Each pixel knows how sure it is, which is how often it was seen to be so lately, and when it was
 seen last. What differs takes away from that before it replaces anything: what passes in front of
@@ -72,8 +72,9 @@ class Memory:
         sure = cv2.warpAffine(self.sure, change[:2], size, flags=cv2.INTER_NEAREST)
         self.sure = np.where(whole, sure, 0).astype(np.uint8)
         self.seen, self.born = (
-            cv2.warpAffine(stamps.astype(np.float64), change[:2], size, flags=cv2.INTER_NEAREST)
-            .astype(np.int32)
+            cv2.warpAffine(
+                stamps.astype(np.float64), change[:2], size, flags=cv2.INTER_NEAREST
+            ).astype(np.int32)
             for stamps in (self.seen, self.born)
         )
         return change
@@ -105,9 +106,7 @@ class Memory:
         move = pose @ _shift(box.x0, box.y0)
         if flow is None:
             size, flags = (box.width, box.height), cv2.WARP_INVERSE_MAP
-            colours = cv2.warpAffine(
-                self.colours, move[:2], size, flags=flags | cv2.INTER_LINEAR
-            )
+            colours = cv2.warpAffine(self.colours, move[:2], size, flags=flags | cv2.INTER_LINEAR)
             sure = cv2.warpAffine(self.sure, move[:2], size, flags=flags | cv2.INTER_NEAREST)
         else:
             x = np.arange(box.width, dtype=np.float32) + flow[..., 0]
