@@ -47,13 +47,17 @@ class Target:
     shape: np.ndarray
     """(h, w) bool: its latest mask, not grown."""
     state: ObjectState
+    followed_to: int
+    """Index of the frame that it was followed into last."""
     missing: int = 0
     """Frames since it was last seen."""
     velocity: tuple[float, float] = (0.0, 0.0)
     """px a frame."""
 
-    def step(self, frame: Frame, passed: int, cut: bool) -> None:
-        """Follow it into ``frame``, ``passed`` frames after the one seen last."""
+    def step(self, frame: Frame, cut: bool) -> None:
+        """Follow it into ``frame``, some frames after the one followed into last."""
+        passed = max(frame.index - self.followed_to, 1)
+        self.followed_to = frame.index
         tracked = self.tracking.step(frame)
         self.state = next((s for s in tracked.objects if s.object_id == self.object_id), self.state)
         box = bounding_box(tracked.mask)
@@ -156,9 +160,8 @@ class Follower:
             self._kept.keep(picture, shot)
             if not (rest and not cut and self._targets):
                 frame = Frame(picture.index, picture.time, picture.image, shot)
-                passed = max(picture.index - self._followed_at, 1)
                 for target in self._targets:
-                    target.step(frame, passed, cut)
+                    target.step(frame, cut)
                 self._followed_at = picture.index
             return self.drawn(picture)
 
@@ -218,25 +221,33 @@ class Follower:
         growth = masks.grown_by(mask.shape[0], exact and still, self._settings.engines.segmenter)
         state = ObjectState(prompt.object_id, 1.0, Visibility.VISIBLE)
         return Target(
-            prompt.object_id, name, tracking, growth, place, mask[place.slices].copy(), state
+            prompt.object_id,
+            name,
+            tracking,
+            growth,
+            place,
+            mask[place.slices].copy(),
+            state,
+            clicked.index,
         )
 
     def _catch_up(self, target: Target, index: int) -> None:
         """Lead a new target through what passed, and take it in."""
-        while True:
+        for left in range(_CATCH_UP, 0, -1):
             with self._lock:
                 passed = [n for n in self._kept.order if n > index]
                 if not passed:
-                    others = [t for t in self._targets if t.object_id != target.object_id]
-                    self._targets = [*others, target]
-                    return
-                stride = max(1, len(passed) // _CATCH_UP)
-                chosen = passed[min(stride, len(passed)) - 1]
+                    break
+                # Larger steps where many have passed: it must come to an end while frames come.
+                chosen = passed[-(-len(passed) // left) - 1]
                 picture, shot = self._kept.pictures_by_index[chosen], self._kept.shots[chosen]
                 before = self._kept.shots.get(index, shot)
             frame = Frame(picture.index, picture.time, picture.image, shot)
-            target.step(frame, chosen - index, shot != before)
+            target.step(frame, shot != before)
             index = chosen
+        with self._lock:
+            others = [t for t in self._targets if t.object_id != target.object_id]
+            self._targets = [*others, target]
 
     def _tracker_name(self, prompt: Prompt) -> str:
         engines = self._settings.engines

@@ -181,14 +181,17 @@ class Line:
         order = self._order
         make = None if order.make_sink is None else partial(order.make_sink, order.source)
         outlet = self._outlet.open(make, order.sink_may_return)
-        with outlet, contextlib.closing(masked), contextlib.closing(filled):
-            for picture in filled:
-                self.latest = picture.index
-                for watch in self.watchers:
-                    watch(picture)
-                self._outlet.show(picture, wait=self._order.latency is None)
-                if self._stop.is_set():
-                    break
+        with outlet, contextlib.closing(filled):
+            try:
+                for picture in filled:
+                    self.latest = picture.index
+                    for watch in self.watchers:
+                        watch(picture)
+                    self._outlet.show(picture, wait=order.latency is None)
+                    if self._stop.is_set():
+                        break
+            finally:
+                self._inbox.abandon()  # whoever waits for pictures goes on to its end
 
     def _regions(self, size: tuple[int, int]) -> RegionSource:
         if isinstance(self._engine, Hurries):
@@ -225,7 +228,7 @@ class Line:
         return True
 
     def _filled(
-        self, masked: Iterator[MaskedPicture[LivePicture]], regions: RegionSource, feather: int
+        self, masked: Generator[MaskedPicture[LivePicture]], regions: RegionSource, feather: int
     ) -> Iterator[LivePicture]:
         """The filled pictures; how long filling takes is measured without waiting for masks."""
         waited = 0.0
@@ -242,7 +245,7 @@ class Line:
                 yield picture
 
         pictures = fill(arriving(), regions, self._hurried, feather, compose=compose)
-        with contextlib.closing(pictures):
+        with contextlib.closing(masked), contextlib.closing(pictures):
             while True:
                 begun, waited = time.perf_counter(), 0.0
                 picture = next(pictures, None)
