@@ -51,6 +51,14 @@ Sink = Annotated[
 class LiveOptions:
     """How the picture comes, how it goes, and how late it may be."""
 
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="A chain of engines: siammask-hqsam-vinet.",
+        ),
+    ] = None
     latency: Annotated[
         str, typer.Option("--latency", metavar="TIME", help="The longest that a frame may take.")
     ] = "200ms"
@@ -224,17 +232,16 @@ def _order(
     values: dict[str, Any],
 ) -> LiveOrder:
     from cleanplate.files.publish import check_target
-    from cleanplate.live.filling import LIVE_INPAINTER
     from cleanplate.live.line import LiveOrder
+    from cleanplate.live.presets import chosen
     from cleanplate.media.addresses import RawPictures, sink_address, source_address
     from cleanplate.media.live_sink import open_sink
     from cleanplate.media.live_source import LiveSource
     from cleanplate.runtime import check_engine_fields
     from cleanplate.settings.groups import settings_from
 
-    if values.get("inpainter") == EngineSettings().inpainter and not _is_named(ctx, "inpainter"):
-        values = {**values, "inpainter": LIVE_INPAINTER}
-    settings = settings_from(values, parse_sets(options.sets))
+    named = {name for name in values if _is_named(ctx, name)}
+    settings = settings_from(*chosen(options.preset, values, named, parse_sets(options.sets)))
     check_engine_fields(settings)
     rate = None if options.input_rate is None else _rate(options.input_rate)
     raw = None

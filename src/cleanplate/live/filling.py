@@ -20,9 +20,6 @@ from cleanplate.runtime import engine_fields, make_engine
 from cleanplate.settings.groups import Settings
 from cleanplate.types import Frame, MaskedFrame
 
-LIVE_INPAINTER = "plate"
-"""What fills a live picture unless another engine is named."""
-
 # How engines are told to use the past alone: the field that says so, and its value.
 _CAUSAL_FIELDS = {"causal": "true", "lookahead": "0", "pre_roll": "0"}
 _COARSE = 4  # times smaller, at which a hole is blurred over
