@@ -34,6 +34,8 @@ _FAR = 4  # frames from one look at the whole picture to the next; near the hole
 _NEAR = 48  # px around the hole that count as near
 _FLOW_SIDE = 176  # px: longest side of the pictures that flow is computed on
 _MET = 3.0  # grey levels: a plate that meets the ring so well needs no flow
+_SPARSE, _LEAST_ASKED = 3, 60  # every so many pixels are asked about the light; at least so many
+_LIT, _STEADY = 12, 0.03  # grey levels of a pixel that says something; a gain within is noise
 _PER_FRAME, _OLDEST = 0.02, 40.0  # grey levels squared that age counts against a colour
 _UNSURE = 30.0  # the same for one that was seen once
 
@@ -158,11 +160,15 @@ class _Plate:
         """An object that was not here before is forgotten where it was taken for background."""
         counts = np.bincount(mask[box.slices].ravel())
         for object_id in (np.flatnonzero(counts[1:]) + 1).tolist():
-            last = self._last.get(object_id, -1)
+            last = self._last.get(object_id)
             self._last[object_id] = self._number
-            if last < self._number - 1 and self._number:
-                where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
-                self._memory.forget(where, pose, last)
+            if last == self._number - 1:
+                continue
+            where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
+            if last is None:  # pointed at only now: it stood there in the frames before
+                self._memory.forget(where, pose, 0, self._number - _FAR - 1)
+            else:  # found again: it may have stood there since
+                self._memory.forget(where, pose, last + 1, 0)
 
     def _look(self, image: np.ndarray, hole: np.ndarray, pose: np.ndarray, box: Box | None) -> None:
         height, width = hole.shape
@@ -189,6 +195,10 @@ class _Plate:
         colours, sure = self._memory.read(pose, near)
         if not (sure[inside] > 0).any():
             return picture[inside]
+        gain = _gain(picture, colours, (sure > 0) & ~inside)
+        if gain is not None:
+            self._memory.brighten(gain)
+            colours, sure = self._memory.read(pose, near)
         age = self._memory.ages(pose, near, self._number)
         guesses = [_guess(colours, sure, age)]
         if align and _misses(picture, colours, sure, ring) > _MET:
@@ -204,6 +214,16 @@ def _guess(colours: np.ndarray, sure: np.ndarray, age: np.ndarray) -> Guess:
     against = np.minimum(_PER_FRAME * age, _OLDEST)
     against = against + _UNSURE * (1 - sure.astype(np.float32) / SUREST)
     return Guess(colours, sure > 0, against.astype(np.float32))
+
+
+def _gain(picture: np.ndarray, colours: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+    """(3,): how many times brighter the picture is than the plate; None while it is as bright."""
+    seen, there = picture[::_SPARSE, ::_SPARSE], colours[::_SPARSE, ::_SPARSE]
+    asked = known[::_SPARSE, ::_SPARSE] & (seen.min(axis=2) >= _LIT) & (there.min(axis=2) >= _LIT)
+    if np.count_nonzero(asked) < _LEAST_ASKED:
+        return None
+    gain = np.median(seen[asked].astype(np.float32) / there[asked], axis=0)
+    return gain if np.abs(gain - 1).max() > _STEADY else None
 
 
 def _misses(picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, ring: np.ndarray) -> float:

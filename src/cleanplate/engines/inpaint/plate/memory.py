@@ -79,16 +79,20 @@ class Memory:
         )
         return change
 
-    def forget(self, where: np.ndarray, pose: np.ndarray, since: int) -> None:
-        """Forget what came to be after frame ``since`` at ``where``, (H, W) bool, of a picture.
+    def forget(self, where: np.ndarray, pose: np.ndarray, born: int, seen: int) -> None:
+        """Forget what an object left that was taken for background until now.
 
-        An object that is pointed at only now, or is found again, was taken for background until
-        then.
+        Args:
+            where: (H, W) bool, of a picture.
+            pose: (3, 3), from the picture's pixels to the canvas.
+            born: what came to be in this frame or later may be the object's.
+            seen: what was seen to be so in this frame or later may be. While an object stands
+                before what is remembered, that is not seen.
         """
         place = cv2.warpAffine(
             where.view(np.uint8), pose[:2], self._size[::-1], flags=cv2.INTER_LINEAR
         )
-        self.sure[(place > 0) & (self.born > since)] = 0
+        self.sure[(place > 0) & (self.born >= born) & (self.seen >= seen)] = 0
 
     def read(
         self, pose: np.ndarray, box: Box, flow: np.ndarray | None = None
@@ -117,6 +121,12 @@ class Memory:
             sure = cv2.remap(self.sure, u, v, cv2.INTER_NEAREST)
         # At the border of the known, colours are mixed with nothing.
         return colours, cv2.erode(sure, np.ones((3, 3), np.uint8), borderValue=255)
+
+    def brighten(self, gain: np.ndarray) -> None:
+        """The light has changed: by ``gain`` (3,), of red, green and blue."""
+        steps = np.arange(256, dtype=np.float32)[:, None] * gain.astype(np.float32)
+        table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)[None]
+        self.colours = cv2.LUT(self.colours, table)
 
     def ages(self, pose: np.ndarray, box: Box, number: int) -> np.ndarray:
         """(h, w) float32: frames since each pixel of ``box`` was seen."""
