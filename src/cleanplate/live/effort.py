@@ -32,11 +32,16 @@ class Level(IntEnum):
         """For a person; empty for full work."""
         return _WORDS[self]
 
+    @property
+    def looks_every(self) -> int:
+        """Frames from one in which trackers look to the next."""
+        return 1 if self < Level.SELDOM else 2 if self is Level.SELDOM else 4
+
 
 _WORDS = {
     Level.FULL: "",
     Level.SMALLER: "smaller region",
-    Level.SELDOM: "tracked every other frame",
+    Level.SELDOM: "tracked less often",
     Level.CARRIED: "fill carried along",
     Level.BLURRED: "hole blurred",
 }

@@ -20,7 +20,7 @@ from typing import Any
 from cleanplate.arrays.regions import Margins
 from cleanplate.arrays.streams import prefetch
 from cleanplate.live.clock import Clock, InFlight, RealClock, VirtualClock
-from cleanplate.live.effort import Effort, Level
+from cleanplate.live.effort import Effort
 from cleanplate.live.filling import Hurried, live_inpainter
 from cleanplate.live.following import Follower
 from cleanplate.live.inbox import Inbox, LivePicture, compose
@@ -209,7 +209,7 @@ class Line:
             begun = time.perf_counter()
             cut = detector.see(picture.picture.luma_small(PICTURE_WIDTH))
             shot += cut
-            rest = picture.effort >= Level.SELDOM and picture.index % 2 == 1
+            rest = picture.index % picture.effort.looks_every != 0
             picture.mask = self.follower.step(picture, shot, rest)
             if self._point(picture):
                 picture.mask = self.follower.drawn(picture)

@@ -36,6 +36,8 @@ _FLOW_SIDE = 176  # px: longest side of the pictures that flow is computed on
 _MET = 3.0  # grey levels: a plate that meets the ring so well needs no flow
 _SPARSE, _LEAST_ASKED = 3, 60  # every so many pixels are asked about the light; at least so many
 _LIT, _STEADY = 12, 0.03  # grey levels of a pixel that says something; a gain within is noise
+_SAMPLES = 600  # of the ring that are looked at
+_LARGE = 96  # px: sides from which a smooth fill is made at half the size
 _PER_FRAME, _OLDEST = 0.02, 40.0  # grey levels squared that age counts against a colour
 _UNSURE = 30.0  # the same for one that was seen once
 
@@ -135,8 +137,7 @@ class _Plate:
         if box is not None:
             near = widened(box, _AROUND, width, height)
             smooth = image.copy()
-            part = harmonic_fill(image[near.slices], hole[near.slices], empty=_GREY)
-            smooth[near.slices] = np.rint(part).astype(np.uint8)
+            _smooth_over(smooth[near.slices], hole[near.slices])
         pose, believed = self._motion.pose(smooth, hole, masked.origin)
         change = self._memory.recentred(pose)
         if change is not None:
@@ -148,7 +149,7 @@ class _Plate:
             near = widened(box, _AROUND, width, height)
             filled = smooth  # its own copy: the hole is all that is written
             fill = self._fill(smooth, hole, near, pose, align, judge)
-            filled[near.slices][hole[near.slices]] = fill
+            cv2.copyTo(fill, hole[near.slices].view(np.uint8), filled[near.slices])
             filled.flags.writeable = False
             frame = replace(masked.frame, image=filled)
         if believed:
@@ -189,12 +190,12 @@ class _Plate:
         align: bool,
         judge: bool,
     ) -> np.ndarray:
-        """(N, 3) uint8: the pixels of the hole in ``near``, in their order."""
+        """(h, w, 3) uint8 of ``near``; meaningful inside the hole."""
         picture, inside = smooth[near.slices], hole[near.slices]
         ring = (grow(inside.view(np.uint8), _RING) > 0) & ~inside
         colours, sure = self._memory.read(pose, near)
         if not (sure[inside] > 0).any():
-            return picture[inside]
+            return picture
         gain = _gain(picture, colours, (sure > 0) & ~inside)
         if gain is not None:
             self._memory.brighten(gain)
@@ -228,10 +229,9 @@ def _gain(picture: np.ndarray, colours: np.ndarray, known: np.ndarray) -> np.nda
 
 def _misses(picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, ring: np.ndarray) -> float:
     """How far the plate is from the ring, but for its light: mean grey levels."""
-    asked = ring & (sure > 0)
-    if not asked.any():
+    missed = _missed(picture, colours, ring & (sure > 0))
+    if not len(missed):
         return 0.0
-    missed = picture[asked].astype(np.float32) - colours[asked]
     return float(np.abs(missed - np.median(missed, axis=0)).mean())
 
 
@@ -256,10 +256,34 @@ def _flow(
 
 
 def _met(picture: np.ndarray, inside: np.ndarray, ring: np.ndarray, guess: Guess) -> np.ndarray:
-    """The guess in the ring's light, without more ado: (N, 3) uint8."""
-    asked = ring & guess.seen
-    offset = np.zeros(3, np.float32)
-    if asked.any():
-        offset = np.median(picture[asked].astype(np.float32) - guess.colours[asked], axis=0)
-    shown = np.where(guess.seen[..., None], guess.colours + offset, picture)[inside]
-    return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
+    """The guess in the ring's light, without more ado: (h, w, 3) uint8."""
+    missed = _missed(picture, guess.colours, ring & guess.seen)
+    offset = np.median(missed, axis=0) if len(missed) else np.zeros(3)
+    shown = cv2.add(guess.colours, (*offset.tolist(), 0.0))
+    return cv2.copyTo(shown, guess.seen.view(np.uint8), picture.copy())
+
+
+def _missed(picture: np.ndarray, colours: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """(n, 3) float32: what ``colours`` miss where they are ``asked``, at some of the places."""
+    places = np.flatnonzero(asked)
+    places = places[:: max(1, len(places) // _SAMPLES)]
+    seen, there = (p.reshape(-1, 3)[places].astype(np.float32) for p in (picture, colours))
+    return seen - there
+
+
+def _smooth_over(picture: np.ndarray, hole: np.ndarray) -> None:
+    """Fill the ``hole`` of ``picture``, (h, w, 3) uint8, smoothly, in place; a large one at half
+    its size."""
+    height, width = hole.shape
+    if min(height, width) < _LARGE:
+        part = harmonic_fill(picture, hole, empty=_GREY)
+        picture[...] = np.rint(part).astype(np.uint8)
+        return
+    size = (width // 2, height // 2)
+    known = cv2.copyTo(picture, (~hole).view(np.uint8))
+    share = cv2.resize((~hole).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(known, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small /= np.maximum(share, 0.01)[..., None]
+    part = harmonic_fill(small, share < 0.01, empty=_GREY)
+    part = cv2.resize(np.rint(part).astype(np.uint8), (width, height))
+    cv2.copyTo(part, hole.view(np.uint8), picture)

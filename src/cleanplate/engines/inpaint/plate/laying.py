@@ -38,7 +38,7 @@ class Guess:
 def laid(
     smooth: np.ndarray, hole: np.ndarray, ring: np.ndarray, guesses: list[Guess]
 ) -> np.ndarray:
-    """The pixels of the hole, (N, 3) uint8, in the order of ``smooth[hole]``.
+    """The picture with its hole filled, (h, w, 3) uint8; meaningful inside the hole.
 
     Args:
         smooth: (h, w, 3) uint8: the picture, its hole filled smoothly.
@@ -50,20 +50,34 @@ def laid(
     smaller = min(_SMALLER, max(1, min(height, width) // _LEAST_SIDE))
     size = max(1, width // smaller), max(1, height // smaller)
     answers = [_asked(smooth, ring, guess, size) for guess in guesses]
-    contrast = _contrast(smooth, hole, size)
-    solved = harmonic_fill(np.dstack([*answers, contrast]), _small(ring, size) <= _LEAST_ANSWER)
-    fields = cv2.resize(solved, (width, height)).reshape(height, width, -1)[hole]
-    depth = np.minimum(cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3)[hole] / _DEEP, 1)
-    weight = (_LEAST_VARIANCE + np.maximum(fields[:, -1], 0) * depth) ** -1.5
-    total, weights = smooth[hole] * weight[:, None], weight
+    layers = np.dstack([*answers, _contrast(smooth, hole, size)])
+    solved = harmonic_fill(layers, _small(ring, size) <= _LEAST_ANSWER)
+    depth = cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3)
+    depth = np.minimum(cv2.resize(depth, size, interpolation=cv2.INTER_AREA) / _DEEP, 1)
+    weights = _enlarged(
+        _weight(np.maximum(solved[..., -1], 0) * depth.reshape(size[::-1])), (width, height)
+    )
+    total = smooth * weights[..., None]
     for i, guess in enumerate(guesses):
-        offset, square = fields[:, 4 * i : 4 * i + 3], fields[:, 4 * i + 3]
-        error = np.maximum(square - np.mean(offset**2, axis=1), 0)
-        variance = _LEAST_VARIANCE + error + guess.against[hole]
-        weight = np.where(guess.seen[hole], variance**-1.5, 0)
-        total = total + weight[:, None] * (guess.colours[hole] + offset)
+        offset, square = solved[..., 4 * i : 4 * i + 3], solved[..., 4 * i + 3]
+        error = np.maximum(square - np.mean(offset**2, axis=2), 0)
+        against = cv2.resize(guess.against, size, interpolation=cv2.INTER_AREA)
+        weight = _weight(error + against.reshape(size[::-1]))
+        weight = _enlarged(weight, (width, height)) * guess.seen
+        shown = cv2.add(guess.colours, _enlarged(offset, (width, height)), dtype=cv2.CV_32F)
+        total += shown.reshape(total.shape) * weight[..., None]
         weights = weights + weight
-    return np.clip(np.rint(total / weights[:, None]), 0, 255).astype(np.uint8)
+    return cv2.divide(total, cv2.merge([weights] * 3), dtype=cv2.CV_8U)
+
+
+def _weight(variance: np.ndarray) -> np.ndarray:
+    """What counts with so much variance: (h, w) float32."""
+    variance = (_LEAST_VARIANCE + variance) / np.float32(_LEAST_VARIANCE)
+    return (1 / (variance * np.sqrt(variance))).astype(np.float32)
+
+
+def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(np.ascontiguousarray(values, np.float32), size)
 
 
 def _small(area: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -75,8 +89,7 @@ def _asked(
 ) -> np.ndarray:
     """(h, w, 4) of the small picture: what the guess misses in the ring, and its squared error."""
     asked = ring & guess.seen
-    missed = cv2.subtract(picture, guess.colours, dtype=cv2.CV_32F)
-    missed = np.where(asked[..., None], missed, np.float32(0))
+    missed = cv2.subtract(picture, guess.colours, mask=asked.view(np.uint8), dtype=cv2.CV_32F)
     square = cv2.transform(missed * missed, _MEAN)
     sums = cv2.resize(np.dstack([missed, square]), size, interpolation=cv2.INTER_AREA)
     sums = cv2.GaussianBlur(sums.reshape(size[1], size[0], 4), (0, 0), _BLUR)

@@ -23,6 +23,7 @@ _NOISE = 14  # grey levels by which one and the same thing may differ
 _EDGES = 0.5  # of the local contrast that it may differ by besides
 _DOUBT = 2  # sightings that a differing one takes away
 _ALL_ASTRAY = 24  # more, times the share of the picture that differs
+_EXACT = 1e-6
 _LEAST_SCALE = 0.7  # of the canvas against the picture, before it is laid anew; and one over it
 
 
@@ -108,7 +109,10 @@ class Memory:
             (h, w, 3) uint8 colours and (h, w) uint8 how sure each is, 0: not known.
         """
         move = pose @ _shift(box.x0, box.y0)
-        if flow is None:
+        still = self._still(move, box) if flow is None else None
+        if still is not None:
+            colours, sure = self.colours[still.slices], self.sure[still.slices]
+        elif flow is None:
             size, flags = (box.width, box.height), cv2.WARP_INVERSE_MAP
             colours = cv2.warpAffine(self.colours, move[:2], size, flags=flags | cv2.INTER_LINEAR)
             sure = cv2.warpAffine(self.sure, move[:2], size, flags=flags | cv2.INTER_NEAREST)
@@ -127,6 +131,15 @@ class Memory:
         steps = np.arange(256, dtype=np.float32)[:, None] * gain.astype(np.float32)
         table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)[None]
         self.colours = cv2.LUT(self.colours, table)
+
+    def _still(self, move: np.ndarray, box: Box) -> Box | None:
+        """Where ``box`` lies on the canvas if nothing but whole pixels lie between: a still camera
+        costs no interpolation."""
+        x, y = (round(float(v)) for v in move[:2, 2])
+        place = Box(x, y, x + box.width, y + box.height)
+        inside = x >= 0 and y >= 0 and place.x1 <= self._size[1] and place.y1 <= self._size[0]
+        exact = np.abs(move - _shift(x, y)).max() < _EXACT
+        return place if inside and exact else None
 
     def ages(self, pose: np.ndarray, box: Box, number: int) -> np.ndarray:
         """(h, w) float32: frames since each pixel of ``box`` was seen."""
@@ -149,6 +162,11 @@ class Memory:
             box: in the picture: what is looked at.
             number: of the frame.
         """
+        still = self._still(pose @ _shift(box.x0, box.y0), box)
+        if still is not None:
+            shown = cv2.bitwise_not(hole[box.slices].view(np.uint8) * np.uint8(255))
+            self._take(image[box.slices], shown, still.slices, number)
+            return
         corners = np.array(
             [[[box.x0, box.y0], [box.x1, box.y0], [box.x1, box.y1], [box.x0, box.y1]]], np.float64
         )
