@@ -174,9 +174,13 @@ def live(
     Old frames are dropped and never queued; --stats says how many. Ctrl-C ends it, and a file that
     was being written is whole.
     """
+    import cv2
+
     from cleanplate.live.control import Control, listening
     from cleanplate.live.line import Line
 
+    # Each stage has a thread: OpenCV's own would only get into one another's way.
+    cv2.setNumThreads(1)
     if options.stats not in (None, _JSON, _TABLE):
         raise InputError(f"--stats {options.stats} is unknown; give --stats or --stats json.")
     line = Line(_order(ctx, source, sink, options, values))

@@ -104,8 +104,8 @@ class Effort:
             self._previous = arrived
             if self._latency is None or self._frames <= _WARM_UP:
                 return
-            if now - arrived > self._latency:
-                self._trouble += 1
+            # Far too late counts double: two such frames are two levels.
+            self._trouble += min(int((now - arrived) / self._latency), 2)
             self._since += 1
             self._quiet = 0 if self._trouble else self._quiet + 1
             if self._trouble >= _TROUBLE and self._since >= 3:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 _SIDE = 360  # px: longest side of the pictures that points are followed in
-_POINTS, _QUALITY, _SPACING = 160, 0.01, 7
+_POINTS, _QUALITY, _SPACING = 100, 0.01, 7
 _WINDOW, _LEVELS = 15, 3  # px; halvings
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)
 _RETURNS = 0.7  # px of the small picture by which a point may miss its start on the way back
