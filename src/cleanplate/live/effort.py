@@ -13,7 +13,8 @@ _LISTENING = 12  # frames over which trouble is counted
 _TROUBLE = 2  # drops or late frames among them that call for less work
 _CALM = 24  # frames without trouble before more work is tried
 _LONGEST_CALM = 960
-_WARM_UP = 8  # frames at the start whose times say nothing: engines load
+_WARM_UP = 8  # frames at the start whose times say nothing, engines load; or
+_WARM_SECONDS = 1.0  # seconds, whichever is over first
 _SMOOTHING = 0.15
 _EASY = 0.7  # of the time between two frames: the slowest stage must be done in it to do more
 
@@ -58,6 +59,7 @@ class Effort:
         self._since, self._trouble, self._calm = 0, 0, _CALM
         self._quiet = 0
         self._frames = 0
+        self._first: float | None = None
         self._eased = -_LONGEST_CALM
         self._delay = self._interval = 0.0
         self._busy: dict[str, float] = {}
@@ -94,6 +96,9 @@ class Effort:
         """
         with self._lock:
             self._frames += 1
+            self._first = arrived if self._first is None else self._first
+            if now - self._first > _WARM_SECONDS:
+                self._frames = max(self._frames, _WARM_UP + 1)
             if self._frames <= _WARM_UP // 2:
                 self._previous = arrived
                 return
