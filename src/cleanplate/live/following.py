@@ -1,7 +1,8 @@
 """What is followed, and the mask of each frame: trackers led forward, one for each target.
 
-Where a tracker says that its target is hidden or lost, its last mask is held for a moment: what a
-tracker misses for a few frames is not shown. A cut ends that at once.
+Where a tracker says that its target is hidden or lost, its last mask is held for a while, and goes
+along with what lies around it: a target that only its tracker has lost is not shown. A cut ends
+that at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from cleanplate.arrays.masks import bounding_box, clipped, grow, shifted
 from cleanplate.errors import InputError
+from cleanplate.live.carrying import shift_around
 from cleanplate.live.inbox import LivePicture
 from cleanplate.media.picture import Picture
 from cleanplate.prompts.outliner import Outliner, OutlineRequest
@@ -25,7 +27,7 @@ from cleanplate.runtime import make_engine
 from cleanplate.settings.groups import AUTO, Settings
 from cleanplate.types import MAX_OBJECT_ID, Box, Frame, ObjectState, Prompt, Visibility
 
-HOLD = 12  # frames for which the mask of a target that is missing is held
+HOLD = 50  # frames for which the mask of a target that is missing is held
 _KEPT_BYTES = 96 << 20  # of frames kept for clicks into the past
 _KEPT = 48  # frames, at most
 _CATCH_UP = 16  # frames, at most, in which a target is followed through what passed meanwhile
@@ -53,9 +55,17 @@ class Target:
     """Frames since it was last seen."""
     velocity: tuple[float, float] = (0.0, 0.0)
     """px a frame."""
+    drift: tuple[float, float] = (0.0, 0.0)
+    """px by which a mask that is held has moved beyond whole ones."""
 
-    def step(self, frame: Frame, cut: bool) -> None:
-        """Follow it into ``frame``, some frames after the one followed into last."""
+    def step(self, frame: Frame, before: np.ndarray | None, cut: bool) -> None:
+        """Follow it into ``frame``, some frames after the one followed into last.
+
+        Args:
+            frame: where to.
+            before: (H, W, 3) uint8 RGB: the picture that it was followed into last.
+            cut: whether a shot began in between.
+        """
         passed = max(frame.index - self.followed_to, 1)
         self.followed_to = frame.index
         tracked = self.tracking.step(frame)
@@ -69,6 +79,8 @@ class Target:
             self.velocity = (0.0, 0.0)
             if self.missing > HOLD:
                 self.place = None
+            elif self.place is not None and before is not None:
+                self._carry(before, frame.image)
             return
         if self.place is not None and self.missing == 0 and not cut:
             dx = (box.x0 + box.x1 - self.place.x0 - self.place.x1) / 2 / passed
@@ -77,6 +89,14 @@ class Target:
         else:
             self.velocity = (0.0, 0.0)
         self.place, self.shape, self.missing = box, tracked.mask[box.slices] != 0, 0
+        self.drift = (0.0, 0.0)
+
+    def _carry(self, before: np.ndarray, after: np.ndarray) -> None:
+        assert self.place is not None  # the caller saw to it
+        dx, dy = shift_around(before, after, self.place)
+        x, y = self.drift[0] + dx, self.drift[1] + dy
+        self.place = shifted(self.place, round(x), round(y))
+        self.drift = (x - round(x), y - round(y))
 
     def draw(self, canvas: np.ndarray, ahead: int) -> None:
         """Write its id where it is, ``ahead`` frames after it was looked for."""
@@ -144,6 +164,7 @@ class Follower:
         self._shot = 0
         self._latest = -1
         self._followed_at = -1
+        self._before: np.ndarray | None = None
         self._empty: np.ndarray | None = None
 
     def step(self, picture: LivePicture, shot: int, rest: bool = False) -> np.ndarray:
@@ -161,7 +182,8 @@ class Follower:
             if not (rest and not cut and self._targets):
                 frame = Frame(picture.index, picture.time, picture.image, shot)
                 for target in self._targets:
-                    target.step(frame, cut)
+                    target.step(frame, self._before, cut)
+                self._before = picture.image
                 self._followed_at = picture.index
             return self.drawn(picture)
 
@@ -243,7 +265,7 @@ class Follower:
                 picture, shot = self._kept.pictures_by_index[chosen], self._kept.shots[chosen]
                 before = self._kept.shots.get(index, shot)
             frame = Frame(picture.index, picture.time, picture.image, shot)
-            target.step(frame, shot != before)
+            target.step(frame, None, shot != before)
             index = chosen
         with self._lock:
             others = [t for t in self._targets if t.object_id != target.object_id]
