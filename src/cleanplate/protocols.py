@@ -14,8 +14,8 @@ class ``Engine`` with
 
 and the methods of its task's protocol: ``Segmenter``, ``Tracker`` or ``Inpainter``. What it may
 offer besides has protocols too, and is looked for with ``isinstance``: ``SegmentsEverything``,
-``LearnsOverlay``, ``TellsUnseen``, ``HasDoubts``, ``PlansRegions``. Importing the module must be
-cheap and do nothing.
+``LearnsOverlay``, ``TellsUnseen``, ``HasDoubts``, ``Hurries``, ``PlansRegions``. Importing the
+module must be cheap and do nothing.
 """
 
 from __future__ import annotations
@@ -247,6 +247,21 @@ class HasDoubts(Protocol):
     @property
     def doubts(self) -> Sequence[str]:
         """Sentences for the person who asked for the work."""
+        ...
+
+
+@runtime_checkable
+class Hurries(Protocol):
+    """An inpainter without lookahead that can do less for a frame when there is no time.
+
+    It looks at whole pictures rather than at regions: it remembers what it has seen anywhere.
+    """
+
+    def inpaint_hurried(
+        self, frames: Iterable[MaskedFrame], level: Callable[[int], int]
+    ) -> Iterator[Frame]:
+        """As ``Inpainter.inpaint``; ``level`` tells how much to leave out of the frame of an index:
+        0 nothing, 1 and 2 details, 3 all but what is quickest."""
         ...
 
 

@@ -17,7 +17,7 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint"),
-    *("project", "app", "info", "compare", "evaluate", "engines", "weights", "demo"),
+    *("live", "project", "app", "info", "compare", "evaluate", "engines", "weights", "demo"),
 )
 # Before ``app`` is bound: the module of a command has that name too.
 _MODULES = [importlib.import_module(f"cleanplate.cli.{name}") for name in _COMMANDS]

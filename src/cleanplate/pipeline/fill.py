@@ -9,7 +9,7 @@ engine looks ahead or a new region looks back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -69,7 +69,7 @@ def fill(
     stop: int | None = None,
     compose: Callable[[P, Sequence[Patch]], P] = composite,  # type: ignore[assignment]
     tell: Tell | None = None,
-) -> Iterator[P]:
+) -> Generator[P]:
     """The pictures from frame ``start`` on, with the masked pixels filled.
 
     Args:
