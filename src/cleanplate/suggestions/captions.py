@@ -43,7 +43,7 @@ class _Need:
 
 def captions(
     clip: Clip, surveyed: Survey, stretches: list[Stretch], scale: float, step: int
-) -> list[Suggestion]:
+) -> list[tuple[Stretch, Suggestion]]:
     """Of each stretch the caption that it shows; times to a look.
 
     Args:
@@ -57,7 +57,7 @@ def captions(
     """
     needs = [_need(clip, surveyed, stretch, scale, step) for stretch in stretches]
     needs.sort(key=lambda need: need.stretch.start)
-    suggestions: list[Suggestion] = []
+    suggestions: list[tuple[Stretch, Suggestion]] = []
     while needs:
         batch, size = [needs.pop(0)], 0
         while needs and size + needs[0].size <= _BUDGET:
@@ -65,7 +65,7 @@ def captions(
             size += batch[-1].size
         pictures = _pictures(clip, batch)
         for need, seen in zip(batch, pictures, strict=True):
-            suggestions += _caption(clip, need, seen, scale)
+            suggestions += ((need.stretch, text) for text in _caption(clip, need, seen, scale))
     return suggestions
 
 

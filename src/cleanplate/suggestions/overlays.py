@@ -98,16 +98,18 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
                 finds += _finds(stays, start, stop) if shown >= _LONG else []
         scale = opened.info.width / _small_size(opened)[0]
         step = _step(found)
-        merged = _merged(_of_one_look(finds, found.count))
-        overlays = [
-            _to_the_frame(opened, found, _suggestion(opened, found, find, scale)) for find in merged
-        ]
-        overlays += [
-            _to_the_frame(opened, found, caption)
-            for caption in captions(opened, found, joined(stretches, step), scale, step)
+        sudden = [
+            (_is_whole(stretch, found.count), _to_the_frame(opened, found, caption))
+            for stretch, caption in captions(opened, found, joined(stretches, step), scale, step)
             if caption.confidence >= _SURE
-            and not any(_is_same(caption, other) for other in overlays)
         ]
+        overlays = [caption for is_whole, caption in sudden if is_whole]
+        steady = [
+            _to_the_frame(opened, found, _suggestion(opened, found, find, scale))
+            for find in _merged(_of_one_look(finds, found.count))
+        ]
+        overlays += _others(steady, overlays)
+        overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
     overlays.sort(key=lambda one: -one.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 
@@ -281,6 +283,15 @@ def _alike(one: _Find, other: _Find) -> bool:
         looks.append(cv2.GaussianBlur(look, (0, 0), 0.7))
     product = float((looks[0] * looks[1]).sum())
     return product > _ALIKE * float(np.linalg.norm(looks[0]) * np.linalg.norm(looks[1]))
+
+
+def _is_whole(stretch: Stretch, count: int) -> bool:
+    """Whether both its ends are known, and not only the cuts between which it was looked at."""
+    return (stretch.begins or stretch.start == 0) and (stretch.ends or stretch.stop == count)
+
+
+def _others(suggested: list[Suggestion], known: list[Suggestion]) -> list[Suggestion]:
+    return [new for new in suggested if not any(_is_same(new, old) for old in known)]
 
 
 def _is_same(one: Suggestion, other: Suggestion) -> bool:
