@@ -110,6 +110,78 @@ def test_the_program_prints_boxes_and_writes_masks(logo: Path, tmp_path: Path) -
     assert "--overwrite" in again.stderr
 
 
+ROAD = (400, 224)
+
+
+def subtitle(text: str, place: tuple[int, int]) -> np.ndarray:
+    """As ``letters``, for ``road``."""
+    drawn = np.zeros(ROAD[::-1], np.uint8)
+    cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2, cv2.LINE_AA)
+    return drawn.astype(np.float32)[..., None] / 255
+
+
+def road(
+    path: Path,
+    captions: dict[tuple[int, int], np.ndarray],
+    count: int = 72,
+    light: int | None = None,
+) -> Path:
+    """A still camera: a sign, a rider who passes before it and behind captions, by their frames.
+
+    A lamp shines on a third of the picture from frame ``light`` on.
+    """
+    picture = cv2.GaussianBlur(texture(*ROAD, 4), (0, 0), 2)
+    cv2.rectangle(picture, (30, 20), (190, 75), (30, 60, 30), -1)
+    cv2.putText(picture, "BAKERY", (45, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (240, 240, 220), 3)
+    rider, noise = texture(70, 190, 21), np.random.default_rng(1)
+
+    def frames():
+        for n in range(count):
+            image = picture.astype(np.float32) + noise.normal(0, 2, picture.shape)
+            if light is not None and n >= light:
+                image[:, 200:340] += 50
+            x = -60 + 6 * n
+            left, right = max(x, 0), min(x + rider.shape[1], ROAD[0])
+            if left < right:
+                image[30:220, left:right] = rider[:, left - x : right - x]
+            for (start, stop), drawn in captions.items():
+                if start <= n < stop:
+                    outline = cv2.dilate(drawn[..., 0], np.ones((3, 3), np.uint8))[..., None]
+                    image = image * (1 - outline) + 10 * outline
+                    image = image + drawn * (245 - image)
+            yield np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+    write_clip(path, frames(), Fraction(25), None, crf=18)
+    return path
+
+
+def test_a_subtitle_that_changes_once_over_a_still_camera_is_two_captions(tmp_path: Path) -> None:
+    first, second = subtitle("Good morning", (100, 205)), subtitle("Where to?", (130, 205))
+    clip = road(tmp_path / "road.mp4", {(0, 37): first, (37, 72): second})
+    suggested = sorted(cleanplate.suggest(clip), key=lambda caption: caption.start)
+    assert [(caption.kind, caption.start, caption.stop) for caption in suggested] == [
+        ("caption", 0, 37),
+        ("caption", 37, 72),
+    ]
+    for caption, drawn in zip(suggested, (first, second), strict=True):
+        assert covers(caption.box, drawn)
+        assert caption.mask[drawn[..., 0] > 0.2].all()
+
+
+def test_a_caption_of_two_rows_over_a_still_camera_is_one_and_the_sign_beside_it_is_none(
+    tmp_path: Path,
+) -> None:
+    drawn = np.maximum(subtitle("Over here,", (110, 178)), subtitle("quickly!", (130, 205)))
+    (caption,) = cleanplate.suggest(road(tmp_path / "c.mp4", {(18, 55): drawn}))
+    assert (caption.kind, caption.start, caption.stop) == ("caption", 18, 55)
+    assert covers(caption.box, drawn)
+    assert caption.mask[drawn[..., 0] > 0.2].all()
+
+
+def test_a_sign_a_rider_and_a_sudden_light_are_no_captions(tmp_path: Path) -> None:
+    assert cleanplate.suggest(road(tmp_path / "sign.mp4", {}, light=40)) == []
+
+
 def test_captions_that_follow_each_other_in_one_place_are_told_apart(tmp_path: Path) -> None:
     texts = {(0, 50): "first line", (50, 105): "second one", (105, 150): "third text"}
     drawn = {frames: letters(text, (80, 160)) for frames, text in texts.items()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 
 from cleanplate.cli import app
 from cleanplate.errors import InputError
 from cleanplate.media.mask_track import read_mask_track
+from cleanplate.media.read import open_clip
 from cleanplate.projects.project import Project
 from tests.projects import stage
 from tests.scene import sign_box
@@ -149,3 +151,39 @@ def test_a_job_says_where_the_next_prompt_is_due(
     run(*given, "-o", tmp_path / "again.mkv", "--report", "--quiet")
     table = " ".join(capsys.readouterr().out.split())
     assert f"due at frame {due['frame']}" in table
+
+
+@pytest.fixture(scope="module")
+def numbered(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames 1001 to 1012 of a sequence of images."""
+    folder = tmp_path_factory.mktemp("numbered")
+    for picture in open_clip(clip).pictures(0, 12):
+        name = folder / f"shot.{1001 + picture.index}.png"
+        cv2.imwrite(str(name), picture.rgb()[..., ::-1])
+    return folder
+
+
+def test_a_project_of_images_takes_and_shows_the_numbers_in_their_names(
+    numbered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "p"
+    run("project", "new", folder, numbered, "--quiet")
+    run("project", "set", folder, "--start", "@1002", "--end", "@1010")
+    run("project", "prompt", folder, "--box", text(sign_box(3)) + "@1004")
+    assert "in frame 1004" in capsys.readouterr().err
+    run("project", "gone", folder, "--object", 1, "--at", "@1008")
+    run("project", "show", folder)
+    shown = capsys.readouterr().out
+    assert "12 frames, of which 1002 to 1009 count" in shown
+    assert "1004-1004" in shown
+    project = Project.open(folder)
+    assert project.state.span == (1, 9)
+    with pytest.raises(InputError, match="Frame 3 is not in the clip; its frames are 1001 to 1012"):
+        run("project", "approve", folder, "--at", "@3")
+    run("project", "set", folder, "--end", "@1013")
+    assert Project.open(folder).state.span == (1, 12)
+
+
+def test_segment_all_looks_at_the_frame_of_that_number(numbered: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Frame 5 is not in the clip; its frames are 1001 to 1012"):
+        run("segment", numbered, "--all", "--at", "@5", "-o", tmp_path / "m.png")

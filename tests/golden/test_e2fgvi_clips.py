@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cleanplate import registry
 from cleanplate.engines.inpaint.shared.e2fgvi.pictures import Fitted, nearest, resized
@@ -19,6 +18,8 @@ from cleanplate.networks.e2fgvi import e2fgvi
 from cleanplate.networks.e2fgvi.discriminator import Discriminator
 from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI
 from cleanplate.networks.e2fgvi.spynet import SPyNet
+from cleanplate.training import e2fgvi as recipe
+from cleanplate.training.configuration import LossSettings
 from cleanplate.types import Frame, MaskedFrame
 from tests.e2fgvi_published import dilated, fill
 from tests.golden.conftest import Case
@@ -141,33 +142,26 @@ def training_step(case: Case, network: E2FGVI, judge: Discriminator, frozen: SPy
     given = inputs(case)
     frames, masks = given["frames"], given["masks"].float()[None, :, None]
     local = int(re.findall(r"(\d+) local", case["inputs"]["frames"])[0])
-    losses, found = {}, {}
+    found: dict[str, Any] = {}
+    seen = Overheard(judge)
     optimiser = torch.optim.Adam(judge.parameters(), 1e-4, (0.0, 0.99))
-    pictures, flows = network(frames * (1 - masks), local)
-    pictures = pictures.view_as(frames)
-    composed = frames * (1 - masks) + masks * pictures
-    quarter = [side // 4 for side in frames.shape[-2:]]
-    small = functional.interpolate(
-        (frames[0, :local] + 1) / 2, quarter, mode="bilinear", align_corners=True
-    )
-    truth = frozen(small[:-1], small[1:]), frozen(small[1:], small[:-1])
-    losses["flow"] = sum(functional.l1_loss(a[0], b) for a, b in zip(flows, truth, strict=True))
-    found["disc_real"], found["disc_fake"] = judge(frames), judge(composed.detach())
-    losses["dis_real"] = functional.relu(1 - found["disc_real"]).mean()
-    losses["dis_fake"] = functional.relu(1 + found["disc_fake"]).mean()
-    losses["dis"] = (losses["dis_real"] + losses["dis_fake"]) / 2
-    losses["dis"].backward()
+    filled = recipe.fill(network, frames, masks, local)
+    truths = recipe.true_flows(frozen, frames[:, :local])
+    judged = recipe.discriminator_terms(seen, frames, filled.composed)
+    judged["discriminator"].backward()
     for name, norm in case["discriminator_grad_norms"].items():
         assert gradient(judge, name).norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-6)
     optimiser.step()
-    found["disc_gen"] = judge(composed)
-    losses["mask_mean"] = masks.mean()
-    losses["gan_weighted"] = -0.01 * found["disc_gen"].mean()
-    losses["hole"] = functional.l1_loss(pictures * masks, frames * masks) / masks.mean()
-    valid = functional.l1_loss(pictures * (1 - masks), frames * (1 - masks))
-    losses["valid"] = valid / (1 - masks).mean()
-    losses["total"] = sum(losses[name] for name in ("gan_weighted", "flow", "hole", "valid"))
-    losses["total"].backward()
+    share = masks.mean()
+    terms = recipe.generator_terms(filled, frames, masks, truths, share, LossSettings(), seen)
+    terms["total"].backward()
+    found["disc_real"], found["disc_fake"], found["disc_gen"] = seen.scores
+    losses = {
+        **{name: terms[name] for name in ("flow", "hole", "valid", "total")},
+        **{"dis_real": judged["real"], "dis_fake": judged["fake"]},
+        **{"dis": judged["discriminator"], "gan_weighted": terms["adversarial"]},
+        "mask_mean": share,
+    }
     for name, loss in case["losses"].items():
         rel = AFTER_ADAM if name == "gan_weighted" else 1e-4
         assert losses[name].item() == pytest.approx(loss, rel=rel), name
@@ -175,7 +169,7 @@ def training_step(case: Case, network: E2FGVI, judge: Discriminator, frozen: SPy
         assert gradient(network, name).norm().item() == pytest.approx(norm, rel=1e-3), name
     lacking = [name for name, p in network.named_parameters() if p.grad is None]
     assert lacking == case["parameters_without_gradient"]
-    found["pred"] = pictures
+    found["pred"] = filled.pictures
     after = {"disc_gen": found.pop("disc_gen"), "u_after": judge.conv[0].weight_u}
     for name, value in after.items():
         step = tuple(slice(None, None, step) for step in case["outputs"][name]["stride"])
@@ -188,6 +182,18 @@ def training_step(case: Case, network: E2FGVI, judge: Discriminator, frozen: SPy
     found["grad_spynet5"] = gradient(network, spynet)
     found["grad_qkv3"] = gradient(network, "transformer.3.attn.qkv.weight")
     check(case, **found)
+
+
+class Overheard(torch.nn.Module):
+    """A discriminator whose scores are kept, in order."""
+
+    def __init__(self, judge: Discriminator) -> None:
+        super().__init__()
+        self.judge, self.scores = judge, []
+
+    def forward(self, clips: Tensor) -> Tensor:
+        self.scores.append(self.judge(clips))
+        return self.scores[-1]
 
 
 def gradient(network: torch.nn.Module, name: str) -> Tensor:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cleanplate.networks.layers.correlation import correlation
 from cleanplate.networks.vinet.layers import State, warp
 from cleanplate.networks.vinet.vinet import VINet
+from cleanplate.training.configuration import LossSettings
+from cleanplate.training.vinet import terms_of, weighed
 from tests.golden.conftest import Case
 
 
@@ -121,12 +122,12 @@ def test_the_losses_and_gradients_of_a_training_step_agree(
         found = torch.stack(values).tolist()
         close = tolerance["losses_rtol"], tolerance["losses_atol"]
         np.testing.assert_allclose(found, want[name], *close, err_msg=name)
-    sums = {name: torch.stack(values).sum() for name, values in terms.items()}
-    flows = sums["flow_epe_l1"] + sums["flow_warp_gt"] + sums["flow_warp_out"]
-    last = terms["flow_epe_l1"][-1] + terms["flow_warp_gt"][-1] + terms["flow_warp_out"][-1]
-    rest = sums["l1"] - sums["ssim"] + 5 * sums["hole_l1"] + sums["st"] + sums["lt"]
-    assert (rest + 10 * flows).item() == pytest.approx(want["total_flow_summed"], rel=1e-4)
-    total = rest + 10 * last
+    losses = weighed(terms, LossSettings())
+    assert losses["total"].item() == pytest.approx(want["total_flow_summed"], rel=1e-4)
+    # The authors' script keeps only the last step's flow terms.
+    kinds = ("flow_epe_l1", "flow_warp_gt", "flow_warp_out")
+    last = sum((terms[name][-1] for name in kinds), torch.zeros(()))
+    total = losses["total"] - losses["flow"] + 10 * last
     assert total.item() == pytest.approx(want["total_as_code"], rel=1e-4)
     total.backward()
     for name, norm in want["grad_norms"].items():
@@ -144,76 +145,30 @@ def training_terms(case: Case, network: VINet) -> dict[str, list[Tensor]]:
     frames = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 * 2 - 1
     holes = torch.from_numpy(masks)[:, None].float()
     stride = call["t_stride"]
-    names = ("l1", "ssim", "hole_l1", "st", "lt", "flow_epe_l1", "flow_warp_gt", "flow_warp_out")
-    terms: dict[str, list[Tensor]] = {name: [] for name in names}
     truths: list[Tensor] = []
+    seen_holes: list[Tensor] = []
     outputs: list[Tensor] = []
+    applied: list[Tensor | None] = []
     state = None
     for t in range(call["sample_frames"]):
         window = [t + n * stride for n in range(5)]
         seen = (frames * (1 - holes))[window].transpose(0, 1)[None]
         hole, ones = holes[window[2]][None], torch.ones(1, 1, *frames.shape[-2:])
-        truth = frames[window[2]][None]
         previous = outputs[-1].detach() if outputs else seen[:, :, 2]
         mask = torch.zeros_like(hole) if outputs else hole
         feedback = torch.cat([previous, ones, mask], 1)
         step = network(seen, holes[window].transpose(0, 1)[None], feedback, state, not outputs)
         state = State(*(value.detach() for value in step.state))
-        truths.append(truth)
+        truths.append(frames[window[2]][None])
+        seen_holes.append(hole)
         outputs.append(step.image)
-        terms["l1"].append(functional.l1_loss(step.image, truth))
-        terms["ssim"].append(ssim(step.image, truth))
-        terms["hole_l1"].append(functional.l1_loss(step.image * hole, truth * hole))
-        if t >= 1:
-            add_flow_terms(case, terms, truths, outputs, step.flow)
-            terms["st"].append(temporal(case, truths, step.image, t - 1))
-        if t >= 2:
-            terms["lt"].append(temporal(case, truths, step.image, 0))
-    return terms
+        applied.append(step.flow)
+    pairs = [(t, t - 1) for t in range(1, len(truths))] + [(t, 0) for t in range(2, len(truths))]
+    flows = {pair: known_flow(case, *pair, truths[0]) for pair in pairs}
+    return terms_of(outputs, truths, seen_holes, applied, flows)
 
 
 def known_flow(case: Case, later: int, earlier: int, like: Tensor) -> Tensor:
     """What stands for the flow between two steps: the true pan and noise."""
     noise = case.inputs.field((1, 2, *like.shape[-2:]), 0.25, 100 + 10 * later + earlier)
     return torch.from_numpy(noise) + (later - earlier) * torch.tensor([2.0, 1.0]).view(1, 2, 1, 1)
-
-
-def temporal(case: Case, truths: list[Tensor], output: Tensor, earlier: int) -> Tensor:
-    """How far the output is from an earlier truth, carried along, where that one fits."""
-    truth = truths[-1]
-    flow = known_flow(case, len(truths) - 1, earlier, truth)
-    carried = warp(truths[earlier], flow, "border")
-    fits = torch.exp(-50 * (truth - carried).sum(1, keepdim=True) ** 2)
-    return functional.l1_loss(output * fits, carried * fits)
-
-
-def add_flow_terms(
-    case: Case,
-    terms: dict[str, list[Tensor]],
-    truths: list[Tensor],
-    outputs: list[Tensor],
-    applied: Tensor | None,
-) -> None:
-    assert applied is not None
-    before, truth = truths[-2:]
-    flow = known_flow(case, len(truths) - 1, len(truths) - 2, truth)
-    apart = ((truth - warp(before, flow, "border")) ** 2).sum(1, keepdim=True)
-    sure = (apart < 0.02).float()
-    terms["flow_epe_l1"].append(functional.l1_loss(applied * sure, flow * sure))
-    moved = warp(before, applied, "border")
-    terms["flow_warp_gt"].append(functional.l1_loss(moved * sure, truth * sure))
-    moved = warp(outputs[-2], applied, "border").detach()
-    terms["flow_warp_out"].append(functional.l1_loss(outputs[-1] * sure, moved * sure))
-
-
-def ssim(one: Tensor, other: Tensor) -> Tensor:
-    """As in the public pytorch_ssim: window 11, sigma 1.5, zeros outside, on values as they are."""
-    line = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2))
-    line = line / line.sum()
-    window = (line[:, None] * line).expand(3, 1, 11, 11)
-    blur = partial(functional.conv2d, weight=window, padding=5, groups=3)
-    a, b = blur(one), blur(other)
-    aa, bb, ab = blur(one * one) - a * a, blur(other * other) - b * b, blur(one * other) - a * b
-    c1, c2 = 0.01**2, 0.03**2
-    quality = (2 * a * b + c1) * (2 * ab + c2) / ((a * a + b * b + c1) * (aa + bb + c2))
-    return quality.mean()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -96,3 +97,23 @@ def test_a_gap_in_a_sequence_is_told_and_stays_in_its_times(tmp_path: Path) -> N
     with pytest.raises(InputError, match="Frame 1003 is not in the clip"):
         index_of(1003, numbers)
     assert span_by_index(numbers, "@1002", "@1004") == ("@1", "@2")
+
+
+def test_images_in_float_are_said_to_become_sixteen_bits(tmp_path: Path) -> None:
+    for number in range(2):
+        encoder = av.CodecContext.create("exr", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = 16, 8, "gbrpf32le"
+        encoder.time_base = Fraction(1, 24)
+        frame = av.VideoFrame(16, 8, "gbrpf32le")
+        for plane in frame.planes:
+            np.frombuffer(plane, np.float32)[:] = 0.25 + number / 2
+        (packet, *_) = [*encoder.encode(frame), *encoder.encode(None)]
+        (tmp_path / f"{number}.exr").write_bytes(bytes(packet))
+    clip = open_clip(tmp_path)
+    (sentence,) = clip.warnings
+    assert "floating-point samples (gbrpf32le)" in sentence
+    assert "16 bits" in sentence
+    (first, second) = write_images(clip.pictures(), tmp_path / "out")
+    levels = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (first, second)]
+    assert [level.dtype for level in levels] == [np.uint16, np.uint16]
+    assert levels[1].min() > levels[0].max()

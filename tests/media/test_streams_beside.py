@@ -146,6 +146,52 @@ def test_sound_is_encoded_when_asked_and_keeps_its_place(tmp_path: Path, suffix:
     assert lengths[1] == pytest.approx(lengths[0], abs=0.08)
 
 
+def test_a_data_track_that_the_output_cannot_describe_is_left_out_and_said(tmp_path: Path):
+    source = tmp_path / "source.ts"
+    picture = make_video(tmp_path / "picture.mov", count=24)
+    with av.open(str(picture)) as old, av.open(str(source), "w") as new:
+        video = new.add_stream_from_template(old.streams.video[0])
+        data = new.add_data_stream("bin_data")
+        data.time_base = Fraction(1, 24)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                new.mux_one(packet)
+        for number in range(8):
+            packet = av.Packet(b"position %d" % number)
+            packet.stream, packet.time_base = data, Fraction(1, 24)
+            packet.pts = packet.dts = 3 * number
+            new.mux_one(packet)
+    info = open_clip(source).info
+    (index,) = [stream.index for stream in info.streams if stream.kind == "data"]
+    out = tmp_path / "out.mov"
+    plan = plan_streams(source, info, out, choose_encoder(info, out, EncoderSettings()))
+    assert plan.fate(index) is Fate.LEFT_OUT
+    (sentence,) = plan.losses
+    assert ".mov cannot carry data" in sentence
+    remake(source, out)
+    assert [stream.type for stream in av.open(str(out)).streams] == ["video"]
+
+
+def test_timecode_and_reel_are_kept_from_mov_to_mxf_and_back(tmp_path: Path):
+    tags = {"timecode": "10:11:12:13", "reel_name": "A003"}
+    source = make_video(tmp_path / "source.mov", rate=Fraction(25), stream_metadata=tags)
+    remake(source, tmp_path / "out.mov")
+    again = open_clip(tmp_path / "out.mov").info
+    assert again.timecode == "10:11:12:13"
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert any(s.metadata.get("reel_name") == "A003" for s in container.streams)
+    material = make_video(
+        tmp_path / "source.mxf",
+        codec="mpeg2video",
+        rate=Fraction(25),
+        metadata={"timecode": "01:02:03:04"},
+    )
+    assert open_clip(material).info.timecode == "01:02:03:04"
+    remake(material, tmp_path / "from-mxf.mov")
+    assert open_clip(tmp_path / "from-mxf.mov").info.timecode == "01:02:03:04"
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv", ".webm"])
 def test_the_timecode_is_kept(tmp_path: Path, suffix: str):
     source = make_video(tmp_path / "source.mov", stream_metadata={"timecode": "10:11:12:13"})

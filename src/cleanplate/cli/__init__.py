@@ -17,7 +17,8 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint"),
-    *("live", "project", "app", "info", "compare", "evaluate", "engines", "weights", "demo"),
+    *("live", "project", "app", "info", "compare", "evaluate", "train"),
+    *("engines", "weights", "demo"),
 )
 # Before ``app`` is bound: the module of a command has that name too.
 _MODULES = [importlib.import_module(f"cleanplate.cli.{name}") for name in _COMMANDS]

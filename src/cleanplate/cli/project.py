@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json as json_text
 from contextlib import contextmanager
-from dataclasses import asdict
-from fractions import Fraction
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.cli.show import Bars, print_doubts
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.settings.encoder import EncoderSettings
@@ -20,9 +19,10 @@ from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSetti
 from cleanplate.settings.moments import parse_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cleanplate.projects.project import Project
+    from cleanplate.tracks.view import ListedDoubt
     from cleanplate.types import Prompt
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The project's folder.")]
@@ -59,11 +59,49 @@ def _bars(quiet: bool) -> Iterator[Bars]:
             raise CancelledError("stopped with Ctrl-C") from stop
 
 
-def _frame(project: Project, moment: str | int | Fraction) -> int:
+def _frame(project: Project, moment: str) -> int:
+    """The index of the frame that was typed: by the number in its name in a sequence of images."""
+    from cleanplate.media.numbering import index_of
     from cleanplate.prompts.frames import frame_of
 
-    at = parse_moment(moment) if isinstance(moment, str) else moment
-    return frame_of(at, project.survey)
+    at = parse_moment(moment)
+    return index_of(at, _numbers(project)) if isinstance(at, int) else frame_of(at, project.survey)
+
+
+def _numbers(project: Project) -> Sequence[int]:
+    """The number by which each frame is typed and shown."""
+    from cleanplate.media.numbering import typed_numbers
+
+    return typed_numbers(project.source) or range(project.survey.count)
+
+
+def _span(project: Project, start: str | None, end: str | None) -> list[int | None]:
+    """The indexes of the first frame and of the one after the last, as typed."""
+    from cleanplate.media.numbering import span_by_index
+    from cleanplate.prompts.frames import frame_of
+
+    typed = span_by_index(_numbers(project), start, end)
+    count = project.survey.count
+    ends: list[int | None] = []
+    for moment in typed:
+        at = None if moment is None else parse_moment(moment)
+        # The end of a span may be one past the last frame.
+        ends.append(count if at == count else None if at is None else frame_of(at, project.survey))
+    return ends
+
+
+def _numbered(doubtful: Iterable[ListedDoubt], numbers: Sequence[int]) -> list[ListedDoubt]:
+    """Stretches with the numbers of their frames in place of indexes."""
+    return [
+        replace(
+            row,
+            frame=numbers[row.frame],
+            first=numbers[row.first],
+            last=numbers[row.last],
+            due=None if row.due is None else numbers[row.due],
+        )
+        for row in doubtful
+    ]
 
 
 @commands.command()
@@ -96,16 +134,21 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
         return
     view = project.view()
     start, stop = view.marks.span
-    print(f"{project.source}: {project.survey.count} frames; working on {start} to {stop - 1}")
+    numbers, count = _numbers(project), project.survey.count
+    first, last = numbers[start], numbers[stop - 1]
+    print(f"{project.source}: {count} frames; working on {first} to {last}")
     for tracked in view.marks.objects:
         kind = ", does not move" if tracked.static else ""
         print(f"{tracked.id}  {tracked.name}{kind}")
         for first, last, state, sure in view.lanes()[tracked.id]:
-            print(f"   {first}-{last}  {state}  {sure:.2f}")
+            print(f"   {numbers[first]}-{numbers[last]}  {state}  {sure:.2f}")
     for object_id, first, last in view.stale():
-        print(f"Object {object_id} is out of date in frames {first} to {last}; track again.")
+        print(
+            f"Object {object_id} is out of date in frames {numbers[first]} to {numbers[last]}; "
+            "track again."
+        )
     names = {tracked.id: tracked.name for tracked in view.marks.objects}
-    for row in view.doubtful:
+    for row in _numbered(view.doubtful, numbers):
         if row.due is not None:
             print(due_sentence(row, names[row.object_id]))
     for able, reason in (project.can_follow(), project.can_remove()):
@@ -136,7 +179,8 @@ def prompt(
     box outlines anew.
     """
     project = _open(folder)
-    for frame, given in _by_frame(project, prompts_of(ctx)).items():
+    numbers = _numbers(project)
+    for frame, given in _by_frame(project, numbered_prompts(ctx, str(project.source))).items():
         for prompt in given:
             _ensure(project, prompt.object_id, static)
             candidates = project.set_prompt(frame, prompt.object_id, prompt)
@@ -145,8 +189,9 @@ def prompt(
             assert candidates is not None  # there was a prompt
             if not quiet:
                 typer.echo(
-                    f"Object {prompt.object_id} in frame {frame}: {int(candidates.mask.sum())} px, "
-                    f"candidate {candidates.chosen}, the first of {candidates.candidates} being 0",
+                    f"Object {prompt.object_id} in frame {numbers[frame]}: "
+                    f"{int(candidates.mask.sum())} px, candidate {candidates.chosen}, the first "
+                    f"of {candidates.candidates} being 0",
                     err=True,
                 )
 
@@ -232,7 +277,8 @@ def doubtful(folder: Folder, json: work.Json = False, debug: work.Debug = False)
     if json:
         print(json_text.dumps([asdict(row) for row in rows], indent=1))
         return
-    print_doubts(rows, {tracked.id: tracked.name for tracked in project.state.objects})
+    names = {tracked.id: tracked.name for tracked in project.state.objects}
+    print_doubts(_numbered(rows, _numbers(project)), names)
 
 
 @commands.command()
@@ -283,11 +329,9 @@ def change_settings(
     typed = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     project.set_settings({name: values[name] for name in typed}, parse_sets(sets))
     if start is not None or end is not None:
-        first, last = project.state.span
-        project.set_span(
-            first if start is None else _frame(project, start),
-            last if end is None else _frame(project, end),
-        )
+        first, stop = _span(project, start, end)
+        span = project.state.span
+        project.set_span(span[0] if first is None else first, span[1] if stop is None else stop)
 
 
 @commands.command()
@@ -356,7 +400,7 @@ def remove(
     from cleanplate.jobs import job
 
     project = _open(folder)
-    part = [None if place is None else _frame(project, place) for place in (start, end)]
+    part = _span(project, start, end)
 
     def run(progress: Any) -> Any:
         order = project.removal(

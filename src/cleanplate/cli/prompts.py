@@ -98,6 +98,14 @@ def numbered_prompts(
     return tuple(parse(words, lambda n: n if numbers is None else index_of(n, numbers)))
 
 
+def typed_moment(clip: str, text: str) -> int | Fraction:
+    """The moment typed, a frame of a sequence of images by the number in its name, as an index."""
+    from cleanplate.media.numbering import index_of, typed_numbers
+
+    at, numbers = parse_moment(text), typed_numbers(Path(clip))
+    return index_of(at, numbers) if numbers is not None and isinstance(at, int) else at
+
+
 def number_span(clip: str, values: dict[str, Any]) -> None:
     """Change ``start`` and ``end`` of ``values`` from numbers in names to indexes."""
     from cleanplate.media.numbering import span_by_index, typed_numbers

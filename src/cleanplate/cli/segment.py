@@ -9,9 +9,8 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, numbered_prompts, prompts_of
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts, prompts_of, typed_moment
 from cleanplate.errors import InputError
-from cleanplate.settings.moments import parse_moment
 
 Segmenter = Annotated[
     str | None,
@@ -38,8 +37,12 @@ def segment(
     options: work.OutputOptions,
     every: Annotated[bool, typer.Option("--all", help="Outline all things in the frame.")] = False,
     at: Annotated[
-        str, typer.Option(metavar="T", help="The frame to look at with --all: @120, 4.5s, 0:04.5.")
-    ] = "@0",
+        str | None,
+        typer.Option(
+            metavar="T",
+            help="The frame to look at with --all: @120, 4.5s, 0:04.5; by default the first.",
+        ),
+    ] = None,
     preview: Annotated[
         str | None,
         typer.Option(metavar="FILE.png", help="With --all, the frame with the masks in colours."),
@@ -61,7 +64,7 @@ def segment(
             raise InputError(f"--all outlines everything; leave the {len(prompts)} prompts out.")
         things = api.segment_all(
             clip,
-            at=parse_moment(at),
+            at=0 if at is None else typed_moment(clip, at),
             out=out,
             preview=preview,
             overwrite=options.overwrite,

@@ -25,7 +25,7 @@ from cleanplate.media.mask_files import numbered, read_mask_image
 from cleanplate.media.read import open_clip
 
 _VIDEOS = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".gif")
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _resized(image: np.ndarray, width: int, height: int, how: int) -> np.ndarray
 
 def _zipped(path: Path) -> Iterator[np.ndarray]:
     with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if Path(n).suffix.lower() in _IMAGES]
+        names = [n for n in archive.namelist() if Path(n).suffix.lower() in IMAGES]
         for name in sorted(names, key=natural_key):
             data = np.frombuffer(archive.read(name), np.uint8)
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -91,20 +91,23 @@ def _zipped(path: Path) -> Iterator[np.ndarray]:
             yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def find_videos(root: Path, only: list[str] | None = None) -> list[Video]:
+def find_videos(
+    root: Path, only: list[str] | None = None, listed: str = "test.json"
+) -> list[Video]:
     """The clips under ``root``, in the order of their names.
 
     Args:
         root: of a dataset in one of the layouts of this module.
         only: names to keep; all when None.
+        listed: the file that lists the clips in the E2FGVI project's layout.
 
     Raises:
         InputError: there are none, a name is not there, or the list disagrees with the folders.
     """
     if not root.is_dir():
         raise InputError(f"There is no folder {root}; give the root of a dataset.")
-    if (root / "test.json").is_file():
-        videos = _listed(root)
+    if (root / listed).is_file():
+        videos = _listed(root, listed)
     elif (root / "JPEGImages" / "480p").is_dir():
         videos = _davis(root)
     else:
@@ -120,14 +123,14 @@ def find_videos(root: Path, only: list[str] | None = None) -> list[Video]:
     return videos
 
 
-def _listed(root: Path) -> list[Video]:
+def _listed(root: Path, file: str) -> list[Video]:
     videos = []
-    listed = json.loads((root / "test.json").read_text(encoding="utf-8"))
+    listed = json.loads((root / file).read_text(encoding="utf-8"))
     for name, count in sorted(listed.items()):
         folder, archive = root / "JPEGImages" / name, root / "JPEGImages" / f"{name}.zip"
         source = archive if archive.is_file() else folder
         if not source.exists():
-            raise InputError(f"{root / 'test.json'} lists {name}, and {folder} is not there.")
+            raise InputError(f"{root / file} lists {name}, and {folder} is not there.")
         masks = root / "test_masks" / name
         videos.append(Video(name, source, masks if masks.is_dir() else None, int(count)))
     return videos
@@ -164,5 +167,5 @@ def _source_of(entry: Path) -> Path | None:
     inner = sorted(f for f in entry.glob("video.*") if f.suffix.lower() in _VIDEOS)
     if inner:
         return inner[0]
-    images = any(file.suffix.lower() in _IMAGES for file in entry.iterdir())
+    images = any(file.suffix.lower() in IMAGES for file in entry.iterdir())
     return entry if images else None

@@ -2,7 +2,7 @@
 
 What stays while the rest moves is found in windows of two seconds, for captions, and over the whole
 clip, for logos. Cuts inside a window help: almost nothing else survives them. Under a camera that
-stands still everything stays, and nothing is proposed.
+stands still everything stays: there lines of text are found by how they come and go.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.samples import sampled, spread
 from cleanplate.media.survey import Span, Survey, survey
 from cleanplate.progress import Progress
+from cleanplate.suggestions.captions import captions
 from cleanplate.suggestions.extent import ends
+from cleanplate.suggestions.sudden import LOOKS, Stretch, Watch, joined
 from cleanplate.types import Box, Suggestion
 
 _WIDTH = 720  # px of the pictures that are compared
@@ -38,6 +40,7 @@ _ONE_WAY = 0.85  # share of edges of one direction in a straight line
 _MOVING, _MOVING_NEAR = 2.5, 25  # grey levels, and px around the overlay in which they count
 _STILL = 0.3  # share of all steep edges that stay, from which on the camera stands still
 _SAME = 0.5  # intersection over union of boxes from which on two finds are one overlay
+_INSIDE = 0.6  # part of the smaller box that two finds of the same share
 _ALIKE = 0.55  # correlation of what two finds show, from which on it is the same
 _LONG = 0.8  # share of a window that must show an overlay; of the clip, for a logo
 _ROOM = 12  # px of surroundings of a box
@@ -83,7 +86,8 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
         progress.finish()
         finds: list[_Find] = []
         still: list[tuple[int, int]] = []
-        windows = progress.over("suggest", _windows(opened, found), None)
+        stretches: list[Stretch] = []
+        windows = progress.over("suggest", _windows(opened, found, stretches), None)
         for start, stop, frames in windows:
             stays = what_stays(frames)
             if _stands_still(stays, frames):
@@ -93,10 +97,19 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
                 shown = float(stays.shown.mean())
                 finds += _finds(stays, start, stop) if shown >= _LONG else []
         scale = opened.info.width / _small_size(opened)[0]
-        merged = _merged(_of_one_look(finds, found.count))
-        overlays = [
-            _to_the_frame(opened, found, _suggestion(opened, found, find, scale)) for find in merged
+        step = _step(found)
+        sudden = [
+            (_is_whole(stretch, found.count), _to_the_frame(opened, found, caption))
+            for stretch, caption in captions(opened, found, joined(stretches, step), scale, step)
+            if caption.confidence >= _SURE
         ]
+        overlays = [caption for is_whole, caption in sudden if is_whole]
+        steady = [
+            _to_the_frame(opened, found, _suggestion(opened, found, find, scale))
+            for find in _merged(_of_one_look(finds, found.count))
+        ]
+        overlays += _others(steady, overlays)
+        overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
     overlays.sort(key=lambda one: -one.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 
@@ -106,8 +119,23 @@ def _small_size(clip: Clip) -> tuple[int, int]:
     return max(round(clip.info.width * scale), 1), max(round(clip.info.height * scale), 1)
 
 
-def _windows(clip: Clip, found: Survey) -> Iterator[tuple[int, int, list[np.ndarray]]]:
-    """(start, stop, small frames): the whole clip, then its windows."""
+def _rate(found: Survey) -> float:
+    seconds = float(found.time(found.count - 1) - found.time(0))
+    return found.count / seconds if seconds > 0 else 25.0
+
+
+def _step(found: Survey) -> int:
+    """Frames from one look at what changes to the next."""
+    return max(1, round(_rate(found) / LOOKS))
+
+
+def _windows(
+    clip: Clip, found: Survey, stretches: list[Stretch]
+) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+    """(start, stop, small frames): the whole clip, then its windows.
+
+    What changes at once is added to ``stretches``, so that the clip is read through only once.
+    """
     size = _small_size(clip)
     whole = Span(0, found.count, found.shots)
 
@@ -118,21 +146,30 @@ def _windows(clip: Clip, found: Survey) -> Iterator[tuple[int, int, list[np.ndar
     if len(frames) >= _FEWEST:
         yield 0, found.count, frames
     del frames
-    seconds = float(found.time(found.count - 1) - found.time(0))
-    rate = found.count / seconds if seconds > 0 else 25.0
+    rate, step, watch = _rate(found), _step(found), Watch()
     reach, hop = max(round(_SECONDS * rate), _FEWEST), max(round(_HOP * rate), 1)
-    if found.count <= reach:
-        return
+    is_longer = found.count > reach  # else the whole clip was the only window
+    shot, shots = 0, found.shots
     stride = max(1, reach // _IN_WINDOW)
     held: deque[tuple[int, np.ndarray]] = deque()
     for picture in clip.pictures():
-        if picture.index % stride == 0:
-            held.append((picture.index, small(picture.rgb())))
+        is_held, is_looked_at = (picture.index % every == 0 for every in (stride, step))
+        if is_held or is_looked_at:
+            image = small(picture.rgb())
+            if is_held:
+                held.append((picture.index, image))
+            if is_looked_at:
+                now = int(shots[picture.index])
+                stretches += watch.see(picture.index, image, now != shot)
+                shot = now
         stop = picture.index + 1
-        if stop >= reach and (stop - reach) % hop == 0:
+        if is_longer and stop >= reach and (stop - reach) % hop == 0:
             while held[0][0] < stop - reach:
                 held.popleft()
             yield stop - reach, stop, [image for _, image in held]
+        elif not is_longer:
+            held.clear()
+    stretches += watch.finish(found.count)
 
 
 def _stands_still(stays: Stays, frames: list[np.ndarray]) -> bool:
@@ -210,10 +247,14 @@ def _merged(finds: list[_Find]) -> list[_Find]:
     return kept
 
 
-def _overlap(one: Box, other: Box) -> float:
+def _shared(one: Box, other: Box) -> int:
     wide = min(one.x1, other.x1) - max(one.x0, other.x0)
     high = min(one.y1, other.y1) - max(one.y0, other.y0)
-    shared = max(wide, 0) * max(high, 0)
+    return max(wide, 0) * max(high, 0)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    shared = _shared(one, other)
     return shared / (one.width * one.height + other.width * other.height - shared)
 
 
@@ -242,6 +283,23 @@ def _alike(one: _Find, other: _Find) -> bool:
         looks.append(cv2.GaussianBlur(look, (0, 0), 0.7))
     product = float((looks[0] * looks[1]).sum())
     return product > _ALIKE * float(np.linalg.norm(looks[0]) * np.linalg.norm(looks[1]))
+
+
+def _is_whole(stretch: Stretch, count: int) -> bool:
+    """Whether both its ends are known, and not only the cuts between which it was looked at."""
+    return (stretch.begins or stretch.start == 0) and (stretch.ends or stretch.stop == count)
+
+
+def _others(suggested: list[Suggestion], known: list[Suggestion]) -> list[Suggestion]:
+    return [new for new in suggested if not any(_is_same(new, old) for old in known)]
+
+
+def _is_same(one: Suggestion, other: Suggestion) -> bool:
+    """Whether two suggestions lie in one place at one time."""
+    smaller = min(one.box.width * one.box.height, other.box.width * other.box.height)
+    together = min(one.stop, other.stop) - max(one.start, other.start)
+    shorter = min(one.stop - one.start, other.stop - other.start)
+    return _shared(one.box, other.box) > _INSIDE * smaller and together > _SAME * shorter
 
 
 def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggestion:

@@ -1,0 +1,1 @@
+"""Training of the inpainting networks: configuration, data, losses, recipes, the loop."""
