@@ -21,10 +21,10 @@ from cleanplate.errors import InputError
 from cleanplate.live.carrying import shift_around
 from cleanplate.live.inbox import LivePicture
 from cleanplate.media.picture import Picture
-from cleanplate.prompts.outliner import Outliner, OutlineRequest
+from cleanplate.prompts.outliner import Candidate, Outliner, OutlineRequest
 from cleanplate.protocols import Tracker, Tracking
 from cleanplate.runtime import make_engine
-from cleanplate.settings.groups import AUTO, Settings
+from cleanplate.settings.groups import AUTO, PRINT, Settings
 from cleanplate.types import MAX_OBJECT_ID, Box, Frame, ObjectState, Prompt, Visibility
 
 HOLD = 50  # frames for which the mask of a target that is missing is held
@@ -219,28 +219,26 @@ class Follower:
                 )
             clicked, shot = self._kept.pictures_by_index[index], self._kept.shots[index]
         request = OutlineRequest(prompt, painted=False, start=None)
-        found, exact = self._outliner.candidates(index, request, self._settings, False)
-        mask = found.masks[0]
-        if not mask.any():
+        candidates = self._outliner.candidates(index, request, self._settings, False)
+        if not candidates:
             raise InputError(
                 f"Nothing was found for object {prompt.object_id}; point at its middle, or draw a "
                 "box around it."
             )
-        target = self._begun(prompt, clicked, shot, mask, exact)
+        target = self._begun(prompt, clicked, shot, candidates[0])
         self._catch_up(target, index)
         return prompt.object_id
 
-    def _begun(
-        self, prompt: Prompt, clicked: LivePicture, shot: int, mask: np.ndarray, exact: bool
-    ) -> Target:
+    def _begun(self, prompt: Prompt, clicked: LivePicture, shot: int, outline: Candidate) -> Target:
         name = self._tracker_name(prompt)
         frame = Frame(clicked.index, clicked.time, clicked.image, shot)
-        labels = mask.astype(np.uint8) * np.uint8(prompt.object_id)
+        labels = outline.mask.astype(np.uint8) * np.uint8(prompt.object_id)
         tracking = self._tracker(name).start(frame, labels)
         place = bounding_box(labels)
         assert place is not None  # it is not empty
         masks, still = self._settings.masks, name == "fixed"
-        growth = masks.grown_by(mask.shape[0], exact and still, self._settings.engines.segmenter)
+        is_print = outline.outliner == PRINT
+        growth = masks.grown_by(labels.shape[0], outline.is_drawn and still, is_print)
         state = ObjectState(prompt.object_id, 1.0, Visibility.VISIBLE)
         return Target(
             prompt.object_id,

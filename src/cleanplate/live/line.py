@@ -175,7 +175,7 @@ class Line:
         size = first.image.shape[:2]
         regions = self._regions((size[0], size[1]))
         masks = self._order.settings.masks
-        feather = masks.feathered_by(masks.grown_by(size[0], False, ""))
+        feather = masks.feathered_by(masks.grown_by(size[0], exact=False, is_print=False))
         masked = prefetch(self._masked(first, pictures), depth=1, wait=_START_WAIT)
         filled = prefetch(self._filled(masked, regions, feather), depth=1, wait=_START_WAIT)
         order = self._order

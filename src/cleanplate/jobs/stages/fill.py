@@ -78,7 +78,7 @@ def plan_fill(
         # What stays is told best by all that the clip shows behind it, in and out or not.
         whole = replace(span, start=0, stop=survey.count)
         inpainter = studied(inpainter, clip, masks.constant, regions, whole)
-        for sentence in inpainter.doubts if isinstance(inpainter, HasDoubts) else ():
+        for sentence in _doubts(inpainter):
             progress.warn(sentence)
     feather = settings.masks.feathered_by(filled.growth)
     stop = max([shown.stop, *(region.stop for region in regions)])
@@ -98,6 +98,10 @@ def plan_fill(
         return prefetch(_counted(line, start, worked, progress))
 
     return PlannedFill(regions, fill_from)
+
+
+def _doubts(engine: object) -> Sequence[str]:
+    return engine.doubts if isinstance(engine, HasDoubts) else ()
 
 
 def _regions(
