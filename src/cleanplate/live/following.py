@@ -246,7 +246,7 @@ class Follower:
             tracking,
             growth,
             place,
-            mask[place.slices].copy(),
+            outline.mask[place.slices].copy(),
             state,
             clicked.index,
         )
