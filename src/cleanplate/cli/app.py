@@ -53,10 +53,11 @@ def app_command(
     no_browser: NoBrowser = False,
     debug: work.Debug = False,
 ) -> None:
-    """Open the app in a browser: pick, follow, remove.
+    """Open the app in a browser: pick, track, remove.
 
     Only this computer can reach it. For others, give --host and set CLEANPLATE_PASSWORD.
     """
+    print("cleanplate is starting ...", flush=True)
     try:
         from cleanplate.app.server.server import serve
     except ModuleNotFoundError as error:

@@ -3,7 +3,7 @@
 import { set, setOutliner } from "./actions.js";
 import { desk, listen, span } from "./desk.js";
 import { make, show } from "./dom.js";
-import { getter } from "./fetching.js";
+import { fetchStamp, getter } from "./fetching.js";
 import { bytes, lasting } from "./words.js";
 
 const SETTING = { segment: "segmenter", track: "tracker", inpaint: "inpainter" };
@@ -148,8 +148,8 @@ export function startChoices(root, choices) {
     for (const box of boxes) {
       const task = box.dataset.choice;
       const chosen = chosenOf(task);
-      const { engines, settings, fetch, weights } = desk.state;
-      const signature = [engines, settings, fetch, weights, span()];
+      const { engines, settings, weights } = desk.state;
+      const signature = [engines, settings, fetchStamp(), weights, span()];
       show(
         box.querySelector(".cp-chosen"),
         [chosen?.title, chosen && facts(chosen, engineOf(chosen))],

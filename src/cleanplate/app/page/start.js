@@ -17,9 +17,10 @@ function recent() {
 }
 
 /** Remember a project in this browser: nobody else is told its link. */
-export function remember(id, name) {
+export function remember(id, { name, path }) {
   const others = recent().filter((one) => one.id !== id);
-  const all = [{ id, name, when: Date.now() }, ...others].slice(0, 8);
+  const folder = path.replace(/[/\\][^/\\]*$/, "");
+  const all = [{ id, name, folder, when: Date.now() }, ...others].slice(0, 8);
   localStorage.setItem(RECENT, JSON.stringify(all));
 }
 
@@ -94,10 +95,20 @@ function recentList(open) {
     make(
       "li",
       {},
+      make("img", {
+        src: new URL(`project/${one.id}/frame/0.jpg?w=160`, document.baseURI).href,
+        alt: "",
+        loading: "lazy",
+      }),
       make(
-        "button",
-        { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) },
-        one.name,
+        "div",
+        { class: "cp-recent-what" },
+        make(
+          "button",
+          { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) },
+          one.name,
+        ),
+        make("span", { class: "cp-muted", title: one.folder }, one.folder || "uploaded"),
       ),
       make(
         "span",
