@@ -229,6 +229,7 @@ function drawRemove(root) {
 /** Why a removal would leave something, and the two ways out. */
 function drawTrouble(box, trouble) {
   box.hidden = !trouble;
+  if (!trouble) return;
   show(box, [trouble, desk.state.offers, desk.state.fetch?.state], () => [
     make("p", { class: "cp-says" }, trouble.says),
     make(

@@ -272,7 +272,7 @@ def _fill(
             if not is_wanted():
                 raise NotWantedError
             image = cv2.resize(look.image[region.slices], size, interpolation=cv2.INTER_AREA)
-            mask = _resized(np.ascontiguousarray(look.mask[region.slices]), size[::-1])
+            mask = _resized(np.ascontiguousarray(look.mask[region.slices]), (size[1], size[0]))
             yield MaskedFrame(Frame(place, look.time, image), mask)
 
     middle = [look.index for look in looks].index(frame)
