@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from cleanplate.app.results import Results
+from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
 from cleanplate.app.server.offers import fetchable
 from cleanplate.app.server.orders import begin_follow, begin_removal
 from cleanplate.app.server.requests import is_json, json_of, length_of
-from cleanplate.app.server.state import expected_pace, stamp, state_of
+from cleanplate.app.server.state import brief_of, expected_pace, stamp, state_of
 from cleanplate.app.sessions import Session
 from cleanplate.errors import InputError
 
@@ -52,6 +53,15 @@ def project_routes(desk: Desk) -> APIRouter:
         session = desk.sessions.get(project)
         session.touch()
         return _state(session)
+
+    @routes.get("/project/{project}/brief")
+    def brief(project: str) -> dict[str, Any] | None:
+        """In short, for a list of clips; null: the project is not here any more."""
+        try:
+            session = desk.sessions.get(project)
+        except Refusal:
+            return None
+        return brief_of(session, desk.work)
 
     @routes.get("/project/{project}/changes")
     async def changes(project: str, stamp: str = "") -> Response:
