@@ -16,10 +16,22 @@ const valueOf = (name) =>
   (name.includes(".") ? desk.state.settings?.engine_fields?.[name] : desk.state.settings?.[name]) ??
   null;
 
+/** Whether "auto" outlines with SAM 2.1: it is here. */
+const isLearned = () =>
+  (desk.state?.engines ?? []).some((one) => one.task === "segment" && one.name === "sam2" && one.here);
+
+/** The settings of a choice; where "auto" means something better, the engine's own name. */
+function valuesOf(choice) {
+  if (choice.task !== "segment" || !isLearned()) return choice.values;
+  return { ...choice.values, segmenter: choice.engine };
+}
+
 /** Whether the project's settings are those of this choice; "auto" and its engine are the same. */
 function isChosen(choice) {
   return Object.entries(choice.values).every(([name, value]) => {
     const now = valueOf(name);
+    if (choice.task === "segment" && name === "segmenter" && now === "auto" && isLearned())
+      return choice.engine === "sam2";
     if (name === SETTING[choice.task]) return now === value || now === choice.engine;
     return String(now ?? "default") === String(value ?? "default");
   });
@@ -65,7 +77,7 @@ function card(choice, index, chosen) {
     value: String(index),
     "data-key": `choice-${index}`,
     disabled: !here,
-    onchange: () => (choice.task === "segment" ? setOutliner : set)(choice.values),
+    onchange: () => (choice.task === "segment" ? setOutliner : set)(valuesOf(choice)),
   });
   radio.checked = choice === chosen;
   return make(
