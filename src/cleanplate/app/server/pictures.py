@@ -40,7 +40,7 @@ _NEVER = {"Cache-Control": "no-store"}
 def picture_routes(desk: Desk) -> APIRouter:
     """``/project/ID/frame``, ``mask``, ``result`` and the like."""
     routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
-    foreseen, filling = Latest(), Latest()
+    foreseen = Latest()
 
     def made(project: str, name: str) -> tuple[Session, Result, Path]:
         session = desk.sessions.get(project)
@@ -105,7 +105,7 @@ def picture_routes(desk: Desk) -> APIRouter:
         """The frame as it will look, from a few frames around it; 204 where nothing is masked."""
         session = desk.sessions.get(project)
         _check_frame(session, frame)
-        with filling.newest(project) as is_newest:
+        with desk.filling.newest(project) as is_newest:
             try:
                 found = filled_frame(
                     *(frames, session.project, session.folder / PROXY),

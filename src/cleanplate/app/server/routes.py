@@ -77,6 +77,9 @@ def project_routes(desk: Desk) -> APIRouter:
     @routes.post("/project/{project}/edit")
     def change(project: str, fields: Fields) -> dict[str, Any]:
         opened = desk.sessions.get(project).project
+        desk.filling.supersede(
+            project
+        )  # what it shows is about to change, and an edit wants the cores
         args = {name: value for name, value in fields.items() if name not in ("op", "number")}
         answer = edit(opened, str(fields.get("op")), args)
         return {"version": opened.version, "number": fields.get("number"), "answer": answer}
