@@ -259,7 +259,7 @@ def _met(picture: np.ndarray, inside: np.ndarray, ring: np.ndarray, guess: Guess
     """The guess in the ring's light, without more ado: (h, w, 3) uint8."""
     missed = _missed(picture, guess.colours, ring & guess.seen)
     offset = np.median(missed, axis=0) if len(missed) else np.zeros(3)
-    shown = cv2.add(guess.colours, (*offset.tolist(), 0.0))
+    shown = cv2.add(guess.colours, (*offset.tolist(), 0.0))  # type: ignore[call-overload]
     return cv2.copyTo(shown, guess.seen.view(np.uint8), picture.copy())
 
 
