@@ -23,7 +23,7 @@ from cleanplate.files.publish import check_target, write_text
 from cleanplate.jobs import job
 from cleanplate.jobs.order import Order, Target
 from cleanplate.jobs.report import Report
-from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.mask_writing import write_mask_image
 from cleanplate.media.preview import write_preview
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
@@ -139,7 +139,9 @@ def segment(
     target = None if out is None else Path(out)
     if target is not None:
         if target.suffix.lower() != ".png":
-            raise InputError(f"The mask is written as a PNG and {out} is none; give a .png name.")
+            raise InputError(
+                f"The mask is written as a PNG; give a name that ends in .png, not {out}."
+            )
         check_target(target, overwrite, Path(clip))
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
     check_device(chosen.engines)
@@ -149,11 +151,11 @@ def segment(
         frame, wanted = single_frame(opened, prompts)
         engine, _ = make_engine("segment", segmenter, chosen)
         encoded = engine.encode(frame)
-        found = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
+        outlines = {prompt.object_id: engine.decode(encoded, prompt) for prompt in wanted}
     if target is not None:
-        best = {object_id: candidates.masks[0] for object_id, candidates in found.items()}
+        best = {object_id: candidates.masks[0] for object_id, candidates in outlines.items()}
         write_mask_image(target, flattened(best, frame.shape[:2]))
-    return found
+    return outlines
 
 
 def segment_all(
@@ -195,18 +197,20 @@ def segment_all(
     chosen = settings_from({"segmenter": segmenter, **settings}, engine_settings)
     engine, _ = make_engine("segment", segmenter, chosen)
     if not isinstance(engine, SegmentsEverything):
-        raise InputError(f"{segmenter} outlines what is pointed at only; choose sam_hq or sam.")
+        raise InputError(
+            f"{segmenter} only outlines what is pointed at; choose sam_hq, sam or sam2."
+        )
     with open_clip(Path(clip)) as opened:
         frame, _ = single_frame(opened, [Prompt(at=at)])
-    found = sorted(engine.everything(frame), key=lambda one: -one.area)
-    mask = ranked(found, frame.shape[:2])
+    things = sorted(engine.everything(frame), key=lambda thing: -thing.area)
+    mask = ranked(things, frame.shape[:2])
     if out is not None and Path(out).suffix.lower() == ".json":
-        write_text(Path(out), json.dumps([one.record() for one in found], indent=1))
+        write_text(Path(out), json.dumps([thing.record() for thing in things], indent=1))
     elif out is not None:
         write_mask_image(Path(out), mask)
     if preview is not None:
         write_preview(Path(preview), frame, mask)
-    return found
+    return things
 
 
 def _order(

@@ -14,12 +14,13 @@ class ``Engine`` with
 
 and the methods of its task's protocol: ``Segmenter``, ``Tracker`` or ``Inpainter``. What it may
 offer besides has protocols too, and is looked for with ``isinstance``: ``SegmentsEverything``,
-``LearnsOverlay``, ``PlansRegions``. Importing the module must be cheap and do nothing.
+``LearnsOverlay``, ``TellsUnseen``, ``HasDoubts``, ``Hurries``, ``PlansRegions``. Importing the
+module must be cheap and do nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -223,6 +224,44 @@ class LearnsOverlay(Protocol):
         All frames of a sample have one mask, one size and one origin. The engine itself stays as it
         is; what it returns can learn further places.
         """
+        ...
+
+
+Tell = Callable[[int, float], None]
+"""``tell(frame, share)``: in ``frame``, ``share`` (0..1) of the hole is shown by no frame."""
+
+
+@runtime_checkable
+class TellsUnseen(Protocol):
+    """An inpainter that knows how much of a hole no frame shows: what it had to make up."""
+
+    def inpaint_telling(self, frames: Iterable[MaskedFrame], tell: Tell) -> Iterator[Frame]:
+        """``Inpainter.inpaint``; ``tell`` is called for frames in which something was made up."""
+        ...
+
+
+@runtime_checkable
+class HasDoubts(Protocol):
+    """An engine that can say, before it begins, what its work may suffer from."""
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        """Sentences for the person who asked for the work."""
+        ...
+
+
+@runtime_checkable
+class Hurries(Protocol):
+    """An inpainter without lookahead that can do less for a frame when there is no time.
+
+    It looks at whole pictures rather than at regions: it remembers what it has seen anywhere.
+    """
+
+    def inpaint_hurried(
+        self, frames: Iterable[MaskedFrame], level: Callable[[int], int]
+    ) -> Iterator[Frame]:
+        """As ``Inpainter.inpaint``; ``level`` tells how much to leave out of the frame of an index:
+        0 nothing, 1 and 2 details, 3 all but what is quickest."""
         ...
 
 

@@ -79,7 +79,7 @@ def _from_another_package(task: Task, name: str, module: str) -> type[Engine]:
     return _stand_in(
         task,
         name,
-        f"The {task} engine {name} cannot be loaded from {module} ({reason}); mend or remove the "
+        f"The {task} engine {name} cannot be loaded from {module} ({reason}); repair or remove the "
         "package that brings it.",
     )
 

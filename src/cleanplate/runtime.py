@@ -43,7 +43,7 @@ def check_device(settings: EngineSettings) -> None:
 def _device(device: str) -> str:
     kind = device.split(":")[0]
     if kind not in (AUTO, "cpu", "cuda", "mps"):
-        raise InputError(f"{device!r} is no device; choose auto, cpu, cuda or mps.")
+        raise InputError(f"{device!r} is not a device; choose auto, cpu, cuda or mps.")
     if kind == "cpu":
         return device
     if importlib.util.find_spec("torch") is None:

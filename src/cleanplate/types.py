@@ -111,7 +111,9 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if not 1 <= self.object_id <= MAX_OBJECT_ID:
-            raise InputError(f"Object {self.object_id} is no object id; use 1 to {MAX_OBJECT_ID}.")
+            raise InputError(
+                f"Object {self.object_id} is not an object id; use 1 to {MAX_OBJECT_ID}."
+            )
         if self.mask is not None and self.mask.any():
             inside = self.mask[self.mask != 0]
             if inside.min() != inside.max():

@@ -37,7 +37,7 @@ def test_following_fills_the_lane_as_it_goes_and_what_is_done_can_be_looked_at(
     visit: Visit, server: Server, long: Path
 ) -> None:
     person = visit(marked(server, long))
-    person.page.get_by_role("button", name="Follow", exact=True).click()
+    person.page.get_by_role("button", name="Track", exact=True).click()
     person.until("state.job?.kind === 'follow' && state.job.state === 'running'")
     half = "state.lanes[1].find((run) => run[2] === 'visible')?.[1]"
     seen = person.until(f"({half}) > 0 && ({half}) < 179")
@@ -108,7 +108,7 @@ def test_a_correction_changes_only_what_follows_from_it(
     assert [row[1:] for row in person.desk("state.stale")] == [[1, 29], [31, 59]]
     assert "before your change" in person.text("#cp-follow-note")
     assert person.page.locator(".cp-stale").count() == 2
-    person.page.get_by_role("button", name="Follow forward from this frame").click()
+    person.page.get_by_role("button", name="Track forward from this frame").click()
     person.until("state.job?.state === 'done' && !state.stale.some((row) => row[2] > 30)")
     after = [person.mask(frame) for frame in range(60)]
     assert after[:30] == before[:30]

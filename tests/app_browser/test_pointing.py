@@ -192,7 +192,6 @@ def test_brush_then_eraser_over_the_same_path_leaves_no_mask_and_brackets_size_t
     assert person.desk("radius") > before
     person.press("[", "[", "[")
     assert person.desk("radius") < before
-    person.page.check("#cp-painted")
     path = ((60, 80), (90, 90), (120, 80))
     person.drag(*path)
     person.sees_mask()
@@ -311,7 +310,7 @@ def test_what_stays_where_the_rest_moves_is_found_without_a_click_and_taken(
     assert "frames 0–89" in rows.inner_text()
     rows.locator(".cp-doubt-go").click()
     person.sees(44)
-    rows.get_by_role("button", name="Take").click()
+    rows.get_by_role("button", name="Add: ").click()
     person.until("state.objects.length === 1 && state.objects[0].static")
     person.sees_mask()
     assert ids(person.mask(44))[drawn[0, 90][..., 0] > 0.2].all()

@@ -67,7 +67,7 @@ def test_a_mask_is_a_png(clip: Path, tmp_path: Path) -> None:
 
 
 def test_segment_checks_its_settings_like_the_other_commands(clip: Path) -> None:
-    with pytest.raises(InputError, match="no device"):
+    with pytest.raises(InputError, match="not a device"):
         api.segment(clip, Prompt(points=(Point(9, 9),)), device="tpu")
     with pytest.raises(InputError, match="'planar'"):
         api.segment(clip, Prompt(points=(Point(9, 9),)), engine_settings={"planar": {"x": 1}})

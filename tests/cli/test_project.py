@@ -43,7 +43,7 @@ def test_a_clip_is_finished_from_the_command_line(
     run("project", "prompt", folder, *boxes, "--quiet")
     run("project", "object", folder, "--object", 2, "--name", "dark sign")
     run("project", "set", folder, "--inpainter", "telea", "--start", "@2", "--end", "@50")
-    run("project", "follow", folder, "--quiet")
+    run("project", "track", folder, "--quiet")
     run("project", "show", folder)
     shown = capsys.readouterr().out
     assert "dark sign" in shown
@@ -59,7 +59,7 @@ def test_a_clip_is_finished_from_the_command_line(
     run("project", "doubtful", folder, "--json")
     assert row["id"] not in capsys.readouterr().out
     run("project", "prompt", folder, "--box", text(sign_box(30)) + "@30", "--quiet")
-    run("project", "follow", folder, "--direction", "forward", "--at", "@30", "--quiet")
+    run("project", "track", folder, "--direction", "forward", "--at", "@30", "--quiet")
     run("project", "approve", folder, "--at", "@10")
     run("project", "gone", folder, "--object", 2, "--at", "@40")
     run("project", "masks", folder, "-o", tmp_path / "masks.mkv", "--quiet")
@@ -95,13 +95,13 @@ def test_masks_are_taken_from_the_command_line(folder: Path, tmp_path: Path) -> 
     [
         (("prompt", "{folder}"), "Nothing was pointed at"),
         (("prompt", "{folder}", "--object", 5, "--box", "1,1,9,9"), "the next one is 1"),
-        (("follow", "{folder}", "--direction", "up"), "no way"),
+        (("track", "{folder}", "--direction", "up"), "no direction"),
         (("undo", "{folder}"), "nothing to undo"),
         (("redo", "{folder}"), "nothing to redo"),
         (("masks", "{folder}"), "either -o OUT"),
         (("remove", "{folder}", "-o", "x.mp4"), "Pick an object first"),
         (("approve", "{folder}", "--at", "@99"), "Frame 99 is not in the clip"),
-        (("show", "nowhere"), "no project"),
+        (("show", "nowhere"), "is not a project"),
         (("new", "{folder}", "{folder}"), "already"),
     ],
 )

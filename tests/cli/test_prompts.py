@@ -7,7 +7,7 @@ import pytest
 from cleanplate.cli.options import parse_sets
 from cleanplate.cli.prompts import parse, split
 from cleanplate.errors import InputError
-from cleanplate.media.mask_files import write_mask_image
+from cleanplate.media.mask_writing import write_mask_image
 from cleanplate.types import Box, Point, Prompt
 
 
@@ -91,7 +91,7 @@ def test_several_ids_for_one_named_object_are_refused(tmp_path: Path) -> None:
         (["--box", "1,2,3"], "X0,Y0,X1,Y1"),
         (["--box", "5,5,2,9"], "is empty"),
         (["--point", "a,b"], "X,Y"),
-        (["--point", "1,2@later"], "no moment"),
+        (["--point", "1,2@later"], "not a moment"),
         (["--object", "0"], "1 to 255"),
         (["--object", "x"], "1 to 255"),
         (["--box"], "needs a value"),

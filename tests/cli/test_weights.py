@@ -95,7 +95,7 @@ def test_what_is_here_is_not_offered_again() -> None:
 
 def test_an_address_without_a_name_is_refused() -> None:
     told = CliRunner().invoke(commands, ["fetch", "--url", "https://example.org/w.pth"])
-    assert "name the checkpoint before --url" in str(told.exception)
+    assert "Name the checkpoint" in str(told.exception)
 
 
 def test_offline_it_says_so_and_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

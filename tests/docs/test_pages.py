@@ -176,7 +176,7 @@ def test_a_broken_engine_is_said_at_that_engine_and_all_others_are_offered(
     row = next(row for row in rows if row["name"] == "wand")
     assert not row["here"]
     assert reason in row["needs"]
-    with pytest.raises(cleanplate.InputError, match="mend or remove the package"):
+    with pytest.raises(cleanplate.InputError, match="repair or remove the package"):
         registry.create("segment", "wand")
 
 

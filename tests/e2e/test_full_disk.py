@@ -13,7 +13,7 @@ import pytest
 from cleanplate import api
 from cleanplate.errors import DiskError
 from cleanplate.files.publish import publishing, write_text
-from cleanplate.media.mask_files import write_mask_folder
+from cleanplate.media.mask_writing import write_mask_folder
 from cleanplate.types import Prompt
 from tests import scene
 

@@ -15,8 +15,8 @@ import pytest
 import cleanplate
 from cleanplate import Box, Point, Prompt, api
 from cleanplate.errors import CancelledError, InputError, MaskError
-from cleanplate.media.mask_files import write_mask_folder, write_mask_image
 from cleanplate.media.mask_track import read_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
 from tests import scene

@@ -208,7 +208,7 @@ def test_objects_may_be_added_corrected_and_removed_at_any_frame(memory: str) ->
     tracking.remove(1)
     tracking.remove(5)
     assert tracking.step(frame(1)).objects == ()
-    with pytest.raises(InputError, match="Object 9 is not followed; there are: none"):
+    with pytest.raises(InputError, match="Object 9 is not tracked; there are: none"):
         tracking.remove(9)
 
 

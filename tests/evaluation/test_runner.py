@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.media.mask_files import write_mask_folder
+from cleanplate.media.mask_writing import write_mask_folder
 from tests import scene
 
 PROGRAM = Path(sys.executable).with_name("cleanplate")

@@ -19,6 +19,8 @@ from cleanplate.protocols import Runtime
 from tests.golden.conftest import Case, Golden
 
 SLOW = ("sam2_1_hiera_large",)
+FIRST_PROMPTS = 0.01
+"""The tolerance that the cases give to prompts without memory, in which no rounding grows."""
 
 
 class Loaded:
@@ -125,6 +127,10 @@ def check(case: Case, name: str, found: Any) -> None:
         assert np.count_nonzero(sample != wanted) <= share * len(sample), name
         return
     atol = output.get("atol", rule["atol"])
+    if output["shape"] == [1] and atol > FIRST_PROMPTS:
+        # One number, measured once, may have agreed by chance: take the others' as well.
+        scores = [o for n, o in case["outputs"].items() if n.endswith(("/score", "/scores"))]
+        atol = max(score["atol"] for score in scores)
     share = rule.get("label_share", 0) if "atol" not in output else 0
     if share:
         apart = abs(sample - wanted) > atol + rule["rtol"] * abs(wanted)

@@ -25,6 +25,11 @@ from tests.e2fgvi_published import dilated, fill
 from tests.golden.conftest import Case
 from tests.golden.test_e2fgvi import check, inputs, load, network_of
 
+AFTER_ADAM = 5e-3
+"""Relative to the largest. Adam's first step is the sign of each gradient: where that is nothing
+but rounding it turns from machine to machine (0.3 % of them between float32 and float64), and
+with it what the discriminator says of the next picture."""
+
 
 def given_in(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """A clip's frames, and its holes as the published procedure widens them."""
@@ -158,12 +163,19 @@ def training_step(case: Case, network: E2FGVI, judge: Discriminator, frozen: SPy
         "mask_mean": share,
     }
     for name, loss in case["losses"].items():
-        assert losses[name].item() == pytest.approx(loss, rel=1e-4), name
+        rel = AFTER_ADAM if name == "gan_weighted" else 1e-4
+        assert losses[name].item() == pytest.approx(loss, rel=rel), name
     for name, norm in case["generator_grad_norms"].items():
         assert gradient(network, name).norm().item() == pytest.approx(norm, rel=1e-3), name
     lacking = [name for name, p in network.named_parameters() if p.grad is None]
     assert lacking == case["parameters_without_gradient"]
-    found["pred"], found["u_after"] = filled.pictures, judge.conv[0].weight_u
+    found["pred"] = filled.pictures
+    after = {"disc_gen": found.pop("disc_gen"), "u_after": judge.conv[0].weight_u}
+    for name, value in after.items():
+        step = tuple(slice(None, None, step) for step in case["outputs"][name]["stride"])
+        wanted = case.wanted(name)
+        given = value.detach().numpy()[step]
+        np.testing.assert_allclose(given, wanted, 0, AFTER_ADAM * abs(wanted).max())
     found["grad_encoder0"] = gradient(network, "encoder.layers.0.weight")
     found["grad_dcn_forward"] = gradient(network, "feat_prop_module.deform_align.forward_.weight")
     spynet = "update_spynet.basic_module.5.basic_module.0.conv.weight"

@@ -212,6 +212,7 @@ def trace_of(case: Case) -> list[dict[str, Any]]:
     return trace
 
 
+@pytest.mark.timeout(1800)  # at 1024, minutes on one thread
 @pytest.mark.compares("sam2", "clip")
 def test_clips_are_followed_in_the_same_way(
     case: Case, built: dict[Any, Any], tmp_path_factory: pytest.TempPathFactory

@@ -10,10 +10,9 @@ from cleanplate.media.mask_files import (
     numbered,
     open_masks,
     read_mask_image,
-    write_mask_folder,
-    write_mask_image,
 )
 from cleanplate.media.mask_track import is_mask_track, read_mask_track, write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.new_clip import write_clip
 from cleanplate.media.numbering import frame_numbers
 

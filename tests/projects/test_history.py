@@ -193,7 +193,7 @@ def test_a_project_that_holds_its_clip_can_be_moved(stage_clip: Path, tmp_path: 
 
 
 def test_what_is_no_project_is_said_to_be_none(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no project"):
+    with pytest.raises(InputError, match="is not a project"):
         Project.open(tmp_path)
     with pytest.raises(InputError, match="already"):
         Project.create(project.path, project.source)

@@ -12,8 +12,8 @@ import pytest
 from cleanplate import api
 from cleanplate.errors import CancelledError, InputError, MaskError
 from cleanplate.jobs import job
-from cleanplate.media.mask_files import write_mask_folder, write_mask_image
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.read import open_clip
 from cleanplate.projects.project import Project
 from cleanplate.types import Box
@@ -123,7 +123,7 @@ def test_removal_writes_what_inpainting_the_exported_masks_writes(
     followed.set_settings({"inpainter": "telea", "lossless": True})
     job.run(followed.removal(tmp_path / "one.mp4"))
     followed.export_masks(tmp_path / "masks.mkv")
-    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, segmenter="auto")
+    grown = followed.settings.masks.grown_by(followed.info.height, exact=False, is_print=False)
     done = subprocess.run(
         [
             *(str(PROGRAM), "inpaint", str(followed.source), "--lossless"),
@@ -235,7 +235,7 @@ def test_what_is_not_followed_is_not_removed(project: Project, tmp_path: Path) -
         project.removal(tmp_path / "clean.mp4")
     one = project.add_object("ball")
     project.set_prompt(0, one, stage.prompt(sign_box(0)))
-    with pytest.raises(InputError, match="Follow 'ball' first"):
+    with pytest.raises(InputError, match="Track 'ball' first"):
         project.removal(tmp_path / "clean.mp4")
 
 

@@ -22,7 +22,7 @@ class Job:
 
     id: str
     kind: str
-    """``open``, ``proxy``, ``suggest``, ``follow``, ``try``, ``remove`` or ``order``."""
+    """``open``, ``proxy``, ``suggest``, ``follow``, ``try``, ``remove``, ``order`` or ``fetch``."""
     args: dict[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     state: str = QUEUED
@@ -33,6 +33,8 @@ class Job:
     """Frames a second, of late."""
     left: float | None = None
     """Seconds to the end of this stage."""
+    part: float | None = None
+    """How much of this stage is done, 0..1, by what it is expected to take; never falls."""
     frame: int | None = None
     """The last frame that was done, where the stage goes through frames in order."""
     shown: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ class Result:
     when: float = 0.0
     """Seconds since 1970 at which it was finished."""
     sentence: str = ""
+    unseen: list[list[int]] = field(default_factory=list[list[int]])
+    """First and last frame, in the source, of the stretches that were filled in part from nothing:
+    no frame shows that background."""
+    encoding: str = ""
+    """Codec, quality and container, as one line."""
+    lossless: bool = False
+    """Every sample outside of the masks is the source's."""
+    doubts: list[str] = field(default_factory=list[str])
+    """What the work may have suffered from, as sentences."""
     command: str = ""
     """What does the same, or goes on with it, on the command line."""
 

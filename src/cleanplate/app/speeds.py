@@ -20,6 +20,7 @@ from cleanplate.jobs.report import Report
 from cleanplate.settings.groups import RegionSettings
 
 _FILE = "speeds.json"
+_PREVIEW = "/preview"  # what a preview took, which is a guess of what a job will take
 
 
 class Speeds:
@@ -31,7 +32,8 @@ class Speeds:
     def seconds(self, engine: str, device: str, megapixels: float) -> float | None:
         """Seconds a frame for regions of ``megapixels``; None where nothing is known."""
         usual = registry.find("inpaint", engine).about.seconds_per_megapixel
-        speed = self._noted().get(f"{engine}/{device}", usual.get(device))
+        key, noted = f"{engine}/{device}", self._noted()
+        speed = noted.get(key, noted.get(key + _PREVIEW, usual.get(device)))
         return None if speed is None else round(speed * megapixels, 3)
 
     def note(self, report: Report) -> None:
@@ -50,6 +52,12 @@ class Speeds:
         about = registry.find("inpaint", engine["name"]).about
         standard = spent / shown / about.time_share(engine["settings"])
         write_text(self._path, json.dumps(self._noted() | {key: standard}))
+
+    def suggest(self, engine: str, device: str, pace: float) -> None:
+        """Believe ``pace``, seconds a megapixel as a preview took them, until a job was timed."""
+        key = f"{engine}/{device}"
+        if key not in self._noted():
+            write_text(self._path, json.dumps(self._noted() | {key + _PREVIEW: pace}))
 
     def _noted(self) -> dict[str, float]:
         if not self._path.is_file():

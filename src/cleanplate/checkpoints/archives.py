@@ -142,15 +142,15 @@ def opened(path: Path) -> Iterator[Path]:
         if any(PurePosixPath(name).name == PICKLE for name in names):
             yield path
             return
-        found = [one for one in archive.infolist() if one.filename.endswith(_SUFFIXES)]
-        if len(found) != 1 or found[0].file_size > MOST_UNPACKED:
+        wanted = [entry for entry in archive.infolist() if entry.filename.endswith(_SUFFIXES)]
+        if len(wanted) != 1 or wanted[0].file_size > MOST_UNPACKED:
             raise WeightsError(
-                f"{path} is an archive with {len(found)} checkpoints in it; give one that holds "
+                f"{path} is an archive with {len(wanted)} checkpoints in it; give one that holds "
                 "a single one, or the checkpoint itself."
             )
         with tempfile.TemporaryDirectory(prefix="cleanplate-") as folder:
-            inner = Path(folder) / PurePosixPath(found[0].filename).name
-            with archive.open(found[0]) as source, inner.open("wb") as target:
+            inner = Path(folder) / PurePosixPath(wanted[0].filename).name
+            with archive.open(wanted[0]) as source, inner.open("wb") as target:
                 shutil.copyfileobj(source, target)
             yield inner
 
@@ -169,7 +169,7 @@ def read(path: Path) -> dict[str, Tensor]:
                 raise pickle.UnpicklingError(f"{entry.file_size} bytes of objects")
             with archive.open(entry) as file:
                 content = DataUnpickler(file).load()
-            return {key: _tensor(archive, root, one) for key, one in _tensors(content)}
+            return {key: _tensor(archive, root, tensor) for key, tensor in _tensors(content)}
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than weights ({error}), so it was not read; give the weights as "

@@ -26,6 +26,10 @@ LARGEST = 4 << 30
 """Bytes: nothing that is larger is taken, of whatever size it says to be."""
 
 
+class OfflineError(WeightsError):
+    """No server could be reached."""
+
+
 class _BrokenOffError(Exception):
     """The connection ended early; what came is kept."""
 
@@ -51,16 +55,19 @@ def fetch(
 
     Raises:
         InputError: the address is not https.
+        OfflineError: no server could be reached.
         WeightsError: it has no address, the server does not give it, or what came is not it.
     """
     addresses = [url] if url else [*filter(None, (checkpoint.url, checkpoint.mirror))]
-    reasons: list[str] = []
+    failures: list[WeightsError] = []
     for address in addresses:
         try:
             return _fetch_from(address, checkpoint, progress, pause)
         except WeightsError as error:
-            reasons.append(str(error))
-    raise WeightsError(" ".join(reasons) or store.how_to_get(checkpoint))
+            failures.append(error)
+    told = " ".join(map(str, failures)) or store.how_to_get(checkpoint)
+    is_offline = failures and all(isinstance(one, OfflineError) for one in failures)
+    raise (OfflineError if is_offline else WeightsError)(told)
 
 
 def _fetch_from(address: str, checkpoint: Checkpoint, progress: Progress, pause: float) -> Path:
@@ -121,7 +128,7 @@ def _download(
             reason = str(error)
             unreached += 1
             if unreached == _UNREACHED:
-                raise WeightsError(_offline(address, checkpoint, reason)) from error
+                raise OfflineError(_offline(address, checkpoint, reason)) from error
         except (httpx.TransportError, _BrokenOffError) as error:
             reason = str(error) or type(error).__name__
     here = part.stat().st_size if part.is_file() else 0
@@ -201,7 +208,7 @@ def _check_answer(answer: Any, address: str) -> None:
         raise _BrokenOffError(f"the server answered {code}")
     if code not in (200, 206):
         raise WeightsError(
-            f"{address} is not to be had (the server answered {code}); give another address with "
+            f"{address} is not available (the server answered {code}); give another address with "
             "--url, or download it yourself and use: cleanplate weights import"
         )
     if answer.headers.get("Content-Type", "").startswith("text/html"):
@@ -305,8 +312,8 @@ def _verified(part: Path, checkpoint: Checkpoint, address: str) -> Checkpoint:
                 f"What {address} gave is not {checkpoint.name}: its checksum is {digest}, expected "
                 f"{checkpoint.digest}; it was not kept: give another address with --url."
             )
-    sharing = [one.name for one in all_checkpoints() if one.url == address]
+    sharing = [listed.name for listed in all_checkpoints() if listed.url == address]
     if checkpoint.name not in sharing or len(sharing) == 1:
         return store.identify(part, checkpoint.name)
-    found = store.identify(part)
-    return found if found.name in sharing else store.identify(part, checkpoint.name)
+    kept = store.identify(part)
+    return kept if kept.name in sharing else store.identify(part, checkpoint.name)

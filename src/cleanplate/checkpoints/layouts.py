@@ -38,8 +38,8 @@ def expected(network: str) -> Shapes:
         build: Any = getattr(importlib.import_module(module), builder)
     except (ImportError, AttributeError) as error:
         raise WeightsError(
-            f"The network {network} of a checkpoint cannot be found ({error}); mend or remove the "
-            "package that brings it."
+            f"The network {network} of a checkpoint cannot be found ({error}); repair or remove "
+            "the package that brings it."
         ) from error
     with torch.device("meta"):
         built: Any = build()

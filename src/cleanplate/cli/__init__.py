@@ -17,7 +17,7 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint"),
-    *("project", "app", "info", "compare", "evaluate", "train"),
+    *("live", "project", "app", "info", "compare", "evaluate", "train"),
     *("engines", "weights", "demo"),
 )
 # Before ``app`` is bound: the module of a command has that name too.
@@ -29,7 +29,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="cleanplate",
-    help="Remove things from video: point at it, it is followed and painted over.",
+    help="Remove things from video: point at one, and it is tracked and painted over.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,7 +56,8 @@ def main() -> None:
     debug = "--debug" in arguments
     code = 0
     try:
-        code = app([one for one in arguments if one != "--debug"], standalone_mode=False) or 0
+        given = [argument for argument in arguments if argument != "--debug"]
+        code = app(given, standalone_mode=False) or 0
         sys.stdout.flush()
     except (KeyboardInterrupt, CancelledError):
         code = _STOPPED

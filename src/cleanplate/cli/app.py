@@ -13,7 +13,9 @@ from cleanplate.errors import MissingDependencyError
 
 Clip = Annotated[str | None, typer.Argument(metavar="CLIP", help="A clip to begin with.")]
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
-Port = Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="And which port.")]
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port to listen on.")
+]
 Folder = Annotated[
     str | None,
     typer.Option(
@@ -32,10 +34,10 @@ KeepDays = Annotated[
         "--keep-days",
         metavar="N",
         min=0,
-        help="Delete projects that nobody opened for so many days; 0 keeps them.",
+        help="Delete projects that nobody has opened for this many days; 0 keeps them.",
     ),
 ]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Open no browser.")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +55,9 @@ def app_command(
     no_browser: NoBrowser = False,
     debug: work.Debug = False,
 ) -> None:
-    """Open the app in a browser: pick, follow, remove.
+    """Open the app in a browser: pick, track, remove.
 
-    Only this computer can reach it. For others, give --host and set CLEANPLATE_PASSWORD.
+    Only this computer can reach it. To let others in, give --host and set CLEANPLATE_PASSWORD.
     """
     try:
         from cleanplate.app.server.server import serve

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     out: Out = "cleanplate-demo/", quiet: work.Quiet = False, debug: work.Debug = False
 ) -> None:
-    """Make a sample clip, remove its logo, and say where the result lies and how good it is."""
+    """Make a sample clip, remove its logo, and show where the result is and how good."""
     from cleanplate.cli.show import Bars
     from cleanplate.evaluation.demo import run_demo
 

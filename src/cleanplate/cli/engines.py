@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def engines(settings: Settings = False, json: work.Json = False, debug: work.Debug = False) -> None:
-    """List the engines: licence, needs, and whether each can run here."""
+    """List the engines: licence, requirements, and whether each can run here."""
     from cleanplate import registry
 
     rows = [
@@ -41,8 +41,10 @@ def engines(settings: Settings = False, json: work.Json = False, debug: work.Deb
     console.print(table)
     if settings:
         for row in rows:
-            for one in row["settings"]:
-                console.print(f"--set {row['name']}.{one['name']}={one['default']}  {one['help']}")
+            for setting in row["settings"]:
+                console.print(
+                    f"--set {row['name']}.{setting['name']}={setting['default']}  {setting['help']}"
+                )
 
 
 def _here(row: dict[str, Any]) -> str:

@@ -47,9 +47,9 @@ def inpaint(
     masks: Annotated[
         str, typer.Option(help="dataset (those that come with it), stationary or moving.")
     ] = "dataset",
-    seed: Annotated[int, typer.Option(help="Of made masks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of generated masks.")] = 0,
     share: Annotated[
-        float, typer.Option(help="Of the picture that made masks cover.", min=0.001, max=0.9)
+        float, typer.Option(help="Share of the picture under generated masks.", min=0.001, max=0.9)
     ] = 0.05,
     dilate: Annotated[
         int | None, typer.Option(help="Rounds of dilation; 4 for a dataset's masks, else 0.")
@@ -128,7 +128,7 @@ def track(
         results=_path(results),
         save=_path(save_results),
     )
-    masked = [one for one in find_videos(Path(data), video) if one.masks is not None]
+    masked = [listed for listed in find_videos(Path(data), video) if listed.masks is not None]
     if not masked:
         raise InputError(f"No clip in {data} has masks to compare with.")
     _show(lambda bars: evaluate_tracking(masked, order, Path(out), jobs, bars), out, quiet, json)

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 Out = Annotated[
     str | None,
-    typer.Option("-o", "--out", metavar="OUT", help="For which output; the same kind by default."),
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help="The output in mind; by default, a file of the same kind.",
+    ),
 ]
 
 Stream = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Tell of this video stream, by its number in the file."),
+    typer.Option(metavar="N", help="Show this video stream, by its number in the file."),
 ]
 
 
@@ -42,7 +47,7 @@ def info(
     json: work.Json = False,
     debug: work.Debug = False,
 ) -> None:
-    """Say what is in a clip, how it would be written, and what of it would be kept."""
+    """Show what is in a clip, how the result would be written, and what would be kept."""
     from pathlib import Path
 
     from cleanplate.media.codecs import choose_encoder
@@ -50,60 +55,60 @@ def info(
     from cleanplate.media.stream_plan import plan_streams
 
     with open_clip(clip, stream=stream) as opened:
-        found = opened.info
-    target = Path(out) if out else Path(clip).with_suffix(_usual_suffix(found, clip))
+        info = opened.info
+    target = Path(out) if out else Path(clip).with_suffix(_usual_suffix(info, clip))
     settings = EncoderSettings(**values)
-    choice = choose_encoder(found, target, settings)
-    plan = plan_streams(Path(clip), found, target, choice, settings.sound)
+    choice = choose_encoder(info, target, settings)
+    plan = plan_streams(Path(clip), info, target, choice, settings.sound)
     if json:
         both = {
-            "clip": dataclasses.asdict(found),
+            "clip": dataclasses.asdict(info),
             "output": dataclasses.asdict(choice),
             "streams": [dataclasses.asdict(planned) for planned in plan.streams],
         }
         print(json_text.dumps(both, indent=1, default=str))
         return
-    for title, text in rows(found, choice, plan):
+    for title, text in rows(info, choice, plan):
         typer.echo(f"{title:<14} {text}")
 
 
-def _usual_suffix(found: VideoInfo, clip: str) -> str:
+def _usual_suffix(info: VideoInfo, clip: str) -> str:
     from pathlib import Path
 
     suffix = Path(clip).suffix.lower()
     return suffix if suffix in (".mkv", ".mp4", ".mov", ".webm") else ".mkv"
 
 
-def rows(found: VideoInfo, choice: EncoderChoice, plan: StreamPlan) -> list[tuple[str, str]]:
+def rows(info: VideoInfo, choice: EncoderChoice, plan: StreamPlan) -> list[tuple[str, str]]:
     """(title, text) lines for a person."""
-    size = f"{found.width}x{found.height}"
-    if found.rotation or found.mirrored:
-        size += f" upright (stored {found.coded_width}x{found.coded_height}, kept so)"
-    rate = "unsaid" if found.average_rate is None else f"{float(found.average_rate):.6g} a second"
-    count = "unsaid" if found.frame_count is None else str(found.frame_count)
+    size = f"{info.width}x{info.height}"
+    if info.rotation or info.mirrored:
+        size += f" upright (stored {info.coded_width}x{info.coded_height}, kept so)"
+    rate = "unsaid" if info.average_rate is None else f"{float(info.average_rate):.6g} a second"
+    count = "unsaid" if info.frame_count is None else str(info.frame_count)
     lines = [
-        ("file", f"{found.path} ({found.container})"),
-        ("picture", f"{size}, {found.codec}, {found.pixel_format}, {found.bit_depth} bits"),
-        ("frames", f"{count} by the header, {rate} ({found.average_rate}); times are kept exactly"),
-        ("pixel aspect", f"{found.sample_aspect_ratio}, kept"),
+        ("file", f"{info.path} ({info.container})"),
+        ("picture", f"{size}, {info.codec}, {info.pixel_format}, {info.bit_depth} bits"),
+        ("frames", f"{count} by the header, {rate} ({info.average_rate}); times are kept exactly"),
+        ("pixel aspect", f"{info.sample_aspect_ratio}, kept"),
         (
             "colour",
-            f"primaries {found.primaries}, transfer {found.transfer}, matrix {found.matrix}, "
-            f"{'full' if found.full_range else 'limited'} range, kept",
+            f"primaries {info.primaries}, transfer {info.transfer}, matrix {info.matrix}, "
+            f"{'full' if info.full_range else 'limited'} range, kept",
         ),
-        ("fields", found.field_order),
+        ("fields", info.field_order),
     ]
-    if found.mastering_display or found.content_light:
-        lines.append(("HDR", f"{found.mastering_display} {found.content_light}, kept"))
-    if found.timecode:
-        reel = f", reel {found.reel}" if found.reel else ""
-        lines.append(("timecode", f"{found.timecode}{reel}"))
-    for stream in found.streams:
+    if info.mastering_display or info.content_light:
+        lines.append(("HDR", f"{info.mastering_display} {info.content_light}, kept"))
+    if info.timecode:
+        reel = f", reel {info.reel}" if info.reel else ""
+        lines.append(("timecode", f"{info.timecode}{reel}"))
+    for stream in info.streams:
         words = [stream.codec, stream.language or "", stream.title or "", *stream.dispositions]
         text = " ".join(word for word in words if word)
         lines.append((stream.kind, f"{text}, {plan.fate(stream.index)}"))
-    if found.chapters:
-        lines.append(("chapters", f"{len(found.chapters)}, kept"))
+    if info.chapters:
+        lines.append(("chapters", f"{len(info.chapters)}, kept"))
     lines.append(("written as", choice.summary))
     lines.extend(("note", note) for note in (*choice.notes, *plan.notes))
     return lines

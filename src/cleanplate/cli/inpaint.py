@@ -35,7 +35,7 @@ def inpaint(
     options: work.JobOptions,
     values: dict[str, Any],
 ) -> None:
-    """Fill what the masks cover, exactly: nothing outside them changes. --grow PX widens them."""
+    """Fill exactly what the masks cover; nothing outside them changes. --grow PX widens them."""
     from cleanplate import api
 
     number_span(clip, values)

@@ -33,7 +33,7 @@ ObjectId = Annotated[
 OneObject = Annotated[int, typer.Option("--object", metavar="N", help="The object.")]
 
 commands = typer.Typer(
-    help="A clip worked on in a folder, step by step; the app opens the same folder.",
+    help="Work on a clip step by step in a folder, which the app can open too.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -115,7 +115,7 @@ def new(
     quiet: work.Quiet = False,
     debug: work.Debug = False,
 ) -> None:
-    """Make a project of a clip, which is decoded once and never written to."""
+    """Make a project of a clip, which is never written to."""
     from cleanplate.projects.project import Project
 
     with _bars(quiet) as bars:
@@ -125,7 +125,7 @@ def new(
 
 @commands.command()
 def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> None:
-    """Say what a project holds: its objects, what is followed, what is stale."""
+    """Show what a project holds: its objects, what is tracked, what is out of date."""
     from cleanplate.tracks.doubts import due_sentence
 
     project = _open(folder)
@@ -136,18 +136,18 @@ def show(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> 
     start, stop = view.marks.span
     numbers, count = _numbers(project), project.survey.count
     first, last = numbers[start], numbers[stop - 1]
-    print(f"{project.source}: {count} frames, of which {first} to {last} count")
-    for one in view.marks.objects:
-        kind = ", does not move" if one.static else ""
-        print(f"{one.id}  {one.name}{kind}")
-        for first, last, state, sure in view.lanes()[one.id]:
+    print(f"{project.source}: {count} frames; working on {first} to {last}")
+    for tracked in view.marks.objects:
+        kind = ", does not move" if tracked.static else ""
+        print(f"{tracked.id}  {tracked.name}{kind}")
+        for first, last, state, sure in view.lanes()[tracked.id]:
             print(f"   {numbers[first]}-{numbers[last]}  {state}  {sure:.2f}")
     for object_id, first, last in view.stale():
         print(
-            f"Object {object_id} was followed before a change in frames {numbers[first]} to "
-            f"{numbers[last]}."
+            f"Object {object_id} is out of date in frames {numbers[first]} to {numbers[last]}; "
+            "track again."
         )
-    names = {one.id: one.name for one in view.marks.objects}
+    names = {tracked.id: tracked.name for tracked in view.marks.objects}
     for row in _numbered(view.doubtful, numbers):
         if row.due is not None:
             print(due_sentence(row, names[row.object_id]))
@@ -173,25 +173,25 @@ def prompt(
     quiet: work.Quiet = False,
     debug: work.Debug = False,
 ) -> None:
-    """Point at things in any frames, in place of what pointed at them there before.
+    """Point at things in any frame; this replaces earlier prompts there.
 
-    Object N is made when it is the next one. Points on a frame that was followed mend its mask; a
+    Object N is made when it is the next one. Points on a frame that was tracked fix its mask; a
     box outlines anew.
     """
     project = _open(folder)
     numbers = _numbers(project)
     for frame, given in _by_frame(project, numbered_prompts(ctx, str(project.source))).items():
-        for one in given:
-            _ensure(project, one.object_id, static)
-            found = project.set_prompt(frame, one.object_id, one)
+        for prompt in given:
+            _ensure(project, prompt.object_id, static)
+            candidates = project.set_prompt(frame, prompt.object_id, prompt)
             if choose:
-                found = project.choose(frame, one.object_id, choose)
-            assert found is not None  # there was a prompt
+                candidates = project.choose(frame, prompt.object_id, choose)
+            assert candidates is not None  # there was a prompt
             if not quiet:
                 typer.echo(
-                    f"Object {one.object_id} in frame {numbers[frame]}: "
-                    f"{int(found.mask.sum())} px, candidate {found.chosen}, the first of "
-                    f"{found.candidates} being 0",
+                    f"Object {prompt.object_id} in frame {numbers[frame]}: "
+                    f"{int(candidates.mask.sum())} px, candidate {candidates.chosen}, the first "
+                    f"of {candidates.candidates} being 0",
                     err=True,
                 )
 
@@ -205,7 +205,7 @@ def _by_frame(project: Project, given: tuple[Prompt, ...]) -> dict[int, list[Pro
 
 
 def _ensure(project: Project, object_id: int, static: bool) -> None:
-    if object_id in {one.id for one in project.state.objects}:
+    if object_id in {tracked.id for tracked in project.state.objects}:
         return
     coming = project.state.latest_id + 1
     if object_id != coming:
@@ -221,32 +221,34 @@ def gone(
     object_id: OneObject,
     at: At,
     until: Annotated[
-        str | None, typer.Option(metavar="T", help="Not to be seen up to this frame either.")
+        str | None, typer.Option(metavar="T", help="Out of sight up to and including this frame.")
     ] = None,
     debug: work.Debug = False,
 ) -> None:
-    """Say that an object is not to be seen from a frame on, up to its next prompt."""
+    """Mark an object as out of sight from a frame on, up to its next prompt."""
     project = _open(folder)
     project.gone(_frame(project, at), object_id, None if until is None else _frame(project, until))
 
 
-@commands.command()
-def follow(
+@commands.command("track")
+def track_(
     folder: Folder,
     direction: Annotated[
-        str, typer.Option(metavar="WAY", help="Of time: forward, backward or both.")
+        str, typer.Option(metavar="WAY", help="Direction in time: forward, backward or both.")
     ] = "both",
     at: Annotated[
-        str | None, typer.Option(metavar="T", help="Only from what is marked in this frame.")
+        str | None, typer.Option(metavar="T", help="Only from the prompts in this frame.")
     ] = None,
     to: Annotated[str | None, typer.Option(metavar="T", help="No further than this frame.")] = None,
     object_id: ObjectId = None,
     quiet: work.Quiet = False,
     debug: work.Debug = False,
 ) -> None:
-    """Follow what is not followed yet, or was before a change. Goes on where it was stopped."""
+    """Track what is not tracked yet, or is out of date. Picks up where it was stopped."""
     if direction not in ("forward", "backward", "both"):
-        raise InputError(f"--direction {direction} is no way; choose forward, backward or both.")
+        raise InputError(
+            f"--direction {direction} is no direction in time; choose forward, backward or both."
+        )
     project = _open(folder)
     with _bars(quiet) as bars:
         project.follow(
@@ -262,22 +264,21 @@ def follow(
 
 @commands.command()
 def approve(folder: Folder, at: At, object_id: ObjectId = None, debug: work.Debug = False) -> None:
-    """Say that what is shown in a frame is right: it is never changed again by following."""
+    """Approve the masks of a frame: tracking never changes them again."""
     project = _open(folder)
     project.approve(_frame(project, at), object_id)
 
 
 @commands.command()
 def doubtful(folder: Folder, json: work.Json = False, debug: work.Debug = False) -> None:
-    """List the frames to look at, worst first, and why."""
+    """List the frames worth a look, worst first, and why."""
     project = _open(folder)
     rows = project.doubtful()
     if json:
         print(json_text.dumps([asdict(row) for row in rows], indent=1))
         return
-    print_doubts(
-        _numbered(rows, _numbers(project)), {one.id: one.name for one in project.state.objects}
-    )
+    names = {tracked.id: tracked.name for tracked in project.state.objects}
+    print_doubts(_numbered(rows, _numbers(project)), names)
 
 
 @commands.command()
@@ -286,7 +287,7 @@ def dismiss(
     row: Annotated[str, typer.Argument(metavar="ROW", help="As cleanplate project doubtful says.")],
     debug: work.Debug = False,
 ) -> None:
-    """Take a row off the list of frames to look at."""
+    """Take a row off the list of frames worth a look."""
     _open(folder).dismiss(row)
 
 
@@ -317,12 +318,12 @@ def change_settings(
     values: dict[str, Any],
     sets: work.Set = None,
     start: Annotated[
-        str | None, typer.Option(metavar="T", help="First frame to follow and remove in.")
+        str | None, typer.Option(metavar="T", help="First frame to track and remove in.")
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="T", help="Stop before this frame.")] = None,
     debug: work.Debug = False,
 ) -> None:
-    """Change settings of a project: those that are given, all others stay."""
+    """Change the given settings of a project; all others stay."""
     project = _open(folder)
     sources = {name: ctx.get_parameter_source(name) for name in values}
     typed = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
@@ -335,14 +336,14 @@ def change_settings(
 
 @commands.command()
 def undo(folder: Folder, debug: work.Debug = False) -> None:
-    """Take the latest edit back."""
+    """Undo the latest edit."""
     if not _open(folder).undo():
         raise InputError("There is nothing to undo.")
 
 
 @commands.command()
 def redo(folder: Folder, debug: work.Debug = False) -> None:
-    """Make the edit again that was taken back."""
+    """Redo the edit that was undone."""
     if not _open(folder).redo():
         raise InputError("There is nothing to redo.")
 
@@ -364,7 +365,7 @@ def masks(
     quiet: work.Quiet = False,
     debug: work.Debug = False,
 ) -> None:
-    """Write the masks of all frames, as tight as they were found, or take ready ones."""
+    """Export the masks of all frames, ungrown, or import ready ones."""
     if (out is None) == (take is None):
         raise InputError("Give either -o OUT to write the masks or --import PATH to take some.")
     project = _open(folder)
@@ -384,18 +385,18 @@ def remove(
     out: work.Out,
     options: work.ReportOptions,
     start: Annotated[
-        str | None, typer.Option(metavar="T", help="Only a part, filled as in the whole: from T.")
+        str | None, typer.Option(metavar="T", help="Fill only a part, as in the whole: from T.")
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="T", help="The part ends before T.")] = None,
     whole: Annotated[
         bool,
-        typer.Option("--whole", help="Write frames outside of the span too, as they are."),
+        typer.Option("--whole", help="Also write the frames outside the span, unchanged."),
     ] = False,
     save_masks: Annotated[
         str | None, typer.Option("--save-masks", metavar="PATH", help="Keep the filled masks.")
     ] = None,
 ) -> None:
-    """Remove what is followed: paint the background back in."""
+    """Remove what is tracked: paint the background back in."""
     from cleanplate.jobs import job
 
     project = _open(folder)

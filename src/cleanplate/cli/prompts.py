@@ -26,8 +26,8 @@ HELP = {
     "box": "A box around it.",
     "point": "A point on it.",
     "not_point": "A point that is not on it.",
-    "mask": "A PNG of its outline; where it holds several ids, each is an object.",
-    "merge": "All that is in the mask before it is one object.",
+    "mask": "A PNG of its outline; if it holds several ids, each is an object.",
+    "merge": "Treat everything in the preceding mask as one object.",
     "object": "The prompts that follow are for object N (1 to 255).",
 }
 
@@ -136,7 +136,7 @@ def parse(
             object_id = int(word.value) if word.value.isdecimal() else -1
             if not 1 <= object_id <= MAX_OBJECT_ID:
                 raise InputError(
-                    f"--object {word.value} is no object id; use 1 to {MAX_OBJECT_ID}."
+                    f"--object {word.value} is not an object id; use 1 to {MAX_OBJECT_ID}."
                 )
             continue
         value, at = _moment(word, index)

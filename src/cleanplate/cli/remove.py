@@ -38,7 +38,7 @@ def remove(
     masks: Masks = None,
     save_masks: SaveMasks = None,
 ) -> None:
-    """Remove what you point at: outline it, follow it, paint the background back in.
+    """Remove what you point at: outline it, track it, paint the background back in.
 
     T is a frame (@120) or a time (@4.5s, @0:04.5); without it, the first frame.
     """

@@ -73,11 +73,11 @@ def segment(
             engine_settings=parse_sets(sets),
         )
         if options.json:
-            print(json_text.dumps([one.record() for one in things], indent=1))
+            print(json_text.dumps([thing.record() for thing in things], indent=1))
         elif not options.quiet:
             typer.echo(f"{len(things)} things: {out}", err=True)
         return
-    found = api.segment(
+    candidates_of = api.segment(
         clip,
         *numbered_prompts(ctx, clip),
         out=out,
@@ -92,15 +92,15 @@ def segment(
             "pixels": int(candidates.masks[0].sum()),
             "candidates": len(candidates.masks),
         }
-        for object_id, candidates in found.items()
+        for object_id, candidates in candidates_of.items()
     }
     if options.json:
         print(json_text.dumps({"output": out, "objects": said}, indent=1))
     elif not options.quiet:
-        for number, one in said.items():
+        for number, outline in said.items():
             typer.echo(
-                f"Object {number}: {one['pixels']} px, confidence {one['confidence']:.2f}, "
-                f"best of {one['candidates']}",
+                f"Object {number}: {outline['pixels']} px, confidence {outline['confidence']:.2f}, "
+                f"best of {outline['candidates']}",
                 err=True,
             )
         typer.echo(out, err=True)

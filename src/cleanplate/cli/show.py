@@ -118,7 +118,7 @@ def conclude(report: Report, bars: Bars, as_json: bool) -> None:
         f"{report.output}: {report.frame_count} frames in {spent:.1f} s", soft_wrap=True
     )
     if doubtful := report.doubtful():
-        most = [_frames(one) for one in doubtful[:_MOST]]
+        most = [_frames(doubt) for doubt in doubtful[:_MOST]]
         more = f" and {len(doubtful) - _MOST} more" if len(doubtful) > _MOST else ""
         bars.console.print(
             f"Worth a look (worst first): frames {', '.join(most)}{more}; --report of cleanplate "
@@ -133,18 +133,19 @@ def _other_tracker(report: Report) -> str:
     """What to try where the tracker for flat things lost what it was given; "" elsewhere."""
     if report.engines.get("track", {}).get("name") != "planar":
         return ""
-    seen = [one for frame in report.frames for one in frame["objects"]]
-    names = sorted({one["object"] for one in seen})
+    seen = [state for frame in report.frames for state in frame["objects"]]
+    names = sorted({state["object"] for state in seen})
     missed = [
         name
         for name in names
-        if sum(one["object"] == name and one["area"] == 0 for one in seen) > len(report.frames) / 2
+        if sum(state["object"] == name and state["area"] == 0 for state in seen)
+        > len(report.frames) / 2
     ]
     if not missed:
         return ""
     things = "object " + " and ".join(map(str, missed))
     return (
-        f"planar, which follows flat things, missed {things} in most frames. For what bends: "
+        f"planar, which tracks flat things, missed {things} in most frames. For what bends: "
         "--tracker flowtrack, prompted every second or so, or deaot, which needs weights."
     )
 
@@ -167,14 +168,14 @@ def print_doubts(doubtful: Sequence[Doubt | ListedDoubt], names: Mapping[int, st
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("frames", "look at", "object", "why", *(["row"] if is_project else [])):
         table.add_column(title, justify="left" if title in ("object", "why", "row") else "right")
-    for one in doubtful:
-        name = names.get(one.object_id, str(one.object_id))
+    for doubt in doubtful:
+        name = names.get(doubt.object_id, str(doubt.object_id))
         table.add_row(
-            *(_frames(one), str(one.frame), name, one.reason),
-            *([getattr(one, "id", "")] if is_project else []),
+            *(_frames(doubt), str(doubt.frame), name, doubt.reason),
+            *([getattr(doubt, "id", "")] if is_project else []),
         )
     console.print(table)
 
 
-def _frames(one: Doubt | ListedDoubt) -> str:
-    return str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
+def _frames(doubt: Doubt | ListedDoubt) -> str:
+    return str(doubt.first) if doubt.first == doubt.last else f"{doubt.first}-{doubt.last}"

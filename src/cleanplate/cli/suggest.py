@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 @with_settings()
 def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> None:
-    """Propose burned-in overlays: what stays where it is while the picture behind it moves.
+    """Find burned-in logos, captions and watermarks, and propose boxes for them.
 
     Look at them, then give the boxes to remove with --static.
     """
@@ -46,38 +46,42 @@ def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> No
     if out is not None and Path(out).exists() and not options.overwrite:
         raise InputError(f"{out} exists; add --overwrite to replace it, or give another name.")
     with Bars(options.quiet or options.json) as bars:
-        found = look(clip, bars)
-    if out is not None and found.overlays:
-        _write(out, found.overlays)
+        suggested = look(clip, bars)
+    if out is not None and suggested.overlays:
+        _write(out, suggested.overlays)
     if options.json:
-        print(json_text.dumps(_plain(found), indent=1))
+        print(json_text.dumps(_plain(suggested), indent=1))
         return
-    for one in found.overlays:
-        box = f"{one.box.x0},{one.box.y0},{one.box.x1},{one.box.y1}"
+    for overlay in suggested.overlays:
+        box = f"{overlay.box.x0},{overlay.box.y0},{overlay.box.x1},{overlay.box.y1}"
         typer.echo(
-            f"{one.kind:<8} --box {box} frames {one.start} to {one.stop - 1}, "
-            f"confidence {one.confidence:.2f}"
+            f"{overlay.kind:<8} --box {box} frames {overlay.start} to {overlay.stop - 1}, "
+            f"confidence {overlay.confidence:.2f}"
         )
     if not options.quiet:
-        for note in _notes(found):
+        for note in _notes(suggested):
             typer.echo(note, err=True)
 
 
-def _notes(found: Suggested) -> list[str]:
-    notes = [] if found.overlays else ["Nothing was found that stays while the rest moves."]
-    if found.still:
-        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
+def _notes(suggested: Suggested) -> list[str]:
+    notes = [] if suggested.overlays else ["Nothing was found that stays while the rest moves."]
+    if suggested.still:
+        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in suggested.still)
         notes.append(f"The camera hardly moves in frames {spans}: overlays there may be missed.")
     return notes
 
 
-def _plain(found: Suggested) -> dict[str, Any]:
+def _plain(suggested: Suggested) -> dict[str, Any]:
     overlays = []
-    for one in found.overlays:
-        plain = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name != "mask"}
-        box = one.box
+    for overlay in suggested.overlays:
+        plain = {
+            f.name: getattr(overlay, f.name)
+            for f in dataclasses.fields(overlay)
+            if f.name != "mask"
+        }
+        box = overlay.box
         overlays.append(plain | {"box": [box.x0, box.y0, box.x1, box.y1]})
-    return {"overlays": overlays, "still": [list(span) for span in found.still]}
+    return {"overlays": overlays, "still": [list(span) for span in suggested.still]}
 
 
 def _write(out: str, overlays: tuple[Suggestion, ...]) -> None:
@@ -85,14 +89,16 @@ def _write(out: str, overlays: tuple[Suggestion, ...]) -> None:
 
     import numpy as np
 
-    from cleanplate.media.mask_files import write_mask_image
+    from cleanplate.media.mask_writing import write_mask_image
 
     if not out.endswith("/"):
         together = np.zeros(overlays[0].mask.shape, np.uint8)
-        for number, one in enumerate(overlays[:255], 1):
-            together[one.mask] = number
+        for number, overlay in enumerate(overlays[:255], 1):
+            together[overlay.mask] = number
         write_mask_image(Path(out), together)
         return
     Path(out).mkdir(parents=True, exist_ok=True)
-    for number, one in enumerate(overlays, 1):
-        write_mask_image(Path(out) / f"{number:02d}-{one.kind}.png", one.mask.astype(np.uint8))
+    for number, overlay in enumerate(overlays, 1):
+        write_mask_image(
+            Path(out) / f"{number:02d}-{overlay.kind}.png", overlay.mask.astype(np.uint8)
+        )

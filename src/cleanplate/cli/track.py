@@ -59,7 +59,7 @@ def track(
     options: TrackOptions,
     values: dict[str, Any],
 ) -> None:
-    """Follow what you point at and write the mask track: FILE.mkv, or FOLDER/ of PNGs.
+    """Track what you point at and write its masks: FILE.mkv, or FOLDER/ of PNGs.
 
     T is a frame (@120) or a time (@4.5s, @0:04.5); without it, the first frame. The masks are as
     tight as they were found: add --grow PX for masks that are to be filled.

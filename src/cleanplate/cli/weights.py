@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(help="Name of a checkpoint, as cleanplate w
 Yes = Annotated[bool, typer.Option("--yes", help="Agree to the licence without being asked.")]
 
 commands = typer.Typer(
-    help="Checkpoints of the learned engines: list, fetch, import, export, remove.",
+    help="Weights of the learned engines: list, fetch, import, export, remove.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -38,16 +38,16 @@ def _root(context: typer.Context) -> None:
 
 @commands.command("list")
 def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
-    """List every checkpoint: whether it is here, its licence, and where to get it."""
+    """List all checkpoints: licence, whether each is here, and where to get it."""
     from cleanplate.checkpoints import all_checkpoints, store
     from cleanplate.checkpoints.catalogue import faults
 
     if json:
         rows = [
-            dataclasses.asdict(one)
-            | {"here": store.is_here(one.name), "path": str(store.path_of(one.name))}
-            | {"added": store.record(one.name)}
-            for one in all_checkpoints()
+            dataclasses.asdict(checkpoint)
+            | {"here": store.is_here(checkpoint.name), "path": str(store.path_of(checkpoint.name))}
+            | {"added": store.record(checkpoint.name)}
+            for checkpoint in all_checkpoints()
         ]
         print(json_text.dumps(rows, indent=1))
         return
@@ -57,20 +57,23 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("checkpoint", "here", "licence", "commercial use", "how to get it"):
         table.add_column(title)
-    for one in all_checkpoints():
-        path = store.path_of(one.name)
+    for checkpoint in all_checkpoints():
+        path = store.path_of(checkpoint.name)
         table.add_row(
-            one.name,
+            checkpoint.name,
             f"{path.stat().st_size / 1e6:.0f} MB" if path.is_file() else "no",
-            one.licence,
-            "yes" if one.commercial else "no",
-            "fetch" if one.url else "browser, then import",
+            checkpoint.licence,
+            "yes" if checkpoint.commercial else "no",
+            "fetch" if checkpoint.url else "browser, then import",
         )
     console = Console(highlight=False)
     console.print(table)
-    for one in all_checkpoints():
-        if not one.url and not store.is_here(one.name):
-            console.print(f"{one.name}: {one.file}, linked from {one.page}", soft_wrap=True)
+    for checkpoint in all_checkpoints():
+        if not checkpoint.url and not store.is_here(checkpoint.name):
+            console.print(
+                f"{checkpoint.name}: {checkpoint.file}, linked from {checkpoint.page}",
+                soft_wrap=True,
+            )
     for fault in faults():
         console.print(fault, soft_wrap=True)
     console.print(
@@ -94,12 +97,12 @@ def fetch(
     ] = "",
     debug: work.Debug = False,
 ) -> None:
-    """Download a checkpoint; broken downloads go on where they stopped, and are verified."""
+    """Download weights, verified; a broken download resumes where it stopped."""
     from cleanplate.checkpoints import find, store
 
     if not name:
         if url:
-            raise InputError(f"Nothing says what {url} is; name the checkpoint before --url.")
+            raise InputError(f"Name the checkpoint that {url} holds, before --url.")
         _fetch_recommended(yes)
         return
     checkpoint = find(name)
@@ -127,19 +130,19 @@ def _fetch_recommended(yes: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("checkpoint", "what for", "size", "commercial use", "licence"):
         table.add_column(title, overflow="fold")
-    for one in lacking:
-        size = "not stated" if one.size is None else f"{one.size / 1e6:.0f} MB"
-        use = "yes" if one.commercial else "no"
-        table.add_row(one.name, RECOMMENDED[one.name], size, use, one.licence)
+    for checkpoint in lacking:
+        size = "not stated" if checkpoint.size is None else f"{checkpoint.size / 1e6:.0f} MB"
+        use = "yes" if checkpoint.commercial else "no"
+        table.add_row(checkpoint.name, RECOMMENDED[checkpoint.name], size, use, checkpoint.licence)
     Console(highlight=False).print(table)
     if not yes:
         if not sys.stdin.isatty():
             raise InputError("Nothing was fetched: add --yes to get these and agree to the terms.")
         if not typer.confirm("Get them, and agree to their licences?"):
             raise InputError("Nothing was done: the answer was no.")
-    for one in lacking:
-        store.agree(one)
-        _download(one)
+    for checkpoint in lacking:
+        store.agree(checkpoint)
+        _download(checkpoint)
 
 
 def _download(checkpoint: Checkpoint, url: str = "") -> None:
@@ -168,12 +171,12 @@ def _download(checkpoint: Checkpoint, url: str = "") -> None:
 def import_file(
     file: Annotated[Path, typer.Argument(help="A weights file, whatever its name.")],
     name: Annotated[
-        str, typer.Option("--name", help="Which checkpoint it is, where its keys do not say.")
+        str, typer.Option("--name", help="Which checkpoint it is, if its keys do not tell.")
     ] = "",
     yes: Yes = False,
     debug: work.Debug = False,
 ) -> None:
-    """Take a file that you downloaded: it is recognised, checked and copied into the store."""
+    """Import a file that you downloaded: it is recognised, checked and copied."""
     from cleanplate.checkpoints import store
 
     checkpoint = store.identify(file, name)

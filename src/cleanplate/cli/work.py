@@ -36,9 +36,9 @@ ReportFile = Annotated[
     typer.Option("--report", metavar="FILE.json", help="Write what was done, frame by frame."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and what is lost.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors and what is lost.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")]
 
 BoxOption = Annotated[
     list[str] | None,

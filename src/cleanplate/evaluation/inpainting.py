@@ -46,7 +46,7 @@ class InpaintingOrder:
     """``dataset``, ``stationary`` or ``moving``."""
     seed: int = 0
     share: float = 0.05
-    """Of the picture that made masks cover."""
+    """Share of the picture that generated masks cover."""
     dilate: int | None = None
     """Rounds of dilation with a cross; None is the published 4 for a dataset's masks, else 0."""
     width: int = 432

@@ -18,7 +18,8 @@ from cleanplate.errors import InputError
 from cleanplate.evaluation import overlap
 from cleanplate.evaluation.datasets import Video
 from cleanplate.evaluation.pictures import data_url
-from cleanplate.media.mask_files import numbered, read_mask_image, write_mask_image
+from cleanplate.media.mask_files import numbered, read_mask_image
+from cleanplate.media.mask_writing import write_mask_image
 from cleanplate.registry import create, find
 from cleanplate.runtime import resolve
 from cleanplate.settings.groups import EngineSettings

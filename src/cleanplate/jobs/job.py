@@ -19,6 +19,7 @@ from cleanplate.jobs.stages.measure import measured
 from cleanplate.jobs.stages.outline import outlined
 from cleanplate.jobs.stages.survey import span_of, surveyed
 from cleanplate.jobs.stages.track import tracked
+from cleanplate.jobs.stages.unseen import UnseenShares
 from cleanplate.jobs.stages.write import write_folder, write_image, write_video
 from cleanplate.jobs.work_folder import WorkFolder, checksum
 from cleanplate.media.codecs import EncoderChoice, choose_encoder
@@ -94,8 +95,10 @@ def _walk(
         *(filled.masks, order.source, clip.info, survey, shown),
     )
     if tools.inpainter is not None:
+        unseen = UnseenShares(work.path / "unseen.jsonl")
         plan = plan_fill(
-            *(clip, filled, boxes, survey, span, shown, tools.inpainter, order.settings, progress)
+            *(clip, filled, boxes, survey, span, shown, tools.inpainter, order.settings, progress),
+            tell=unseen.tell,
         )
         report.regions = [
             {"first": r.start, "stop": r.stop, "width": r.width, "height": r.height}
@@ -112,6 +115,7 @@ def _walk(
                 *(plan.fill_from, work.folder("pieces"), order.out.path, order.source),
                 *(clip.info, tools.choice, tools.streams, survey, shown, progress),
             )
+        report.unseen = unseen.stretches(shown.start, shown.stop)
     _conclude(order, survey, shown, work, report)
 
 

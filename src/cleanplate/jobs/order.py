@@ -78,7 +78,9 @@ def check(order: Order) -> None:
     """Raise InputError for an order that cannot be carried out, whatever the clip holds."""
     check_device(order.settings.engines)
     if order.save_masks is not None and order.save_masks.path.resolve() == order.out.path.resolve():
-        raise InputError(f"{order.out.path} cannot be both the output and its masks; name two.")
+        raise InputError(
+            f"{order.out.path} cannot be both the output and its masks; give two names."
+        )
     _check_mask_names(order)
     check_engine_fields(order.settings)
     if order.settings.masks.overlay == LETTERS and not order.is_still:
@@ -101,8 +103,8 @@ def _check_mask_names(order: Order) -> None:
         fitting = (".mkv", ".png") if still else (".mkv",)
         if not masks.as_folder and masks.path.suffix.lower() not in fitting:
             raise InputError(
-                f"{masks.path} is no mask track; give a name that ends in .mkv, or {masks.path}/ "
-                "for a folder of PNGs."
+                f"{masks.path} is not a mask track; give a name that ends in .mkv, or "
+                f"{masks.path}/ for a folder of PNGs."
             )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.files.publish import write_text
+from cleanplate.jobs.stages.unseen import UnseenStretch
 from cleanplate.progress import Progress
 from cleanplate.tracks.doubts import Doubt, due_sentence, of_report
 
@@ -50,6 +51,9 @@ class Report:
     prompts_due: list[dict[str, int]] = field(default_factory=list)
     """Where an object was given up: the ``frame`` by which a prompt for ``object`` is due,
     and the stretch, ``first`` to ``last``, without it."""
+    unseen: list[UnseenStretch] = field(default_factory=list[UnseenStretch])
+    """Stretches, ``first`` to ``last``, in which a ``share`` (0..1) of what was filled is shown by
+    no frame; empty, too, where the engine cannot tell."""
     encoding: Any = None
     streams: list[dict[str, Any]] = field(default_factory=list)
     """What became of the clip's other streams: copied, written anew, encoded or left out."""
@@ -74,12 +78,12 @@ class Report:
 
     def tell_prompts_due(self, doubtful: Sequence[Doubt]) -> list[str]:
         """Fill ``prompts_due`` from what is ``doubtful``; the sentences that say it."""
-        due = [(one.due, one) for one in doubtful if one.due is not None]
+        due = [(doubt.due, doubt) for doubt in doubtful if doubt.due is not None]
         self.prompts_due = [
-            {"object": one.object_id, "frame": frame, "first": one.first, "last": one.last}
-            for frame, one in due
+            {"object": doubt.object_id, "frame": frame, "first": doubt.first, "last": doubt.last}
+            for frame, doubt in due
         ]
-        return [due_sentence(one, f"object {one.object_id}") for _, one in due]
+        return [due_sentence(doubt, f"object {doubt.object_id}") for _, doubt in due]
 
 
 class Timed(Progress):

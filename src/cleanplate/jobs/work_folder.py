@@ -85,16 +85,16 @@ class WorkFolder:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept for a later run."""
-        return not any(one.name != _LOCK for one in self.path.iterdir())
+        return not any(entry.name != _LOCK for entry in self.path.iterdir())
 
     def empty(self) -> None:
         """Keep nothing; its name goes first, lest half a folder be believed."""
         (self.path / _IDENTITY).unlink(missing_ok=True)
-        for one in self.path.iterdir():
-            if one.is_dir():
-                shutil.rmtree(one)
-            elif one.name != _LOCK:
-                one.unlink()
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != _LOCK:
+                entry.unlink()
 
 
 def _text(job: dict[str, Any]) -> str:

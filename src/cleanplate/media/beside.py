@@ -93,7 +93,7 @@ class Others:
         Ends where the source is damaged, as its pictures do.
         """
         source = self._source
-        streams = {**self._copied, **{i: one.stream for i, one in self._encoded.items()}}
+        streams = {**self._copied, **{i: encoded.stream for i, encoded in self._encoded.items()}}
         wanted = [s for s in source.streams if s.index in streams]
         if not wanted:
             return

@@ -17,7 +17,6 @@ the rest: 16 bits, other transparency, 4:1:1, 4:1:0   ffv1                .mkv
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import InputError, MediaError
+from cleanplate.media.encoder_options import encoder_options
 from cleanplate.media.layout import Layout, find_layout
 from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.types import VideoInfo
@@ -165,7 +165,7 @@ def choose_encoder(info: VideoInfo, out_path: Path, settings: EncoderSettings) -
         )
     notes.extend(f"{kind} data is not kept by re-encoding." for kind in info.dynamic_hdr)
     quality, preset = _quality(name, info, settings)
-    options = _options(name, info, quality, preset, settings.lossless)
+    options = encoder_options(name, info, quality, preset, settings.lossless)
     codec = _ENCODERS[name].codec
     return EncoderChoice(
         name,
@@ -362,55 +362,6 @@ def _thrift(info: VideoInfo, encoder: _Encoder) -> int:
 _FEW_BITS = (0.5, 0.3, 0.1, 0.1, 0.02)  # bits a pixel below each of which a step is left
 
 
-def _options(
-    name: str, info: VideoInfo, quality: int, preset: str | None, lossless: bool
-) -> dict[str, str]:
-    options: dict[str, str] = {}
-    if info.chroma_location != "unspecified":
-        options["chroma_sample_location"] = info.chroma_location
-    if name in ("libx264", "libx264rgb"):
-        options |= {
-            "preset": preset or "",
-            "qp" if lossless else "crf": str(0 if lossless else quality),
-        }
-        options |= _private("x264-params", _hdr(info, "mastering-display", "cll"))
-    elif name == "libx265":
-        options |= {"preset": preset or ""}
-        params = {"log-level": "error"} | _hdr(info, "master-display", "max-cll")
-        params |= {"lossless": "1"} if lossless else {}
-        options |= {} if lossless else {"crf": str(quality)}
-        options |= _private("x265-params", params)
-    elif name in ("libvpx-vp9", "libvpx"):
-        options |= {"deadline": "good", "cpu-used": preset or "4", "b": "0"}
-        if name == "libvpx-vp9":
-            options |= {"row-mt": "1"} | ({"lossless": "1"} if lossless else {})
-        options |= {} if lossless else {"crf": str(quality)}
-        if name == "libvpx":
-            options |= {"b": "200M", "qmin": "0"}
-    elif name == "libsvtav1":
-        options |= {"preset": preset or "8", "crf": str(quality)}
-        options |= _private("svtav1-params", _hdr(info, "mastering-display", "content-light"))
-        if info.mastering_display:
-            options["svtav1-params"] = _in_units(options["svtav1-params"])
-    elif name == "prores_ks":
-        deep = find_layout(info.pixel_format)
-        rich = deep is not None and (deep.has_alpha or deep.is_rgb or not deep.x_shift)
-        profile = _PRORES_PROFILES.get(info.profile or "") if info.codec == "prores" else None
-        profile = profile or ("4444" if rich else "hq")
-        options |= {"profile": profile, "vendor": "apl0", "alpha_bits": "16"}
-    elif name == "ffv1":
-        options |= {"level": "3", "slicecrc": "1", "g": "1"}
-    return options
-
-
-_PRORES_PROFILES = {
-    "Proxy": "proxy",
-    "LT": "lt",
-    "Standard": "standard",
-    "HQ": "hq",
-    "4444": "4444",
-    "XQ": "4444xq",
-}
 _PRORES_TAGS = {
     "proxy": "apco",
     "lt": "apcs",
@@ -428,26 +379,3 @@ def codec_tag(choice: EncoderChoice) -> str | None:
     if choice.codec == "hevc" and choice.container in ("mp4", "mov"):
         return "hvc1"  # the one tag that every player takes
     return None
-
-
-def _hdr(info: VideoInfo, mastering: str, light: str) -> dict[str, str]:
-    found = {}
-    if info.mastering_display:
-        found[mastering] = info.mastering_display
-    if info.content_light:
-        found[light] = f"{info.content_light[0]},{info.content_light[1]}"
-    return found
-
-
-def _in_units(params: str) -> str:
-    """Mastering data as SVT-AV1 reads it: chromaticities and candelas, not x265's integers."""
-
-    def scaled(found: re.Match[str]) -> str:
-        unit = 10000 if found[1] == "L" else 50000
-        return f"{found[1]}({int(found[2]) / unit:g},{int(found[3]) / unit:g})"
-
-    return re.sub(r"(G|B|R|WP|L)\((\d+),(\d+)\)", scaled, params)
-
-
-def _private(option: str, params: dict[str, str]) -> dict[str, str]:
-    return {option: ":".join(f"{k}={v}" for k, v in params.items())} if params else {}

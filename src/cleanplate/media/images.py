@@ -110,7 +110,7 @@ class ImageClip:
 
     def __init__(self, path: Path, files: Sequence[Path], rate: Fraction) -> None:
         if rate <= 0:
-            raise InputError(f"A rate of {rate} frames a second is none; give one above 0.")
+            raise InputError(f"The rate is {rate} frames a second; give one above 0.")
         self.path = path
         self.warnings: list[str] = []
         self._files = list(files)

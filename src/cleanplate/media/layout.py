@@ -145,12 +145,12 @@ _PLANAR = ("yuv", "gbr", "gray")  # float, most-significant-bit and XYZ variants
 
 def _packed(order: str) -> tuple[Component, ...]:
     wide = len(order) == 4 and order.count("y") == 2
-    found = []
+    components = []
     for role in dict.fromkeys(order.replace(".", "")):
         step = 2 if wide and role == "y" else len(order)
         x_shift = 1 if wide and role in "uv" else 0
-        found.append(Component(role, 0, order.index(role), step, 0, x_shift, 0))
-    return tuple(sorted(found, key=lambda c: "yuvrgba".index(c.role)))
+        components.append(Component(role, 0, order.index(role), step, 0, x_shift, 0))
+    return tuple(sorted(components, key=lambda c: "yuvrgba".index(c.role)))
 
 
 def _roles(video_format: av.VideoFormat) -> str:

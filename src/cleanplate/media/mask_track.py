@@ -118,7 +118,7 @@ def read_video_masks(path: Path) -> Iterator[np.ndarray]:
             between = np.count_nonzero((grey > 64) & (grey < 192)) / grey.size
             if between > 0.1:
                 raise MaskError(
-                    f"Frame {index} of {path} is no mask: {between:.0%} of it is neither dark nor "
-                    "bright; expected white on black, or a mask track that cleanplate wrote."
+                    f"Frame {index} of {path} is not a mask: {between:.0%} of it is neither dark "
+                    "nor bright; expected white on black, or a mask track that cleanplate wrote."
                 )
             yield (grey >= 128).astype(np.uint8)

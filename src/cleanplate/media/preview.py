@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cleanplate.files.publish import publishing
-from cleanplate.media.mask_files import DAVIS_PALETTE
+from cleanplate.media.mask_writing import DAVIS_PALETTE
 
 _STRENGTH = 0.5  # of the colour inside an outline
 _WHITE = (255, 255, 255)

@@ -143,10 +143,10 @@ def claimed_count(stream: Stream) -> int | None:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of a frame's display matrix, None where it has none."""
-    found = side_data(frame).get(SideDataType.DISPLAYMATRIX)
-    if found is None or len(found) < 36:
+    matrix = side_data(frame).get(SideDataType.DISPLAYMATRIX)
+    if matrix is None or len(matrix) < 36:
         return None
-    return tuple(int(v) for v in np.frombuffer(found[:36], np.int32))
+    return tuple(int(v) for v in np.frombuffer(matrix[:36], np.int32))
 
 
 def _stream_duration(stream: VideoStream) -> Fraction | None:
@@ -210,8 +210,8 @@ def _chroma_location(stream: VideoStream) -> str:
     finally:
         header.close()  # so that no trailer is made up for a stream that may be damaged
         trial.close()
-    found = [re.search(re.escape(tag) + b"\x81(.)", written, re.S) for tag in _SITING]
-    across, down = (match.group(1)[0] if match else 0 for match in found)
+    matches = [re.search(re.escape(tag) + b"\x81(.)", written, re.S) for tag in _SITING]
+    across, down = (match.group(1)[0] if match else 0 for match in matches)
     return _CHROMA_LOCATIONS.get((across, down), "unspecified")
 
 
@@ -244,10 +244,10 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 def _mastering_display(frame: av.VideoFrame) -> str | None:
     """AVMasteringDisplayMetadata: ten rationals, has_primaries, has_luminance."""
-    found = side_data(frame).get(SideDataType.MASTERING_DISPLAY_METADATA)
-    if found is None:
+    mastering = side_data(frame).get(SideDataType.MASTERING_DISPLAY_METADATA)
+    if mastering is None:
         return None
-    *numbers, has_primaries, has_luminance = struct.unpack("=22i", found[:88])
+    *numbers, has_primaries, has_luminance = struct.unpack("=22i", mastering[:88])
     values = [n / d if d else 0.0 for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
     if not (has_primaries and has_luminance):
         return None
@@ -257,10 +257,10 @@ def _mastering_display(frame: av.VideoFrame) -> str | None:
 
 
 def _content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
-    found = side_data(frame).get(SideDataType.CONTENT_LIGHT_LEVEL)
-    if found is None:
+    light = side_data(frame).get(SideDataType.CONTENT_LIGHT_LEVEL)
+    if light is None:
         return None
-    most, average = struct.unpack("=2I", found[:8])
+    most, average = struct.unpack("=2I", light[:8])
     return most, average
 
 

@@ -53,18 +53,18 @@ class RisingTimes:
         """
         base = packet.time_base
         stamp = packet.dts if packet.dts is not None else packet.pts
-        own = self._end if stamp is None else stamp * base
-        time = own + self._offset
+        given = self._end if stamp is None else stamp * base
+        time = given + self._offset
         if self._last is not None:
             if time < self._last - BREAK or (self._closes_gaps and time > self._end + GAP):
                 if packet.is_discard:
                     return False  # an edit list hides it, and it lies out of order
-                time = self._join(own, joined)
+                time = self._join(given, joined)
             if self._ticks(time) < self._ticks(self._last) + self._strict:
                 if packet.is_discard:
                     return False
                 self.moved += 1
-                self.first_moved = own if self.first_moved is None else self.first_moved
+                self.first_moved = given if self.first_moved is None else self.first_moved
                 between = (self._last + self._end) / 2
                 time = max(between, (self._ticks(self._last) + self._strict) * self._unit)
         decoded = round(time / base)
@@ -80,13 +80,13 @@ class RisingTimes:
         self._end = self._last + (packet.duration * base if packet.duration else usual)
         return True
 
-    def _join(self, own: Fraction, joined: Fraction | None) -> Fraction:
+    def _join(self, given: Fraction, joined: Fraction | None) -> Fraction:
         """The time of a packet at ``own`` seconds of another timeline."""
-        self.breaks.append(own)
-        self._offset = self._end - own
-        if joined is not None and abs(own + joined - self._end) < BREAK:
+        self.breaks.append(given)
+        self._offset = self._end - given
+        if joined is not None and abs(given + joined - self._end) < BREAK:
             self._offset = joined  # so that sound stays with its pictures
-        return own + self._offset
+        return given + self._offset
 
     def _ticks(self, time: Fraction) -> int:
         """As FFmpeg rounds: to the nearest, halves away from zero."""

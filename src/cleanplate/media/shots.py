@@ -8,6 +8,8 @@ a clip's first and last frames are not looked at.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 # Mean absolute change of grey levels. On the open clips 12 to 18 find all cuts and nothing else.
@@ -61,3 +63,22 @@ def _around(changes: np.ndarray, place: int) -> float:
     after = changes[place + 1 : place + 1 + _NEIGHBOURS]
     neighbours = np.r_[before, after]
     return float(np.median(neighbours)) if len(neighbours) else 0.0
+
+
+class LiveShotDetector:
+    """Finds hard cuts as pictures come, from the changes before alone."""
+
+    def __init__(self) -> None:
+        self._previous: np.ndarray | None = None
+        self._changes: deque[float] = deque(maxlen=2 * _NEIGHBOURS)
+
+    def see(self, grey: np.ndarray) -> bool:
+        """Whether a shot begins with the next frame, (h, w) uint8, ``PICTURE_WIDTH`` wide."""
+        picture = grey.astype(np.float32)
+        before, self._previous = self._previous, picture
+        if before is None or before.shape != picture.shape:
+            return False
+        change = float(np.abs(picture - before).mean())
+        usual = float(np.median(self._changes)) if self._changes else 0.0
+        self._changes.append(change)
+        return change > _LEAST_CHANGE and change > _TIMES_MEDIAN * usual + _ABOVE_MEDIAN

@@ -22,8 +22,8 @@ Type._missing_ = classmethod(_nameless)  # type: ignore[method-assign, assignmen
 
 def side_data(frame: av.VideoFrame) -> dict[Type, bytes]:
     """All side data of ``frame``; of a kind that it has twice, the first."""
-    found: dict[Type, bytes] = {}
+    kinds: dict[Type, bytes] = {}
     for data in cast(Iterable[SideData], frame.side_data):
         if not data.type.name.startswith("UNKNOWN_"):
-            found.setdefault(data.type, bytes(data))
-    return found
+            kinds.setdefault(data.type, bytes(data))
+    return kinds

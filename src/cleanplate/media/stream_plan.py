@@ -57,19 +57,19 @@ class StreamPlan:
 
     def fate(self, index: int) -> Fate:
         """Of the source's stream ``index``."""
-        found = (one.fate for one in self.streams if one.stream.index == index)
-        return next(found, Fate.LEFT_OUT)
+        fates = (planned.fate for planned in self.streams if planned.stream.index == index)
+        return next(fates, Fate.LEFT_OUT)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of, a sentence each."""
-        return tuple(dict.fromkeys(one.why for one in self.streams if one.why))
+        return tuple(dict.fromkeys(planned.why for planned in self.streams if planned.why))
 
     @property
     def losses(self) -> tuple[str, ...]:
         """Of the notes, those of streams that are left out."""
-        left_out = [one for one in self.streams if one.fate is Fate.LEFT_OUT]
-        return tuple(dict.fromkeys(one.why for one in left_out))
+        left_out = [planned for planned in self.streams if planned.fate is Fate.LEFT_OUT]
+        return tuple(dict.fromkeys(planned.why for planned in left_out))
 
 
 def plan_streams(

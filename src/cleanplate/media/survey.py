@@ -69,10 +69,10 @@ class Span:
     """(N,) shot number of each frame of the clip."""
 
 
-def cut_at(found: Survey, *frames: int) -> Survey:
+def cut_at(survey: Survey, *frames: int) -> Survey:
     """``found`` with shots that begin at ``frames`` as well: nothing is carried across."""
-    inside = [frame for frame in frames if 0 < frame < found.count]
-    return replace(found, cuts=np.union1d(found.cuts, inside).astype(found.cuts.dtype))
+    inside = [frame for frame in frames if 0 < frame < survey.count]
+    return replace(survey, cuts=np.union1d(survey.cuts, inside).astype(survey.cuts.dtype))
 
 
 def survey(clip: Clip, seen: Callable[[], None] = lambda: None) -> Survey:
@@ -99,15 +99,15 @@ def survey(clip: Clip, seen: Callable[[], None] = lambda: None) -> Survey:
     )
 
 
-def save_survey(path: Path, found: Survey) -> None:
+def save_survey(path: Path, survey: Survey) -> None:
     """Write a survey to ``path``, an .npz."""
     with publishing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(
             file,
-            numerators=found.numerators,
-            denominators=found.denominators,
-            cuts=found.cuts,
-            warnings=np.array(found.warnings, dtype=str),
+            numerators=survey.numerators,
+            denominators=survey.denominators,
+            cuts=survey.cuts,
+            warnings=np.array(survey.warnings, dtype=str),
         )
 
 

@@ -38,12 +38,12 @@ class AssembleReport:
     @property
     def copied(self) -> list[StreamInfo]:
         """The streams that are in the result as they were."""
-        return [one.stream for one in self.streams if one.fate is Fate.COPIED]
+        return [planned.stream for planned in self.streams if planned.fate is Fate.COPIED]
 
     @property
     def dropped(self) -> list[StreamInfo]:
         """The streams that are not in the result."""
-        return [one.stream for one in self.streams if one.fate is Fate.LEFT_OUT]
+        return [planned.stream for planned in self.streams if planned.fate is Fate.LEFT_OUT]
 
 
 def verify_times(
@@ -53,23 +53,23 @@ def verify_times(
     with av.open(str(path)) as container:
         stream = find_video(container, path)
         time_base = stream.time_base or TICK
-        found = sorted(
+        times = sorted(
             packet.pts * time_base
             for packet in container.demux(stream)
             if packet.size and packet.pts is not None and not packet.is_discard
         )
     expected = [p * info.time_base + report.shift for p in pts]
-    if len(found) != len(expected):
+    if len(times) != len(expected):
         raise MediaError(
-            f"{report.path.name} would hold {len(found)} frames instead of {len(expected)}; "
+            f"{report.path.name} would hold {len(times)} frames instead of {len(expected)}; "
             "it was not written. Try another container."
         )
     offset = Fraction(0)
     allowed = Fraction(0)
     if choice.container in ("matroska", "webm"):
         allowed = _MILLISECOND / 2
-        offset = _shift_of(found, expected)
-    worst = max(abs(a - offset - b) for a, b in zip(found, expected, strict=True))
+        offset = _shift_of(times, expected)
+    worst = max(abs(a - offset - b) for a, b in zip(times, expected, strict=True))
     if worst > allowed:
         raise MediaError(
             f"{report.path.name} would hold frames {float(worst):.6f} s away from their times; "
@@ -81,8 +81,8 @@ def verify_times(
             f"All streams start {float(offset):.3f} s later: {report.path.suffix} holds no times "
             "before 0, which the source has."
         )
-    report.frames = len(found)
-    report.first_time, report.last_time = found[0], found[-1]
+    report.frames = len(times)
+    report.first_time, report.last_time = times[0], times[-1]
 
 
 _UNSAID_CODES = (0, 2)
@@ -122,7 +122,7 @@ def compare_tags(
         )
 
 
-def _shift_of(found: list[Fraction], expected: list[Fraction]) -> Fraction:
+def _shift_of(times: list[Fraction], expected: list[Fraction]) -> Fraction:
     """Whole milliseconds by which Matroska moved all streams to have none before 0."""
-    apart = found[0] - expected[0]
+    apart = times[0] - expected[0]
     return Fraction(round(apart * 1000), 1000) if abs(apart) > _MILLISECOND / 2 else Fraction(0)

@@ -253,21 +253,21 @@ class VideoClip:
     def _build_index(self, container: InputContainer) -> _Index | None:
         """None unless every packet is whole, timed, and one picture."""
         stream = find_video(container, self.path, self.info.stream_index)
-        found = []
+        entries = []
         for packet in read_packets(container, [stream]):
             if not packet.size or packet.is_discard:
                 continue
             if packet.pts is None or packet.is_corrupt:
                 return None
-            found.append((packet.pts, packet.is_keyframe))
-        if self._is_broken([stamp for stamp, _ in found]):
+            entries.append((packet.pts, packet.is_keyframe))
+        if self._is_broken([stamp for stamp, _ in entries]):
             return None
-        found.sort()
-        pts = [p for p, _ in found]
+        entries.sort()
+        pts = [p for p, _ in entries]
         claimed = self.info.frame_count
         if len(set(pts)) != len(pts) or (claimed is not None and claimed != len(pts)):
             return None
-        keys = [number for number, (_, is_key) in enumerate(found) if is_key]
+        keys = [number for number, (_, is_key) in enumerate(entries) if is_key]
         return _Index(pts, sorted({0, *keys})) if pts else None
 
     def _is_broken(self, stamps: list[int]) -> bool:

@@ -9,7 +9,7 @@ engine looks ahead or a new region looks back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -21,6 +21,7 @@ from cleanplate.arrays.masks import bounding_box, inward_alpha, shifted
 from cleanplate.errors import MediaError
 from cleanplate.media.composite import Patch, composite
 from cleanplate.pipeline.regions import FilledRegion, RegionSource
+from cleanplate.protocols import Tell, TellsUnseen
 from cleanplate.types import Box, Frame, MaskedFrame
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def fill(
     start: int = 0,
     stop: int | None = None,
     compose: Callable[[P, Sequence[Patch]], P] = composite,  # type: ignore[assignment]
-) -> Iterator[P]:
+    tell: Tell | None = None,
+) -> Generator[P]:
     """The pictures from frame ``start`` on, with the masked pixels filled.
 
     Args:
@@ -80,6 +82,7 @@ def fill(
         start: first frame to give. Frames before it only show the engine what came earlier.
         stop: one past the last frame to give, which the pictures must reach; None: all of them.
         compose: writes patches into a picture.
+        tell: told of the frames in which the engine, if it can say so, made something up.
 
     Raises:
         MediaError: the pictures ended before ``stop``.
@@ -93,7 +96,7 @@ def fill(
             current = window[index]
             for region in regions.opened(index, current.mask, current.shot):
                 crops = _cropped(window, region, regions.first_shown(region, start))
-                fills.append(_Fill(region, inpainter.inpaint(crops), feather))
+                fills.append(_Fill(region, _inpainted(inpainter, crops, tell), feather))
             for ended in [fill for fill in fills if fill.has_ended(index)]:
                 ended.close()
                 fills.remove(ended)
@@ -103,6 +106,14 @@ def fill(
     finally:
         for fill in fills:
             fill.close()
+
+
+def _inpainted(
+    inpainter: Inpainter, crops: Iterator[MaskedFrame], tell: Tell | None
+) -> Iterator[Frame]:
+    if tell is not None and isinstance(inpainter, TellsUnseen):
+        return inpainter.inpaint_telling(crops, tell)
+    return inpainter.inpaint(crops)
 
 
 def _cropped(window: _Window[Any], region: FilledRegion, first: int) -> Iterator[MaskedFrame]:

@@ -94,7 +94,7 @@ def change_object(state: State, object_id: int, values: Mapping[str, Any]) -> tu
 def _name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise InputError(f"{text!r} is no name; give 1 to {_LONGEST_NAME} letters.")
+        raise InputError(f"{text!r} cannot be a name; give 1 to {_LONGEST_NAME} letters.")
     return name
 
 
@@ -137,9 +137,7 @@ def approve(
             state = state.with_anchor(tracked.id, frame, fixed)
         approved += 1
     if not approved:
-        raise InputError(
-            f"Nothing is shown in frame {frame} yet that could be approved; follow it."
-        )
+        raise InputError(f"Frame {frame} has no mask yet to approve; track first.")
     return state, None
 
 
@@ -169,8 +167,8 @@ def set_settings(
     for name in ("static", "stream", "start", "end"):
         if name in values:
             raise InputError(
-                f"{name} is no setting of a project: each object is static or not, and its span is "
-                "set by frames."
+                f"{name} is not a setting of a project: each object is static or not, and its span "
+                "is set by frames."
             )
     merged = {**state.settings, **values}
     kept = {name: value for name, value in sorted(merged.items()) if value is not None}

@@ -50,7 +50,7 @@ class Folder:
             raise InputError(f"{path} cannot be read: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{path} is damaged; take back an earlier one from the folder history beside it."
+                f"{path} is damaged; restore an earlier one from the folder history beside it."
             ) from error
 
     def signature(self) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from cleanplate.projects.state import State
 from cleanplate.prompts.outliner import Outline, Outliner, OutlineRequest
 from cleanplate.settings.groups import Settings, settings_from
 from cleanplate.tracks.driver import Direction
-from cleanplate.tracks.pointing import Pointing
+from cleanplate.tracks.pointing import Painting, Pointing
 from cleanplate.tracks.tracks import Tracks
 from cleanplate.tracks.view import ListedDoubt, View
 from cleanplate.types import Prompt
@@ -108,7 +108,7 @@ class Project:
         path = Path(folder)
         if not Folder(path).is_project():
             raise InputError(
-                f"{path} is no project; make one with: cleanplate project new {path} CLIP."
+                f"{path} is not a project; make one with: cleanplate project new {path} CLIP."
             )
         return cls(path)
 
@@ -253,7 +253,9 @@ class Project:
         """All that points at the object in this frame, in place of what did before.
 
         Points and strokes on a frame where a mask is shown already mend that mask; a box or a mask
-        outlines anew. ``prompt.object_id`` and ``prompt.at`` are not looked at.
+        outlines anew. Painted strokes change what is shown pixel for pixel and nothing else; of
+        what does not move they change it in all frames that share the mask. ``prompt.object_id``
+        and ``prompt.at`` are not looked at.
 
         Args:
             frame: index in the clip.
@@ -272,15 +274,23 @@ class Project:
         if prompt is None:
             self._edited.change(lambda state: (state.with_anchor(object_id, frame, None), None))
             return None
-        if prompt.points or prompt.box or (prompt.brushes and not painted):
+        pointing = prompt.points or prompt.box or (prompt.brushes and not painted)
+        if pointing and not (painted and self._painting(self.state, frame, object_id, prompt)):
             self.prepare(frame)  # the slow part, while other edits go on
 
         def edit(state: State) -> tuple[State, Outline]:
             view = self._view_of(state)
+            if painted and (done := self._painting(state, frame, object_id, prompt)) is not None:
+                return state.with_anchor(object_id, done.frame, done.anchor), done.outline
             request = self._pointing.request(view, frame, object_id, prompt, painted)
             return self._anchored(state, frame, object_id, request, 0)
 
         return self._edited.change(edit)
+
+    def _painting(
+        self, state: State, frame: int, object_id: int, prompt: Prompt
+    ) -> Painting | None:
+        return self._pointing.painted(self._view_of(state), frame, object_id, prompt)
 
     def _anchored(
         self, state: State, frame: int, object_id: int, request: OutlineRequest, chosen: int
@@ -295,6 +305,36 @@ class Project:
         def edit(state: State) -> tuple[State, Outline]:
             request = self._pointing.request_again(state, frame, object_id, candidate)
             return self._anchored(state, frame, object_id, request, candidate)
+
+        return self._edited.change(edit)
+
+    def outlines(self, frame: int, object_id: int) -> tuple[np.ndarray, ...]:
+        """(H, W) bool each: the candidates of the prompt in this frame, as ``choose`` counts them.
+
+        Raises:
+            InputError: there is no such prompt.
+        """
+        state = self.state
+        request = self._pointing.request_again(state, frame, object_id, 0)
+        return self._pointing.answer(frame, object_id, request, 0, _settings_of(state)).masks
+
+    def outline_again(
+        self,
+        frame: int,
+        object_id: int,
+        values: Mapping[str, Any] | None = None,
+        engine_fields: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Outline:
+        """Answer the prompt in this frame anew, after changing settings as ``set_settings`` does.
+
+        Both are one edit. Strokes that were painted lie on the new outline as they did on the old.
+        """
+        self._check_frame(frame)
+
+        def edit(state: State) -> tuple[State, Outline]:
+            state, _ = edits.set_settings(state, values or {}, engine_fields or {})
+            request = self._pointing.request_again(state, frame, object_id, 0)
+            return self._anchored(state, frame, object_id, request, 0)
 
         return self._edited.change(edit)
 
@@ -409,7 +449,7 @@ class Project:
         with locked(self.path / "follow.lock", wait=False) as held:
             if not held:
                 raise InputError(
-                    f"{self.path} is being followed by another program; stop that one first."
+                    f"{self.path} is being tracked by another program; stop that one first."
                 )
             discovered = self._tracks.track(
                 *(state, _settings_of(state), progress),

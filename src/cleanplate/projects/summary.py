@@ -66,9 +66,9 @@ def can_follow(view: View, pending: bool) -> tuple[bool, str]:
         return True, ""
     moving = [tracked for tracked in view.marks.objects if not tracked.static]
     if any(view.is_shown(tracked.id) for tracked in moving):
-        return False, "Everything is followed. Mend a frame to follow from it again."
+        return False, "Everything is tracked. Fix a frame to track from it again."
     if view.marks.objects and not moving:
-        return False, "What does not move needs no following."
+        return False, "What does not move needs no tracking."
     return False, "Pick an object first."
 
 
@@ -79,5 +79,5 @@ def can_remove(view: View) -> tuple[bool, str]:
         return False, "Pick an object first."
     for tracked in shown:
         if not tracked.static and not view.is_followed(tracked.id):
-            return False, f"Follow {tracked.name!r} first, or tick 'does not move' (a logo)."
+            return False, f"Track {tracked.name!r} first, or tick 'does not move' (a logo)."
     return True, ""

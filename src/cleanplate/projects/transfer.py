@@ -14,10 +14,9 @@ from cleanplate.files.publish import check_target
 from cleanplate.jobs.order import Order, Target
 from cleanplate.media.mask_files import (
     open_masks,
-    write_mask_folder,
-    write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.survey import Survey
 from cleanplate.progress import Progress
@@ -138,8 +137,8 @@ def write_masks(
     path, suffix = wanted.path, wanted.path.suffix.lower()
     if not wanted.as_folder and suffix not in (".mkv", ".png"):
         raise InputError(
-            f"{target} is no mask track; give a name that ends in .mkv, or {target}/ for a folder "
-            "of PNGs."
+            f"{target} is not a mask track; give a name that ends in .mkv, or {target}/ for a "
+            "folder of PNGs."
         )
     if not wanted.as_folder:
         check_target(path, overwrite, source)
@@ -192,7 +191,7 @@ def removal(
                 f"The part from frame {start} to frame {stop} holds none of the frames {first} to "
                 f"{last - 1} that are worked on."
             )
-    growth = growths(view, settings.masks, settings.engines.segmenter)
+    growth = growths(view, settings.masks)
     is_all = (first, last) == (0, survey.count)
     masks = grown(view, growth, survey.count, still=is_all or not whole)
     changed = replace(

@@ -67,7 +67,7 @@ def single_frame(clip: Clip, prompts: Sequence[Prompt]) -> tuple[np.ndarray, lis
     moments = {prompt.at for prompt in prompts}
     if len(moments) != 1:
         raise InputError(
-            f"The prompts point into {len(moments)} frames; to segment takes one or more prompts, "
+            f"The prompts point into {len(moments)} frames; segment takes prompts that are "
             "all in one frame."
         )
     at = moments.pop()

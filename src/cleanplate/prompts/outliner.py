@@ -5,6 +5,7 @@ A frame is encoded once for each segmenter; later prompts in it are answered fro
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from cleanplate.arrays.prompts import check_prompt, draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.runtime import MakeEngine, make_engine, picked_engine
 from cleanplate.settings.groups import AUTO, PRINT, Settings
-from cleanplate.types import Candidates, Prompt
+from cleanplate.types import Prompt
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BOX, OUTLINE = "box", "grabcut"  # what ``auto`` takes for a lone box, and without weights else
 _KEPT = 4  # frames whose encoding is kept
 _KEPT_IMAGES = 8
+_KEPT_ANSWERS = 6  # what was foreseen, or just answered, is asked again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,23 @@ class Outline:
     scores: tuple[float, ...]
     """0..1, one for each candidate."""
     chosen: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One of the outlines that a prompt may mean; never empty."""
+
+    mask: np.ndarray
+    """(H, W) bool."""
+    confidence: float
+    """0..1."""
+    outliner: str = ""
+    """The engine that found it; empty where the user drew it."""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is the user's own: no engine found it."""
+        return not self.outliner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +77,7 @@ class Outliner:
         self._images: OrderedDict[int, np.ndarray] = OrderedDict()
         self._engines: dict[str, Any] = {}
         self._encoded: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._answers: OrderedDict[tuple[int, str, str, bool], list[Candidate]] = OrderedDict()
         self._looking = threading.Lock()
         self._lock = threading.RLock()  # of the engines, which may take seconds
 
@@ -81,8 +101,8 @@ class Outliner:
 
     def candidates(
         self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool = True
-    ) -> tuple[Candidates, bool]:
-        """Outlines, best first, and whether the user drew them.
+    ) -> list[Candidate]:
+        """Outlines, best first, none of them empty; an empty list where nothing was found.
 
         Args:
             frame: index in the clip.
@@ -93,62 +113,73 @@ class Outliner:
         Raises:
             InputError: the prompt is empty or points outside the picture.
         """
+        check_prompt(request.prompt, self.image(frame).shape[:2])
+        key = (frame, _request_key(request), _asked(settings), alternatives)
+        with self._lock:  # who asks what is being answered waits for that answer
+            if key not in self._answers:
+                found = self._found(frame, request, settings, alternatives)
+                self._answers[key] = [one for one in found if one.mask.any()]
+                while len(self._answers) > _KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
+            self._answers.move_to_end(key)
+            return list(self._answers[key])
+
+    def _found(
+        self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
+    ) -> list[Candidate]:
         prompt, size = request.prompt, self.image(frame).shape[:2]
-        check_prompt(prompt, size)
         if not request.painted or not prompt.brushes:
             return self._outlined(frame, request, settings, alternatives)
         hints = replace(prompt, brushes=())
-        exact = True
         if hints.points or hints.box or hints.mask is not None:
-            found, exact = self._outlined(
-                frame, replace(request, prompt=hints), settings, alternatives
-            )
+            hinted = replace(request, prompt=hints)
+            found = self._outlined(frame, hinted, settings, alternatives)
         else:
             start = np.zeros(size, bool) if request.start is None else request.start
-            found = Candidates(start[None], np.ones(1, np.float32))
-        masks = found.masks.copy()
+            found = [Candidate(start, 1.0)]
+        painted = [replace(one, mask=one.mask.copy()) for one in found]
         for brush in prompt.brushes:
-            masks[:, draw_strokes([brush], size)] = brush.positive
-        return Candidates(masks, found.confidences), exact
+            stroke = draw_strokes([brush], size)
+            for one in painted:
+                one.mask[stroke] = brush.positive
+        return painted
 
     def _outlined(
         self, frame: int, request: OutlineRequest, settings: Settings, alternatives: bool
-    ) -> tuple[Candidates, bool]:
+    ) -> list[Candidate]:
         prompt, segmenter = request.prompt, settings.engines.segmenter
         if request.start is not None and prompt.box is None and prompt.mask is None:
             prompt = replace(prompt, mask=request.start)
         name = chosen_segmenter(prompt, settings)
         if name is None:
-            assert prompt.mask is not None  # chosen() said so
-            return Candidates(prompt.mask[None] != 0, np.ones(1, np.float32)), True
+            assert prompt.mask is not None  # chosen_segmenter() said so
+            return [Candidate(prompt.mask != 0, 1.0)]
         if name != BOX or segmenter != AUTO:
-            found = self._decode(name, frame, prompt, settings)
-            return found, name == BOX
-        return self._boxed(frame, prompt, settings, alternatives), True
+            return self._decode(name, frame, prompt, settings)
+        return self._boxed(frame, prompt, settings, alternatives)
 
     def _boxed(
         self, frame: int, prompt: Prompt, settings: Settings, alternatives: bool
-    ) -> Candidates:
+    ) -> list[Candidate]:
         """The box as it is drawn; then, as ``alternatives``, what may be meant in it."""
         height, width = self.image(frame).shape[:2]
         box = prompt.box and clipped(prompt.box, width, height)
         assert box is not None  # checked
         whole = np.zeros((height, width), bool)
         whole[box.slices] = True
-        masks, confidences = [whole], [1.0]
+        found = [Candidate(whole, 1.0)]
         for name in (outline_engine(settings), PRINT) if alternatives else ():
-            found = self._decode(name, frame, prompt, settings)
-            for mask, confidence in zip(found.masks, found.confidences, strict=True):
-                if mask.any() and (mask != whole).any():
-                    masks.append(mask)
-                    confidences.append(float(confidence))
-        order = np.argsort([-confidence for confidence in confidences], kind="stable")
-        return Candidates(np.stack(masks)[order], np.array(confidences, np.float32)[order])
+            inside = self._decode(name, frame, prompt, settings)
+            found += [one for one in inside if (one.mask != whole).any()]
+        return sorted(found, key=lambda one: -one.confidence)
 
-    def _decode(self, name: str, frame: int, prompt: Prompt, settings: Settings) -> Candidates:
+    def _decode(self, name: str, frame: int, prompt: Prompt, settings: Settings) -> list[Candidate]:
         with self._lock:
             encoded = self._encode(name, frame, settings)
-            return self._engine(name, settings).decode(encoded, prompt)
+            found = self._engine(name, settings).decode(encoded, prompt)
+        outliner = "" if name == BOX else name
+        pairs = zip(found.masks, found.confidences, strict=True)
+        return [Candidate(mask, float(confidence), outliner) for mask, confidence in pairs]
 
     def _encode(self, name: str, frame: int, settings: Settings) -> Any:
         with self._lock:
@@ -165,6 +196,21 @@ class Outliner:
         if key not in self._engines:
             self._engines[key], _ = self._make("segment", name, settings)
         return self._engines[key]
+
+
+def _request_key(request: OutlineRequest) -> str:
+    """Equal keys, equal requests."""
+    prompt = request.prompt
+    told = hashlib.sha256(repr((prompt.points, prompt.box, prompt.brushes)).encode())
+    for mask in (prompt.mask, request.start):
+        told.update(b"-" if mask is None else np.packbits(mask != 0).tobytes() + b"+")
+    return f"{told.hexdigest()} {request.painted}"
+
+
+def _asked(settings: Settings) -> str:
+    """All settings that an outline may depend on; what ``auto`` finds here is one of them."""
+    names = {settings.engines.segmenter, outline_engine(settings), PRINT}
+    return repr((settings.engines.segmenter, sorted(_engine_key(n, settings) for n in names)))
 
 
 def outline_engine(settings: Settings) -> str:

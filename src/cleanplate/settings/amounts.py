@@ -22,5 +22,5 @@ def parse_bytes(text: str) -> int:
         number, unit, binary = match.groups()
         amount = int(float(number) * (1024 if binary else 1000) ** _POWERS[unit.lower()])
     if amount == 0:
-        raise InputError(f"{text!r} is no amount of memory; write it as 6GiB, 800MB or 2G.")
+        raise InputError(f"{text!r} is not an amount of memory; write it as 6GiB, 800MB or 2G.")
     return amount

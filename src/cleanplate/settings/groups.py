@@ -23,9 +23,7 @@ PRINT = "letters"  # the segmenter for prints, whose outlines hold their own mar
 class EngineSettings:
     """Which engines do the work, and where."""
 
-    static: bool = setting(
-        False, "What is removed does not move: a burned-in logo, caption or watermark."
-    )
+    static: bool = setting(False, "It does not move: a burned-in logo, caption or watermark.")
     segmenter: str = setting(
         AUTO,
         "Engine that outlines what you point at; auto takes a box or mask alone as it is drawn and "
@@ -96,14 +94,14 @@ class MaskSettings:
     def __post_init__(self) -> None:
         check(self)
 
-    def grown_by(self, height: int, exact: bool, segmenter: str) -> int:
-        """Growth in px; ``exact`` says that the mask is the user's own, ``segmenter`` what else
-        outlined it."""
+    def grown_by(self, height: int, exact: bool, is_print: bool) -> int:
+        """Growth in px; ``exact`` says that the mask is the user's own, ``is_print`` that its
+        outline is that of letters."""
         if self.grow is not None:
             return self.grow
         if exact:
             return 0
-        return max(2, round(height / 400)) if segmenter == PRINT else max(4, round(height / 100))
+        return max(2, round(height / 400)) if is_print else max(4, round(height / 100))
 
     def feathered_by(self, grown: int) -> int:
         """Width of the rim in px, for masks that have grown by ``grown``."""

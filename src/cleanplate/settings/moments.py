@@ -30,5 +30,6 @@ def parse_moment(text: str) -> int | Fraction:
         hours, minutes, seconds = match.groups()
         return int(hours or 0) * 3600 + int(minutes) * 60 + Fraction(seconds)
     raise InputError(
-        f"{text!r} is no moment of a clip; give a frame like @120 or a time like @4.5s or @0:04.5."
+        f"{text!r} is not a moment of a clip; give a frame like @120 or a time like @4.5s or "
+        "@0:04.5."
     )

@@ -50,7 +50,7 @@ def chosen_trackers(marks: Marks, settings: Settings) -> dict[int, ChosenTracker
     plain = settings.engines.tracker_name
     picked = picked_engine("track", settings) if _is_open(settings) else ""
     names = {
-        tracked.id: picked if picked and _is_picked(marks.anchors.get(tracked.id, {})) else plain
+        tracked.id: picked if picked and is_picked(marks.anchors.get(tracked.id, {})) else plain
         for tracked in marks.objects
     }
     keys = {name: tracker_key(settings, name) for name in {*names.values(), plain}}
@@ -75,7 +75,7 @@ def reasons(trackers: Mapping[int, ChosenTracker], settings: Settings) -> list[s
     which, was, them = ("Object", "was", "it") if alone else ("Objects", "were", "them")
     listed = ", ".join(str(number) for number in sorted(numbers))
     return [
-        f"{which} {listed} {was} picked by points and SAM 2.1 is here, so {PICKED} follows "
+        f"{which} {listed} {was} picked by points and SAM 2.1 is here, so {PICKED} tracks "
         f"{them}; what was boxed or drawn is taken to be flat. For "
         f"flat things that were clicked choose the tracker {settings.engines.tracker_name}."
     ]
@@ -85,8 +85,13 @@ def _is_open(settings: Settings) -> bool:
     return settings.engines.tracker == AUTO and not settings.engines.static
 
 
-def _is_picked(anchors: Mapping[int, Anchor]) -> bool:
-    """Whether the first prompt in time points at the object; a later one only mends."""
+def is_picked(anchors: Mapping[int, Anchor]) -> bool:
+    """Whether points or strokes picked an object: the first prompt in time does; a later one only
+    mends.
+
+    Args:
+        anchors: those of the object, by frame.
+    """
     prompts = (
         anchors[frame]
         for frame in sorted(anchors)

@@ -67,16 +67,16 @@ def doubts(series: Series, cuts: Sequence[int]) -> list[Doubt]:
     """
     starts = set(cuts)
     worth = _frames(series, starts)
-    found: list[Doubt] = []
+    doubts: list[Doubt] = []
     together: list[tuple[int, float, str]] = []
     for frame in range(series.first, series.first + len(series.states) + 1):
-        one = worth.get(frame)
-        if together and (one is None or frame in starts):
-            found.append(_with_due(_stretch(series.object_id, together), series, starts))
+        weight = worth.get(frame)
+        if together and (weight is None or frame in starts):
+            doubts.append(_with_due(_stretch(series.object_id, together), series, starts))
             together = []
-        if one is not None:
-            together.append((frame, *one))
-    return found
+        if weight is not None:
+            together.append((frame, *weight))
+    return doubts
 
 
 def due_sentence(doubt: Doubt, name: str) -> str:
@@ -121,7 +121,7 @@ def of_report(frames: Sequence[Mapping[str, Any]], cuts: Sequence[int]) -> list[
 
 
 def _stretch(object_id: int, frames: list[tuple[int, float, str]]) -> Doubt:
-    worst = max(frames, key=lambda one: one[1])
+    worst = max(frames, key=lambda frame: frame[1])
     return Doubt(
         object_id, frames[0][0], frames[-1][0], worst[0], worst[2], round(worst[1], 3), None
     )

@@ -17,7 +17,7 @@ _RIM = 2  # px that what does not move grows by where other masks are faded in
 _ORIGIN = "the tracked masks"
 
 
-def growths(view: View, masks: MaskSettings, segmenter: str) -> dict[int, int]:
+def growths(view: View, masks: MaskSettings) -> dict[int, int]:
     """How much each object's mask grows before it is filled, in px, by its id.
 
     Masks and still boxes that the user gave do not grow; beside others, whose fill fades in at the
@@ -26,11 +26,10 @@ def growths(view: View, masks: MaskSettings, segmenter: str) -> dict[int, int]:
     Args:
         view: what is shown.
         masks: how outlines become masks.
-        segmenter: the engine that outlines what is not drawn.
     """
     height = view.size[0]
     wanted = {
-        tracked.id: masks.grown_by(height, view.is_exact(tracked), segmenter)
+        tracked.id: masks.grown_by(height, view.is_exact(tracked), view.is_print(tracked))
         for tracked in view.marks.objects
         if view.is_shown(tracked.id)
     }

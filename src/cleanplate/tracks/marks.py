@@ -80,6 +80,8 @@ class Anchor:
     scores: tuple[float, ...] = ()
     exact: bool = False
     """The user drew the outline: no engine found it."""
+    outliner: str = ""
+    """The engine that found the outline; empty where none did, or it was not noted."""
     approved: bool = False
     passing: tuple[str, str] = ("", "")
     """The runs that go on beyond it forward and backward: those that an approved mask was shown
@@ -160,7 +162,7 @@ class Marks:
             InputError: there are no ids left.
         """
         marks = self
-        for found in discovered:
+        for thing in discovered:
             used = {known.id for known in marks.objects}
             free = next((n for n in range(FOUND_FROM, MAX_OBJECT_ID + 1) if n not in used), None)
             if free is None:
@@ -171,8 +173,8 @@ class Marks:
                     f"Found {free - FOUND_FROM + 1}",
                     colour_of(free),
                     born=version,
-                    given=found.run,
-                    given_id=found.object_id,
+                    given=thing.run,
+                    given_id=thing.object_id,
                 )
             )
         return marks

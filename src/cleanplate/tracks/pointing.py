@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cleanplate.arrays.prompts import draw_strokes
 from cleanplate.errors import InputError
 from cleanplate.prompts.outliner import Outline, Outliner, OutlineRequest
 from cleanplate.settings.groups import Settings
 from cleanplate.tracks.marks import Anchor, Kind, Marks
 from cleanplate.tracks.mask_store import MaskStore
+from cleanplate.tracks.timeline import static_frame
 from cleanplate.tracks.view import View
-from cleanplate.types import Prompt
+from cleanplate.types import Brush, Prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutlineAnswer:
-    """An outline, and whether the user drew it."""
+    """An outline, whether the user drew it, and the engine that found it otherwise."""
 
     outline: Outline
     exact: bool
+    outliner: str = ""
+    masks: tuple[np.ndarray, ...] = ()
+    """All candidates, (H, W) bool each, in the order of their scores."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painting:
+    """A mask that strokes have changed, and nothing else."""
+
+    frame: int
+    """Where it is anchored: of what does not move, where its mask was given."""
+    anchor: Anchor
+    outline: Outline
 
 
 class Pointing:
@@ -40,9 +55,7 @@ class Pointing:
             InputError: no such object, or a stroke or a mask that is empty.
         """
         tracked, known = view.marks.object(object_id), view.marks.anchor(object_id, frame)
-        for brush in prompt.brushes:
-            if not brush.points or not 0 < brush.radius < 1e5:
-                raise InputError("A stroke needs a point at least, and a radius above 0.")
+        _check_strokes(prompt.brushes)
         if prompt.mask is not None and not prompt.mask.any():
             raise InputError(
                 "The mask is empty; say that the object is gone from this frame instead."
@@ -53,6 +66,50 @@ class Pointing:
             return OutlineRequest(prompt, painted, self._mask(known.start))
         crop = None if tracked.static else view.crop(object_id, frame)
         return OutlineRequest(prompt, painted, None if crop is None else crop.on(self._size))
+
+    def painted(self, view: View, frame: int, object_id: int, prompt: Prompt) -> Painting | None:
+        """The mask that is shown, with the new strokes of ``prompt`` put on it pixel for pixel.
+
+        None where more than strokes is new: an outline must be found then. The mask of what does
+        not move is changed where it was given, so that it changes in all frames that it holds for.
+
+        Raises:
+            InputError: no such object, or an empty stroke.
+        """
+        tracked = view.marks.object(object_id)
+        _check_strokes(prompt.brushes)
+        anchors, at = view.marks.anchors.get(object_id, {}), frame
+        holding = static_frame(anchors, frame) if tracked.static else None
+        if frame not in anchors and holding is not None and not anchors[holding].is_empty:
+            at = holding
+        known = anchors.get(at)
+        given = known if known is not None and known.kind is Kind.PROMPT else Anchor(Kind.PROMPT)
+        strokes = prompt.brushes
+        if at == frame:
+            told = len(given.brushes)
+            if (prompt.points, prompt.box) != (given.points, given.box):
+                return None
+            if strokes[:told] == given.brushes:
+                strokes = strokes[told:]
+        if not strokes or prompt.mask is not None:
+            return None
+        crop = view.crop(object_id, at)
+        shown = np.zeros(self._size, bool) if crop is None else crop.on(self._size)
+        mask = shown.copy()
+        for stroke in strokes:
+            mask[draw_strokes([stroke], self._size)] = stroke.positive
+        base = self._store.keep(shown) if shown.any() else ""
+        if given.painted and base == given.mask:
+            anchor = replace(given, brushes=(*given.brushes, *strokes))
+        elif given.points and not given.brushes and base == given.mask:
+            anchor = replace(given, brushes=strokes, painted=True)
+        else:  # what is shown is not this prompt's own, or more than strokes can be put on again
+            exact = given.exact if given.mask else not base
+            anchor = Anchor(Kind.PROMPT, brushes=strokes, painted=True, start=base, exact=exact)
+            anchor = replace(anchor, candidates=1, scores=(1.0,), outliner=given.outliner)
+        anchor = replace(anchor, mask=self._store.keep(mask), approved=False)
+        outline = Outline(mask, anchor.candidates, anchor.scores, anchor.chosen)
+        return Painting(at, anchor, outline)
 
     def request_again(
         self, marks: Marks, frame: int, object_id: int, candidate: int
@@ -91,17 +148,21 @@ class Pointing:
         Raises:
             InputError: a prompt outside the picture, or nothing was found.
         """
-        found, drawn = self._outliner.candidates(frame, request, settings, alternatives)
-        chosen = min(chosen, len(found.masks) - 1)
-        mask = found.masks[chosen]
-        if not mask.any() and not request.painted:
+        found = self._outliner.candidates(frame, request, settings, alternatives)
+        if not found and not request.painted:
             raise InputError(
                 f"Nothing was found for object {object_id}; point at its middle, or draw a box "
                 "around it."
             )
-        scores = tuple(round(float(confidence), 4) for confidence in found.confidences)
-        outline = Outline(mask, len(found.masks), scores, chosen)
-        return OutlineAnswer(outline, drawn and chosen == 0)
+        if not found:  # painted and erased again
+            empty = np.zeros(self._size, bool)
+            return OutlineAnswer(Outline(empty, 1, (1.0,), 0), True, masks=(empty,))
+        chosen = min(chosen, len(found) - 1)
+        scores = tuple(round(one.confidence, 4) for one in found)
+        outline = Outline(found[chosen].mask, len(found), scores, chosen)
+        taken = found[chosen]
+        masks = tuple(one.mask for one in found)
+        return OutlineAnswer(outline, taken.is_drawn, taken.outliner, masks)
 
     def anchor(self, request: OutlineRequest, answer: OutlineAnswer) -> Anchor:
         """What is kept of a prompt and its outline."""
@@ -119,6 +180,7 @@ class Pointing:
             chosen=outline.chosen,
             scores=outline.scores,
             exact=answer.exact,
+            outliner=answer.outliner,
         )
 
     def _kept(self, mask: np.ndarray | None) -> str:
@@ -127,3 +189,9 @@ class Pointing:
     def _mask(self, name: str) -> np.ndarray | None:
         crop = self._store.crop(name)
         return None if crop is None else crop.on(self._size)
+
+
+def _check_strokes(strokes: tuple[Brush, ...]) -> None:
+    for stroke in strokes:
+        if not stroke.points or not 0 < stroke.radius < 1e5:
+            raise InputError("A stroke needs a point at least, and a radius above 0.")

@@ -55,8 +55,8 @@ class Record:
     def mask(self) -> np.ndarray:
         """(H, W) uint8."""
         mask = np.zeros(self.shape, np.uint8)
-        if (found := self.part) is not None:
-            mask[found[0].slices] = found[1]
+        if (part := self.part) is not None:
+            mask[part[0].slices] = part[1]
         return mask
 
 

@@ -276,10 +276,14 @@ def _word(anchor: Anchor) -> str:
 
 def static_anchor(anchors: Mapping[int, Anchor], frame: int) -> Anchor | None:
     """The anchor that holds at ``frame`` for what does not move: the latest, else the first."""
+    at = static_frame(anchors, frame)
+    return None if at is None else anchors[at]
+
+
+def static_frame(anchors: Mapping[int, Anchor], frame: int) -> int | None:
+    """The frame of the anchor that ``static_anchor`` gives; None where there are none."""
     before = [known for known in anchors if known <= frame]
-    if before:
-        return anchors[max(before)]
-    return anchors[min(anchors)] if anchors else None
+    return max(before) if before else min(anchors, default=None)
 
 
 def _static(anchors: Mapping[int, Anchor], count: int) -> ObjectTrack:

@@ -55,7 +55,9 @@ class Tracks:
 
     def view(self, marks: Marks, settings: Settings) -> View:
         """All that is shown now; it stays as it is while tracking goes on."""
-        trackers = {number: one.key for number, one in chosen_trackers(marks, settings).items()}
+        trackers = {
+            number: choice.key for number, choice in chosen_trackers(marks, settings).items()
+        }
         # Weights that come or go change what "auto" takes.
         known = self.runs.signature(), self._letters.signature(), trackers
         latest = self._latest

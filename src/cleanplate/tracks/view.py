@@ -12,6 +12,7 @@ import numpy as np
 
 from cleanplate.arrays.masks import shifted
 from cleanplate.media.survey import Survey
+from cleanplate.settings.groups import PRINT
 from cleanplate.tracks import doubts
 from cleanplate.tracks.doubts import Doubt, Series
 from cleanplate.tracks.marks import Anchor, Kind, Marks, TrackedObject
@@ -129,8 +130,8 @@ class View:
         ]
         anchors = [
             (number, frame, anchor.kind, self._masks.get(anchor, anchor.mask), anchor.passing)
-            for number, own in self.marks.anchors.items()
-            for frame, anchor in own.items()
+            for number, by_frame in self.marks.anchors.items()
+            for frame, anchor in by_frame.items()
         ]
         return hashlib.sha256(repr((objects, anchors, self._seen)).encode()).hexdigest()[:16]
 
@@ -196,6 +197,12 @@ class View:
         run = self._runs.all().get(tracked.given)
         is_brought = run is not None and run.direction == GIVEN
         return is_brought and all(anchor.kind is not Kind.PROMPT for anchor in anchors)
+
+    def is_print(self, tracked: TrackedObject) -> bool:
+        """Whether all that an engine outlined of the object was outlined as a print's letters."""
+        anchors = self.marks.anchors.get(tracked.id, {}).values()
+        found = {anchor.outliner for anchor in anchors if anchor.outliner}
+        return found == {PRINT}
 
     def is_constant(self) -> bool:
         """Whether one mask serves the whole span."""

@@ -338,3 +338,14 @@ def test_without_lamas_weights_the_way_to_them_is_told(
     monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="cleanplate weights fetch lama"):
         registry.create("inpaint", "flowfill", {"unseen": "lama"})
+
+
+def test_it_tells_how_much_of_a_hole_no_frame_shows() -> None:
+    engine = registry.create("inpaint", "flowfill", {"quality": "fast", "window": "6"})
+    still, told = [scenery(WIDTH, HEIGHT)] * 8, {}
+    list(engine.inpaint_telling(clip(still, [box_mask(60, 40)] * 8), told.__setitem__))
+    assert set(told) == set(range(8))
+    assert min(told.values()) > 0.95
+    moving, shares = pan(12, 8), {}
+    list(engine.inpaint_telling(clip(moving, [box_mask(60, 40)] * 12), shares.__setitem__))
+    assert max(shares.get(n, 0.0) for n in range(3, 9)) < 0.1

@@ -150,3 +150,16 @@ def test_a_place_it_has_not_learnt_is_studied_from_the_stream() -> None:
     elsewhere = engine.knowing([replace(masked, origin=(8, 8)) for masked in frames])
     one, other = list(elsewhere.inpaint(frames)), list(engine.inpaint(frames))
     assert all(np.array_equal(a.image, b.image) for a, b in zip(one, other, strict=True))
+
+
+def test_an_overlay_learnt_from_too_few_differing_frames_is_doubted() -> None:
+    engine = registry.create("inpaint", "unblend", {})
+    frames, _ = scene()
+    assert engine.knowing(frames).doubts == ()
+    few = [replace(frames[n // 10 * 10], frame=frames[n // 10 * 10].frame) for n in range(40)]
+    (doubt,) = engine.knowing(few).doubts
+    assert "could be learnt" in doubt
+    still, _ = scene(speed=0)
+    (doubt,) = engine.knowing(still).doubts
+    assert "could be learnt" in doubt
+    assert engine.doubts == ()

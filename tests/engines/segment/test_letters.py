@@ -122,6 +122,6 @@ def test_clicks_alone_are_refused_with_the_way_out() -> None:
 
 def test_letters_grow_less_than_other_outlines_and_masks_of_the_user_not_at_all() -> None:
     masks = MaskSettings()
-    assert masks.grown_by(1080, False, "letters") == 3
-    assert masks.grown_by(1080, False, "auto") == 11
-    assert masks.grown_by(1080, True, "letters") == 0
+    assert masks.grown_by(1080, False, is_print=True) == 3
+    assert masks.grown_by(1080, False, is_print=False) == 11
+    assert masks.grown_by(1080, True, is_print=True) == 0

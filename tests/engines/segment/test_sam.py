@@ -143,7 +143,7 @@ def test_all_things_of_a_frame_become_numbers_records_and_colours(tmp_path: Path
 
 
 def test_an_engine_that_only_outlines_what_is_pointed_at_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="grabcut outlines what is pointed at only"):
+    with pytest.raises(InputError, match="grabcut only outlines what is pointed at"):
         api.segment_all(tmp_path / "a.png", segmenter="grabcut")
 
 

@@ -24,7 +24,7 @@ import { picture } from "./pictures.js";
 import { Lost, Refused, post } from "./server.js";
 
 /** Run something that the server may refuse; the sentence appears at `place`. */
-async function attempt(place, work) {
+export async function attempt(place, work) {
   try {
     const answer = await work();
     if (desk.note?.error && desk.note.place === place) change({ note: null });
@@ -64,7 +64,7 @@ export function jumpToDoubt(direction) {
     direction > 0
       ? frames.find((frame) => frame > desk.frame)
       : frames.filter((frame) => frame < desk.frame).pop();
-  if (next === undefined) note("follow", "No more frames to look at in this direction.");
+  if (next === undefined) note("follow", "No more frames to check in this direction.");
   else goTo(next);
 }
 
@@ -159,7 +159,7 @@ async function prompt(alter) {
         note("stage", "Nothing found at that point. Try the middle of the object, or draw a box.");
       } else if (!empty && !desk.tipped) {
         desk.tipped = true;
-        change({ hint: "Not quite? Add a point on what is missing. Then Follow." });
+        change({ hint: "Not quite? Add a point on what is missing. Then Track." });
       }
     } finally {
       // The answer is the edit's; what all edits so far made of the state is asked for once, at the end.
@@ -182,8 +182,11 @@ export const addStroke = (points, positive) =>
   prompt((old) => ({
     ...old,
     brushes: [...old.brushes, { points, radius: desk.radius, positive }],
-    painted: desk.painted,
+    painted: true,
   }));
+
+/** What was painted in this frame is a hint from now on, and the outline is found from it. */
+export const strokesAsHints = () => prompt((old) => ({ ...old, painted: false }));
 
 export const clearPrompt = () =>
   prompt(() => ({ points: [], box: null, brushes: [], painted: false }));
@@ -206,7 +209,7 @@ export async function gone() {
   await attempt("pick", async () => {
     await desk.link.edit("gone", { frame: desk.frame, object: one.id });
     change({
-      hint: `${one.name} is gone from frame ${desk.frame}. Mark it again where it comes back.`,
+      hint: `${one.name} is gone from frame ${desk.frame} on. Mark it again where it comes back.`,
     });
   });
 }
@@ -246,6 +249,35 @@ export const clearOut = () => setSpan(span()[0], count());
 
 export const set = (values) => attempt("remove", () => desk.link.edit("settings", { values }));
 
+/** Choose what outlines: what is marked here is outlined by it at once, other frames keep theirs. */
+export async function setOutliner(values) {
+  const { frame, object: id } = desk;
+  const entry = told(frame, id);
+  if (entry?.kind === "prompt" && (entry.points.length || entry.box)) {
+    try {
+      await desk.link.edit("outline", { frame, object: id, values });
+      await desk.link.refresh();
+      change({ hint: `Outlined again in frame ${frame}. Other frames keep their outlines.`, note: null });
+      return;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      note("pick", `What is marked here keeps its outline. ${error.message}`);
+    }
+  } else change({ hint: "Used for what you mark from now on. What is marked keeps its outline." });
+  await set(values);
+}
+
+/** Outline what points or a box mark in the shown frame again, with what is set now. */
+export async function reoutline() {
+  const entry = told(desk.frame, desk.object);
+  if (entry?.kind !== "prompt" || !(entry.points.length || entry.box)) return;
+  await attempt("pick", async () => {
+    await desk.link.edit("outline", { frame: desk.frame, object: desk.object, values: {} });
+    await desk.link.refresh();
+    change({ hint: `Frame ${desk.frame} is outlined anew. Now track.` });
+  });
+}
+
 // Logos and captions
 
 /** Make objects of what was found. */
@@ -254,7 +286,7 @@ export const takeAll = (proposals) =>
     const taken = proposals.map((one) => desk.link.edit("take", { proposal: one.id }));
     const [{ answer }] = await Promise.all(taken);
     await desk.link.refresh();
-    const hint = "What does not move needs no following: try 2 s, then remove.";
+    const hint = "What does not move needs no tracking. Try, then Remove.";
     change({ object: answer.object, shown: null, hint });
   });
 
@@ -283,17 +315,17 @@ export function followObjects(direction = "both") {
   const body = { kind: "follow", direction };
   if (direction !== "both") body.frame = desk.frame;
   change({ shown: null });
-  return start("follow", body, `Following ${WAYS[direction]}.`);
+  return start("follow", body, `Tracking ${WAYS[direction]}.`);
 }
 
 export const suggest = () =>
-  start("pick", { kind: "suggest" }, "Looking for what stays while the rest moves.");
+  start("pick", { kind: "suggest" }, "Searching for logos and captions.");
 
 export const tryHere = () =>
   start(
     "remove",
     { kind: "try", frame: desk.frame, seconds: 2, whole: desk.whole },
-    "Removing 2 s around this frame, to look at.",
+    "Removing in 2 s around this frame.",
   );
 
 export function removeAll() {
@@ -303,7 +335,7 @@ export function removeAll() {
     change({
       note: {
         place: "remove",
-        text: `${staleSentence()} Press Remove again to remove with what is there.`,
+        text: `${staleSentence()} Press Remove again to go on as it is.`,
         error: true,
       },
     });
@@ -318,7 +350,7 @@ export function staleSentence() {
   const first = Math.min(...stale.map((one) => one[1]));
   const last = Math.max(...stale.map((one) => one[2]));
   const range = first === last ? `Frame ${first} was` : `Frames ${first}–${last} were`;
-  return `${range} followed before your change. Follow again?`;
+  return `${range} tracked before your change. Track again?`;
 }
 
 export const goOn = () => start("job", { kind: "resume" }, "Going on where it stopped.");
@@ -389,11 +421,6 @@ export function setRadius(radius) {
   const wanted = Math.min(most, Math.max(1, Math.round(radius)));
   keep("radius", wanted);
   change({ radius: wanted });
-}
-
-export function setPainted(painted) {
-  keep("painted", painted ? "yes" : "no");
-  change({ painted });
 }
 
 export const setTool = (tool) => change({ tool, shown: null });

@@ -6,13 +6,15 @@ import { gesture, pointAt, pointer } from "./marks.js";
 import { post } from "./server.js";
 import { pixelAt } from "./view.js";
 
-const REST = 350; // milliseconds
+const REST = 350; // milliseconds until a frame is made ready
+const HOVER = 150; // milliseconds until what a click would outline is asked for
 let prepared = "";
 let timer = 0;
 let hover = { timer: 0, abort: null, key: "" };
 
-/** The outline that a click here would give: {frame, canvas}, or null. */
-export const foreseen = { now: null };
+/** Outlines that nobody has taken: what a click here would give, and one that was asked for; each is
+ * {frame, canvas}, or null. */
+export const foreseen = { now: null, kept: null };
 
 function prepare() {
   const { state, link, frame } = desk;
@@ -36,7 +38,7 @@ function forget() {
 }
 
 /** White along the rim of a mask, nothing elsewhere. */
-function rim(bitmap) {
+export function rim(bitmap) {
   const { width, height } = bitmap;
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -70,7 +72,7 @@ async function foresee() {
   const query = `frame=${frame}&object=${one.id}&x=${pixel[0]}&y=${pixel[1]}&positive=${positive}`;
   try {
     const response = await fetch(link.url(`/preview?${query}`), { signal: hover.abort.signal });
-    if (!response.ok) return; // nothing to be found there
+    if (!response.ok || response.status === 204) return; // nothing to be found there
     const bitmap = await createImageBitmap(await response.blob());
     if (desk.frame !== frame || desk.link !== link || !pointer.inside || desk.drafts.size) return;
     foreseen.now = { frame, canvas: rim(bitmap) };
@@ -94,7 +96,7 @@ export function heedPointer() {
     busy()
   )
     return;
-  hover.timer = setTimeout(foresee, REST);
+  hover.timer = setTimeout(foresee, HOVER);
 }
 
 export function startAhead() {

@@ -1,8 +1,9 @@
 // One choice of an engine in plain words: what it is good at, what it needs, how long it takes.
 
-import { set } from "./actions.js";
+import { set, setOutliner } from "./actions.js";
 import { desk, listen, span } from "./desk.js";
 import { make, show } from "./dom.js";
+import { getter } from "./fetching.js";
 import { bytes, lasting } from "./words.js";
 
 const SETTING = { segment: "segmenter", track: "tracker", inpaint: "inpainter" };
@@ -57,14 +58,14 @@ function facts(choice, engine) {
 
 function card(choice, index, chosen) {
   const engine = engineOf(choice);
-  const here = engine?.here !== false;
+  const here = isHere(choice);
   const radio = make("input", {
     type: "radio",
     name: `cp-choice-${choice.task}`,
     value: String(index),
     "data-key": `choice-${index}`,
     disabled: !here,
-    onchange: () => set(choice.values),
+    onchange: () => (choice.task === "segment" ? setOutliner : set)(choice.values),
   });
   radio.checked = choice === chosen;
   return make(
@@ -87,16 +88,30 @@ function card(choice, index, chosen) {
       choice.learned
         ? make("span", { class: "cp-card-facts" }, `Licence: ${engine?.licence ?? "unknown"}`)
         : null,
-      here ? null : make("code", { class: "cp-card-get" }, choice.get),
+      here ? null : wayTo(choice, engine),
     ),
   );
+}
+
+/** What brings a choice here: a button where that is all, else commands. */
+function wayTo(choice, engine) {
+  if (!choice.fetch.length) return make("code", { class: "cp-card-get" }, choice.get);
+  const facts = { size: choice.size, licence: choice.licence, commercial: engine?.commercial };
+  return make("span", { class: "cp-card-way" }, getter(choice.fetch, facts));
+}
+
+/** Whether an engine could run now, with all weights that this choice asks for. */
+function isHere(choice) {
+  const engine = engineOf(choice);
+  if (engine?.here === false) return false;
+  const also = choice.checkpoint;
+  return !also || (desk.state.weights ?? []).includes(also);
 }
 
 function menu(task) {
   const mine = all.filter((one) => one.task === task);
   const chosen = chosenOf(task);
   const cards = (which) => mine.filter(which).map((one) => card(one, all.indexOf(one), chosen));
-  const isHere = (one) => engineOf(one)?.here !== false;
   const away = cards((one) => !isHere(one));
   return [
     ...cards(isHere),
@@ -133,7 +148,8 @@ export function startChoices(root, choices) {
     for (const box of boxes) {
       const task = box.dataset.choice;
       const chosen = chosenOf(task);
-      const signature = [desk.state.engines, desk.state.settings, span()];
+      const { engines, settings, fetch, weights } = desk.state;
+      const signature = [engines, settings, fetch, weights, span()];
       show(
         box.querySelector(".cp-chosen"),
         [chosen?.title, chosen && facts(chosen, engineOf(chosen))],

@@ -26,6 +26,14 @@ class Card:
     learned: bool = False
     get: str = ""
     """How to get what it needs, as commands; empty where nothing is needed."""
+    checkpoint: str = ""
+    """A checkpoint that this choice asks for beside what the engine needs."""
+    fetch: tuple[str, ...] = ()
+    """Checkpoints that bring it at the press of a button; empty where there is more to do."""
+    size: int | None = None
+    """Bytes of these, where published."""
+    licence: str = ""
+    """Of these."""
 
 
 _SETTING: dict[Task, str] = {"segment": "segmenter", "track": "tracker", "inpaint": "inpainter"}
@@ -47,6 +55,14 @@ def choices() -> list[dict[str, Any]]:
 def _card(about: About, choice: Choice) -> Card:
     name = "auto" if about.name in _AUTO[about.task] else about.name
     values = {f"{about.name}.{key}": value for key, value in choice.fields.items()}
+    needed = [
+        *about.checkpoints[:1],
+        *about.also[:1],
+        *((choice.checkpoint,) if choice.checkpoint else ()),
+    ]
+    strange = about.fault or registry.missing(about) or catalogue.unknown(needed)
+    found = [] if strange else [catalogue.find(name) for name in needed]
+    sizes = [one.size for one in found]
     return Card(
         about.task,
         about.name,
@@ -56,6 +72,10 @@ def _card(about: About, choice: Choice) -> Card:
         about.time_share(choice.fields),
         bool(about.checkpoints or choice.checkpoint),
         _get(about, choice.checkpoint),
+        choice.checkpoint,
+        tuple(needed) if found and all(one.url for one in found) else (),
+        None if None in sizes else sum(size or 0 for size in sizes) or None,
+        "; ".join(dict.fromkeys(one.licence for one in found)),
     )
 
 

@@ -11,11 +11,12 @@ export const desk = {
   object: null,
   tool: "point", // point, minus, box, brush, eraser, hand
   radius: Number(kept("radius", 12)), // of the brush, in pixels of the clip
-  painted: kept("painted", "no") === "yes", // strokes are the mask itself
+  outlined: null, // {frame, object}: another outline is shown, to be taken or not
   times: null, // of each frame, in seconds; null until they are here
   masks: true,
   look: kept("look", "fill"), // fill, outline, matte, cutout
   opacity: Number(kept("opacity", 0.5)),
+  filled: false, // the shown frame as it will look, instead of its masks
   shown: null, // name of the result on the stage; null: the clip
   compare: "wipe", // wipe, side, result, difference, flicker
   wipe: 0.5,

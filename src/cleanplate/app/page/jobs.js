@@ -8,15 +8,21 @@ import { count as counted, lasting, rate } from "./words.js";
 const STAGES = {
   survey: "reading",
   segment: "outlining",
-  track: "following",
+  track: "tracking",
   masks: "masks",
   letters: "looking for letters",
   suggest: "comparing frames",
   inpaint: "filling",
   write: "writing",
-  proxy: "making it play",
+  proxy: "preparing playback",
 };
-const DOING = { open: "Opening", suggest: "Looking", follow: "Following", try: "Trying", remove: "Removing" };
+const DOING = {
+  open: "Opening",
+  suggest: "Searching",
+  follow: "Tracking",
+  try: "Trying",
+  remove: "Removing",
+};
 
 /** The job's numbers as one line. */
 export function jobLine(one) {
@@ -52,7 +58,7 @@ function glanceOf(one) {
   if (!Number.isInteger(one.shown)) return null;
   const url = desk.link.url(`/job/glance.jpg?job=${one.id}&frame=${one.shown}`);
   if (glance.src !== url) glance.src = url;
-  glance.alt = `Frame ${one.shown}, just filled`;
+  glance.alt = `Frame ${one.shown}, filled`;
   return glance;
 }
 
@@ -61,7 +67,8 @@ export function jobBox(one) {
   if (!one || one.kind === "open") return [];
   if (busy()) {
     // Before the first frame an engine looks at many: how far it is cannot be told.
-    const part = one.total && one.done ? Math.min(1, one.done / one.total) : null;
+    const counted = one.total && one.done ? Math.min(1, one.done / one.total) : null;
+    const part = one.part ?? counted;
     return [
       make(
         "div",

@@ -28,6 +28,7 @@ import {
 } from "./actions.js";
 import { change, clip, desk, reach, result } from "./desk.js";
 import { make } from "./dom.js";
+import { toggleFilled } from "./filled.js";
 import { middle } from "./marks.js";
 import { abandon, held } from "./pointer.js";
 import { fit, view, zoomAt } from "./view.js";
@@ -40,25 +41,25 @@ const GROUPS = [
       ["Home End", "First or last frame"],
       ["Space", "Play and pause"],
       ["J K L", "Play backward, stop, play; again for faster"],
-      ["{ }", "Frame to look at before or after"],
+      ["{ }", "Frame to check, before or after"],
       ["I O", "In or out here; with Shift clear it"],
     ],
   ],
   [
     "Point",
     [
-      ["Click", "Part of it; on a point: take the point away"],
+      ["Click", "Part of it; on a point: delete the point"],
       ["Right click, Shift+click", "Not part of it"],
-      ["V", "Point tool"],
-      ["X", "Minus tool"],
+      ["V", "Add tool"],
+      ["X", "Exclude tool"],
       ["D", "Draw a box"],
       ["B E", "Brush, eraser"],
       ["[ ]", "Smaller or larger brush"],
-      ["T", "The next outline to choose from"],
+      ["T", "Next outline"],
       ["Del", "Clear the marks of this frame"],
       ["G", "It is gone from here"],
       ["A", "This frame looks right"],
-      ["P", "Point by keys: arrows move (Shift by ten), Enter adds, Shift+Enter takes away"],
+      ["P", "Point by keys: arrows move (Shift by ten), Enter adds, Shift+Enter excludes"],
       ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"],
     ],
   ],
@@ -73,18 +74,19 @@ const GROUPS = [
     "See",
     [
       ["M", "Masks on or off"],
+      ["Q", "This frame filled, or its masks"],
       ["Wheel, + −", "Zoom"],
       ["0", "Fit"],
       ["Space+drag, middle drag, H", "Move the picture"],
       ["Hold C", "The original, while a result is shown"],
-      ["W", "Next way to compare"],
+      ["W", "Next comparison"],
     ],
   ],
   [
     "Go",
     [
-      ["F", "Follow both ways"],
-      ["Y", "Try 2 seconds here"],
+      ["F", "Track both ways"],
+      ["Y", "Try 2 s here"],
       ["R", "Remove"],
       ["Esc", "Leave, cancel"],
       ["?", "This list"],
@@ -176,6 +178,7 @@ const PLAIN = {
   p: pointByKeys,
   n: () => newObject(),
   m: () => change({ masks: !desk.masks }),
+  q: toggleFilled,
   "+": () => zoomMiddle(1.25),
   "=": () => zoomMiddle(1.25),
   "-": () => zoomMiddle(0.8),
@@ -206,7 +209,7 @@ const SHIFTED = {
 function isTyping(target) {
   if (target.closest("dialog, [role=dialog]")) return true;
   return Boolean(
-    target.closest("input:not([type=range]), textarea, select, [contenteditable=true]"),
+    target.closest("input:not([type=range], [type=radio], [type=checkbox]), textarea, select, [contenteditable=true]"),
   );
 }
 
@@ -243,7 +246,7 @@ function keyDown(event) {
 function isOfFocus(target, key) {
   if ([" ", "Enter"].includes(key)) return true;
   return (
-    target.matches("[role=slider]:not(.cp-head), [type=range]") &&
+    target.matches("[role=slider]:not(.cp-head), [type=range], [type=radio]") &&
     (key.startsWith("Arrow") || key === "Home" || key === "End")
   );
 }

@@ -6,9 +6,12 @@ import { startChoices } from "./choice.js";
 import { busy, change, count, desk, keep, listen, object, objects } from "./desk.js";
 import { dress } from "./dom.js";
 import { openKeys, startKeys } from "./keys.js";
+import { startFetching } from "./fetching.js";
+import { startFilled } from "./filled.js";
 import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
+import { startOutlines } from "./outlines.js";
 import { startPointer } from "./pointer.js";
 import { startProposals } from "./proposals.js";
 import { Link, get } from "./server.js";
@@ -117,6 +120,8 @@ function leave() {
     frame: 0,
     object: null,
     shown: null,
+    filled: false,
+    outlined: null,
     speed: 0,
     lost: 0,
     crosshair: null,
@@ -189,10 +194,13 @@ async function begin() {
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));
+  startFetching(id("cp-panel"));
   startStart(id("cp-start"), open, away);
   startKeys();
   startAhead();
   startTools();
+  startOutlines();
+  startFilled();
   startNotices();
   window.cleanplate = { desk, view, set, values: {}, count, newObject, objects };
   listen(keepPlace);

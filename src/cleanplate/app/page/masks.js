@@ -15,7 +15,7 @@ async function take(work) {
     await work();
     await desk.link.refresh();
     change({
-      note: { place: "masks", text: "Masks are in. Look at them on the timeline.", error: false },
+      note: { place: "masks", text: "Masks imported. See them on the timeline.", error: false },
     });
   } catch (error) {
     fail(error);

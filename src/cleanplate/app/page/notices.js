@@ -41,7 +41,7 @@ function drawVeil() {
       id("cp-veil-text"),
       failed
         ? one.sentence || "This clip could not be opened."
-        : "Reading every frame once: counting, timing, finding cuts.",
+        : "Reading every frame once, to count them and find the cuts.",
     );
     id("cp-veil-text").classList.toggle("cp-error", Boolean(failed));
     const bar = id("cp-veil").querySelector("progress");
@@ -66,13 +66,13 @@ function drawVeil() {
 const NEXT = {
   empty: "",
   opening: "Opening.",
-  pick: "Click the thing to remove; then Follow.",
-  looking: "Looking for what stays while the rest moves. You may mark things meanwhile.",
-  following: "Following. You may look at what is done meanwhile.",
-  review: "Look at the frames in the list, or play it; then try 2 s, then remove.",
-  trying: "Removing 2 s around this frame.",
-  removing: "Removing. The page may be closed; this link finds the job again.",
-  result: "Hold C for the original, W for another way to compare.",
+  pick: "Click what to remove, then Track.",
+  looking: "Searching for logos and captions. You can mark objects meanwhile.",
+  following: "Tracking. You can look at what is done meanwhile.",
+  review: "Check the frames in the list, or play the clip. Then Try, then Remove.",
+  trying: "Removing in 2 s around this frame.",
+  removing: "Removing. You can close the page; this link finds the job again.",
+  result: "Hold C for the original; W changes the comparison.",
   stopped: "",
 };
 
@@ -98,7 +98,7 @@ function drawStatus() {
   say(
     id("cp-side-status"),
     preparing
-      ? `Preparing smooth playing${proxy.progress ? ` ${Math.round(100 * proxy.progress)} %` : ""}`
+      ? `Preparing playback${proxy.progress ? ` ${Math.round(100 * proxy.progress)} %` : ""}`
       : device && `Runs on ${device.toUpperCase()}`,
   );
 }

@@ -14,6 +14,7 @@ import {
 } from "./actions.js";
 import { change, desk, laneAt, listen, object, objects, told } from "./desk.js";
 import { icon, make, show } from "./dom.js";
+import { kindLine, kindOf } from "./kinds.js";
 import { FOUND, LANE_WORDS } from "./words.js";
 
 function nameField(one) {
@@ -129,11 +130,12 @@ function details(one) {
       "label",
       {
         class: "cp-check",
-        title: "A logo, caption or watermark that stays where it is: nothing to follow.",
+        title: "A logo, caption or watermark that stays in place: nothing to track.",
       },
       box,
       "It does not move (a burned-in logo or caption)",
     ),
+    kindLine(one),
     make(
       "div",
       { class: "cp-here" },
@@ -148,7 +150,7 @@ function details(one) {
                 type: "button",
                 class: "cp-link",
                 "data-key": "clear",
-                title: "Take back what you marked in this frame (Del)",
+                title: "Delete your marks in this frame (Del)",
                 onclick: clearPrompt,
               },
               "Clear",
@@ -174,7 +176,7 @@ function details(one) {
                 type: "button",
                 class: "cp-link",
                 "data-key": "right",
-                title: "Keep this frame as it is, whatever is followed later (A)",
+                title: "Keep this frame as it is, whatever is tracked later (A)",
                 onclick: () => approve(desk.frame, one.id),
               },
               "Looks right",
@@ -197,6 +199,9 @@ export function startObjects(element) {
       objects(),
       desk.object,
       frame,
+      object() && kindOf(object()),
+      desk.state.trackers,
+      desk.state.offers,
       desk.speed
         ? null
         : [laneAt(desk.object, desk.frame)[0], Boolean(told(desk.frame, desk.object))],

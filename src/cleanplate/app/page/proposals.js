@@ -17,7 +17,7 @@ function row(one) {
         type: "button",
         class: "cp-doubt-go",
         "data-key": `proposal-${one.id}`,
-        title: `Look at it in frame ${one.middle}`,
+        title: `Show it in frame ${one.middle}`,
         onclick: () => goTo(one.middle),
       },
       make("img", {
@@ -39,12 +39,12 @@ function row(one) {
         type: "button",
         class: "cp-button cp-small",
         "data-key": `take-${one.id}`,
-        "aria-label": `Take: ${kind}, ${where}`,
-        title: "Make it an object: it is removed then",
+        "aria-label": `Add: ${kind}, ${where}`,
+        title: "Add it to the objects to remove",
         onclick: () => take(one),
       },
       icon("plus"),
-      "Take",
+      "Add",
     ),
   );
 }

@@ -2,6 +2,7 @@
 
 import { change, clip, count, desk, laneAt, listen, object, objects, result } from "./desk.js";
 import { foreseen } from "./ahead.js";
+import { shownPreview } from "./filled.js";
 import { drawMarks } from "./marks.js";
 import { overlayOf } from "./overlay.js";
 import { hurry, picture, prefetch, ready } from "./pictures.js";
@@ -37,7 +38,8 @@ function otherUrl(frame) {
   return desk.link.url(`/result/${one.name}/${frame}.jpg`);
 }
 
-const hasMasks = () => desk.masks && !result() && !desk.state.opening && objects().length > 0;
+const isFilled = () => desk.filled && !desk.peek && !result() && !desk.speed && shownPreview();
+const hasMasks = () => desk.masks && !isFilled() && !result() && !desk.state.opening && objects().length > 0;
 
 function fetchFor(url) {
   if (failed.has(url)) return;
@@ -163,7 +165,7 @@ export function draw() {
   if (videos) drawMoving(videos);
   else drawStill();
   if (result()) return;
-  if (foreseen.now?.frame === desk.frame) put(foreseen.now.canvas);
+  for (const one of [foreseen.now, foreseen.kept]) if (one?.frame === desk.frame) put(one.canvas);
   drawMarks(context);
 }
 
@@ -196,8 +198,10 @@ function drawStill() {
     prefetchAround();
   }
   if (last.key !== key || !last.picture) return;
+  const filled = isFilled();
+  canvas.dataset.filled = filled && last.frame === filled.frame ? (filled.sharp ? "sharp" : "coarse") : "";
   if (result()) compare(last.picture, last.other, false);
-  else put(last.picture);
+  else put(canvas.dataset.filled ? filled.bitmap : last.picture);
   if (!found.mask_url) {
     canvas.dataset.mask = "";
     return;

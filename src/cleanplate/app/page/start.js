@@ -33,7 +33,7 @@ function problem(text) {
 }
 
 async function make_project(body, open) {
-  change({ note: { place: "start", text: "Looking at it…", error: false } });
+  change({ note: { place: "start", text: "Opening…", error: false } });
   try {
     const { id } = await post("project", body);
     change({ note: null });
@@ -63,7 +63,7 @@ async function take(file, open) {
       line,
       part < 1
         ? `${file.name}: ${bytes(file.size * part)} of ${bytes(file.size)}`
-        : `${file.name}: looking at it…`,
+        : `${file.name}: opening…`,
     );
   });
   try {
@@ -79,7 +79,7 @@ async function take(file, open) {
 
 /** Delete a project for good: its marks, its results, and the copy of a clip that was sent. */
 async function erase({ id, name }) {
-  const lost = "Its marks, its results and the copy that was sent go; a clip opened by its path stays.";
+  const lost = "This deletes its marks, its results and the uploaded copy. A clip opened by its path stays.";
   if (!confirm(`Delete the project of ${name}? ${lost}`)) return;
   try {
     await destroy(`project/${id}`);

@@ -29,6 +29,7 @@ import {
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { commandOf, jobBox } from "./jobs.js";
+import { betterTracking, trackTrouble } from "./kinds.js";
 import { clock, count as counted, frames } from "./words.js";
 
 function doubtRow(row) {
@@ -129,11 +130,12 @@ function resultRow(one) {
       ),
     ),
     make("p", { class: "cp-says" }, one.sentence),
+    ...resultFacts(one),
     one.kind === "try" && one.exact === false
       ? make(
           "p",
           { class: "cp-muted" },
-          "This engine looks at a whole shot at once: in the whole clip these frames may differ a little.",
+          "Filled from these frames alone, to be quick: in the whole clip they may differ a little.",
         )
       : null,
     one.kind === "remove"
@@ -147,7 +149,7 @@ function resultRow(one) {
               class: "cp-button",
               href: desk.link.url("/masks.mkv"),
               download: "masks.mkv",
-              title: "The masks as they are now, as a video without loss",
+              title: "The masks as they are now, as a lossless video",
               "data-key": `masks-${one.name}`,
             },
             icon("download"),
@@ -186,7 +188,7 @@ function tell(element, [text, error]) {
   element.setAttribute("role", error ? "alert" : "note");
 }
 
-const OFF = [false, "Another job is at work."];
+const OFF = [false, "Another job is running."];
 
 function drawFollow(root) {
   const { state } = desk;
@@ -208,6 +210,9 @@ function drawRemove(root) {
   const can = state.can?.remove ?? [true, ""];
   const now = busy() ? OFF : can;
   enable(root.querySelector("#cp-remove-go"), now);
+  const trouble = now[0] ? trackTrouble() : null;
+  root.querySelector("#cp-remove-go").classList.toggle("cp-strong", !trouble);
+  drawTrouble(root.querySelector("#cp-trouble"), trouble);
   enable(root.querySelector("#cp-try"), now);
   const time = estimate(chosenFill());
   const [start, stop_] = span();
@@ -220,6 +225,94 @@ function drawRemove(root) {
   const results = state.results ?? [];
   root.querySelector("#cp-results").hidden = !results.length;
   show(root.querySelector("#cp-results"), [results, desk.shown], () => results.map(resultRow));
+}
+
+/** Why a removal would leave something, and the two ways out. */
+function drawTrouble(box, trouble) {
+  box.hidden = !trouble;
+  show(box, [trouble, desk.state.offers, desk.state.fetch?.state], () => [
+    make("p", { class: "cp-says" }, trouble.says),
+    make(
+      "div",
+      { class: "cp-here-acts" },
+      make(
+        "button",
+        {
+          type: "button",
+          class: "cp-link",
+          "data-key": "trouble-go",
+          onclick: () => {
+            choose(trouble.object);
+            goTo(trouble.frame);
+          },
+        },
+        `Go to frame ${trouble.frame}`,
+      ),
+      betterTracking("trouble-get"),
+    ),
+  ]);
+}
+
+const FORMATS = {
+  source: { codec: null, lossless: null, quality: null },
+  lossless: { codec: null, lossless: true, quality: null },
+  prores: { codec: "prores", lossless: null, quality: null },
+};
+const FORMAT_SAYS = {
+  source: "The codec of the source, encoded again at its quality.",
+  lossless: "A large file: outside the masks every pixel is the source's.",
+  prores: "10 bits, for editing on; a large .mov.",
+  own: "",
+};
+
+/** How the clip is saved, in one word; "own" where more was set. */
+function formatNow() {
+  const { codec = "auto", lossless = false, quality = null } = desk.state.settings ?? {};
+  if (quality !== null || (lossless && codec !== "auto")) return "own";
+  if (lossless) return "lossless";
+  return { auto: "source", prores: "prores" }[codec] ?? "own";
+}
+
+function drawFormat(root) {
+  const now = formatNow();
+  root.querySelector("#cp-format").value = now;
+  say(root.querySelector("#cp-format-says"), FORMAT_SAYS[now]);
+}
+
+/** What a result was filled from, and saved as. */
+function resultFacts(one) {
+  const made = (one.unseen ?? []).slice(0, 6);
+  return [
+    one.encoding ? make("p", { class: "cp-muted" }, `Saved as ${one.encoding}.`) : null,
+    ...(one.doubts ?? []).map((text) => make("p", { class: "cp-warning" }, text)),
+    made.length
+      ? make(
+          "div",
+          { class: "cp-unseen" },
+          make("p", { class: "cp-warning" }, "No frame shows some of the background. It was smoothed: look at"),
+          make(
+            "span",
+            { class: "cp-here-acts" },
+            ...made.map(([first, last]) =>
+              make(
+                "button",
+                {
+                  type: "button",
+                  class: "cp-link",
+                  "data-key": `unseen-${one.name}-${first}`,
+                  onclick: () => {
+                    showResult(one.name);
+                    goTo(Math.round((first + last) / 2));
+                  },
+                },
+                `frames ${frames(first, last)}`,
+              ),
+            ),
+            one.unseen.length > made.length ? `and ${one.unseen.length - made.length} more` : null,
+          ),
+        )
+      : null,
+  ];
 }
 
 function drawGrowth(root) {
@@ -265,7 +358,7 @@ function drawPick(root) {
       [true],
       found ||
         (none
-          ? "Click the thing to remove. Right click or Shift+click what is not part of it."
+          ? "Click what to remove. Right-click or Shift+click what is not part of it."
           : ""),
     ),
   );
@@ -290,6 +383,8 @@ export function startSteps(root) {
   field.addEventListener("change", () => set({ grow: Number(field.value) }));
   const whole = root.querySelector("#cp-whole");
   whole.addEventListener("change", () => change({ whole: whole.checked }));
+  const format = root.querySelector("#cp-format");
+  format.addEventListener("change", () => set(FORMATS[format.value]));
   on("#cp-grow-auto", () => set({ grow: null }));
   listen(() => {
     root.inert = Boolean(desk.state?.opening);
@@ -298,6 +393,7 @@ export function startSteps(root) {
     drawFollow(root);
     drawRemove(root);
     drawGrowth(root);
+    drawFormat(root);
     drawJob(root);
   });
 }

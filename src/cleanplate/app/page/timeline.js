@@ -131,7 +131,7 @@ function lane(one) {
       make("span", {
         class: "cp-stale",
         style: spanStyle(first, last),
-        title: "Followed before your change",
+        title: "Tracked before your change",
       }),
     );
   const doubts = (desk.state.doubtful ?? [])

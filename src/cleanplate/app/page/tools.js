@@ -1,20 +1,19 @@
 // The tools above the stage, the transport below it, and the ways to compare.
 
 import {
-  chooseCandidate,
   goTo,
   play,
   redo,
   setLook,
   setOpacity,
-  setPainted,
   setRadius,
   setTool,
   step,
   undo,
 } from "./actions.js";
-import { change, clip, desk, listen, reach, result, told } from "./desk.js";
-import { dress, make, say, show } from "./dom.js";
+import { change, clip, desk, listen, reach, result } from "./desk.js";
+import { dress, say } from "./dom.js";
+import { shownPreview } from "./filled.js";
 import { wipeReach, wipeX, zoomWord } from "./stage.js";
 import { fit, view, zoomTo } from "./view.js";
 
@@ -39,7 +38,6 @@ function wireTools() {
   id("cp-look").addEventListener("change", (event) => setLook(event.target.value));
   id("cp-opacity").addEventListener("input", (event) => setOpacity(Number(event.target.value)));
   id("cp-radius").addEventListener("input", (event) => setRadius(Number(event.target.value)));
-  id("cp-painted").addEventListener("change", (event) => setPainted(event.target.checked));
   for (const button of document.querySelectorAll("[data-way]")) {
     button.addEventListener("click", () => change({ compare: button.dataset.way }));
   }
@@ -98,7 +96,6 @@ function drawTools() {
   const brushing = !shown && ["brush", "eraser"].includes(desk.tool);
   id("cp-opacity").classList.toggle("cp-spare", brushing);
   id("cp-radius-box").hidden = !brushing;
-  id("cp-painted").checked = desk.painted;
   id("cp-radius").max = Math.round((clip()?.height ?? 720) / 3);
   id("cp-radius").value = desk.radius;
   id("cp-radius").setAttribute("aria-valuetext", `${desk.radius} pixels`);
@@ -143,37 +140,16 @@ function drawCompare() {
       : shown && !wiping && desk.compare !== "side"
         ? {
             result: "Result",
-            difference: "What was changed: the brighter, the more",
+            difference: "Difference: the brighter, the larger",
             flicker: "Flicker: bright where the fill changes from frame to frame",
           }[desk.compare]
-        : "";
+        : desk.filled && !shown && !desk.speed && shownPreview()
+          ? desk.peek
+            ? "Original"
+            : "Preview of this frame. Q: masks again; hold C: the original"
+          : "";
   say(id("cp-view-label"), label ?? "");
   id("cp-view-label").hidden = !label;
-}
-
-/** Outlines to choose from, where a prompt left more than one. */
-function drawCandidates() {
-  const entry = told(desk.frame, desk.object);
-  const several = !result() && !desk.speed && entry?.candidates > 1;
-  id("cp-candidates").hidden = !several;
-  if (!several) return;
-  show(id("cp-candidates"), [entry.candidates, entry.chosen], () => [
-    make("span", { class: "cp-candidates-word" }, "Outline"),
-    ...Array.from({ length: entry.candidates }, (_, place) =>
-      make(
-        "button",
-        {
-          type: "button",
-          "aria-pressed": place === entry.chosen ? "true" : "false",
-          "aria-label": `Outline ${place + 1} of ${entry.candidates}`,
-          title: "T: the next one",
-          "data-key": `candidate-${place}`,
-          onclick: () => chooseCandidate(place),
-        },
-        String(place + 1),
-      ),
-    ),
-  ]);
 }
 
 export function startTools() {
@@ -182,6 +158,5 @@ export function startTools() {
     if (!desk.state) return;
     drawTools();
     drawCompare();
-    drawCandidates();
   });
 }

@@ -44,18 +44,18 @@ export function count(number, one, many = `${one}s`) {
 
 /** States of an object in a frame, in the words of the page. */
 export const LANE_WORDS = {
-  visible: "followed",
-  "partly hidden": "followed, partly hidden",
+  visible: "tracked",
+  "partly hidden": "tracked, partly hidden",
   hidden: "hidden",
   lost: "lost",
   absent: "not in the picture",
-  none: "not followed yet",
-  gone: "gone, by your word",
+  none: "not tracked yet",
+  gone: "marked as gone",
   static: "does not move",
   given: "mask from a file",
   prompt: "marked by you",
-  approved: "right, by your word",
+  approved: "approved by you",
 };
 
-/** States that following found; a person may say that they look right. */
+/** States that tracking found; a person may say that they look right. */
 export const FOUND = ["visible", "partly hidden", "hidden", "lost", "absent"];

@@ -110,13 +110,23 @@ def _span(project: Project, args: Args) -> Any:
 
 
 def _settings(project: Project, args: Args) -> Any:
+    project.set_settings(*_values(args))
+
+
+def _outline_again(project: Project, args: Args) -> Any:
+    """Change settings and answer the prompt in a frame with them, in one edit."""
+    frame, number = _number(args, "frame"), _number(args, "object")
+    return _outline(project.outline_again(frame, number, *_values(args)))
+
+
+def _values(args: Args) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """A name with a dot is an engine's own; null takes the default again."""
     values: dict[str, Any] = {}
     fields: dict[str, dict[str, Any]] = {}
     for name, value in (_typed(args, "values", dict) or {}).items():
         engine, dot, own = name.partition(".")
         (fields.setdefault(engine, {}) if dot else values)[own if dot else name] = value
-    project.set_settings(values, fields)
+    return values, fields
 
 
 _EDITS: dict[str, Callable[[Project, Args], Any]] = {
@@ -126,6 +136,7 @@ _EDITS: dict[str, Callable[[Project, Args], Any]] = {
     "remove_object": lambda project, args: project.remove_object(_number(args, "object")),
     "prompt": _prompt,
     "choose": _choose,
+    "outline": _outline_again,
     "gone": _gone,
     "begins": _begins,
     "ends": _ends,

@@ -42,7 +42,7 @@ def mask_routes(desk: Desk) -> APIRouter:
         name = shown_name(name)
         suffix = safe_suffix(name)
         if suffix not in _SUFFIXES:
-            raise InputError(f"{name} is no mask file; give one of: {', '.join(_SUFFIXES)}.")
+            raise InputError(f"{name} is not a mask file; give one of: {', '.join(_SUFFIXES)}.")
         folder = Path(tempfile.mkdtemp(dir=desk.options.temporary))
         try:
             path = folder / f"masks{suffix}"

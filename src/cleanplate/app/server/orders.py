@@ -50,10 +50,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, Any]) -> Job:
+def begin_removal(
+    work: Work,
+    session: Session,
+    kind: str,
+    fields: Mapping[str, Any],
+    seconds_per_frame: float | None = None,
+) -> Job:
     """Try (``frame``, ``seconds``) or remove: begin the job, or say why not.
 
     ``whole`` (by default) keeps what lies outside of in and out in a removed clip, as it is.
+    ``seconds_per_frame`` is what the engine is expected to take, for the time that is told.
 
     Raises:
         Refusal: nothing is masked, the disk is full, or another job is under way.
@@ -87,7 +94,8 @@ def begin_removal(work: Work, session: Session, kind: str, fields: Mapping[str, 
     )
     result.file = f"{Path(session.about.name).stem}-{_WORDS[kind]}{Path(result.clip).suffix}"
     result.command = _command(session, results, result)
-    return work.begin(session, kind, {"about": asdict(result)})
+    args = {"about": asdict(result), "seconds_per_frame": seconds_per_frame}
+    return work.begin(session, kind, args)
 
 
 def _command(session: Session, results: Results, result: Result) -> str:
@@ -124,7 +132,7 @@ def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
         InputError: no container can have what is asked for.
     """
     own = clip.suffix.lower()
-    for suffix in ([own] if own in CONTAINERS else []) + [".mp4"]:
+    for suffix in ([own] if own in CONTAINERS else []) + [".mp4", ".mov"]:
         try:
             choose_encoder(info, Path(f"clean{suffix}"), encoder)
         except InputError:

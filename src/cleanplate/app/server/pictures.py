@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
@@ -13,14 +14,21 @@ from cleanplate.app import jobs
 from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
+from cleanplate.app.server.candidates import candidate_picture
 from cleanplate.app.server.comparison import difference, flicker
 from cleanplate.app.server.desk import Desk
+from cleanplate.app.server.filled import ENGINE, NotWantedError, filled_frame
 from cleanplate.app.server.frames import jpeg, narrowed, png
+from cleanplate.app.server.kinds import kind_of
+from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.palette import mask_png
 from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
 from cleanplate.projects.state import Anchor, Kind
 from cleanplate.types import Point, Prompt
+
+if TYPE_CHECKING:
+    from cleanplate.projects.project import Project
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _THUMBNAIL = 320  # px of width up to which a still need not show the source's own pixels
@@ -30,6 +38,7 @@ _NEVER = {"Cache-Control": "no-store"}
 def picture_routes(desk: Desk) -> APIRouter:
     """``/project/ID/frame``, ``mask``, ``result`` and the like."""
     routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
+    foreseen, filling = Latest(), Latest()
 
     def made(project: str, name: str) -> tuple[Session, Result, Path]:
         session = desk.sessions.get(project)
@@ -72,11 +81,59 @@ def picture_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         opened = desk.sessions.get(project).project
         known = opened.state.anchor(number, frame) or Anchor(Kind.PROMPT)
-        points = (*known.points, Point(x, y, positive))
-        found = opened.preview(frame, number, Prompt(points, known.box, known.brushes))
-        colours = {number: opened.state.object(number).colour}
-        picture = mask_png(found.mask.astype(np.uint8) * number, colours)
-        return Response(picture, media_type="image/png", headers=_NEVER)
+        prompt = Prompt((*known.points, Point(x, y, positive)), known.box, known.brushes)
+        with foreseen.newest(project) as is_newest:
+            if not is_newest():  # the pointer has gone on: nobody wants this one any more
+                return Response(status_code=204)
+            found = opened.preview(frame, number, prompt, painted=known.painted)
+        return _of_object(opened, number, found.mask)
+
+    @routes.get("/outlined")
+    def outlined(
+        project: str, frame: int, number: Annotated[int, Query(alias="object")]
+    ) -> Response:
+        """What the strokes that were painted in a frame mean, if they are taken for hints."""
+        opened = desk.sessions.get(project).project
+        known = opened.state.anchor(number, frame) or Anchor(Kind.PROMPT)
+        prompt = Prompt(known.points, known.box, known.brushes)
+        return _of_object(opened, number, opened.preview(frame, number, prompt).mask)
+
+    @routes.get("/filled/{frame}.jpg")
+    def filled(project: str, frame: int, sharp: bool = False) -> Response:
+        """The frame as it will look, from a few frames around it; 204 where nothing is masked."""
+        session = desk.sessions.get(project)
+        _check_frame(session, frame)
+        with filling.newest(project) as is_newest:
+            try:
+                found = filled_frame(
+                    *(frames, session.project, session.folder / PROXY),
+                    *(frame, sharp, is_newest),
+                )
+            except NotWantedError:
+                return Response(status_code=204)
+        if found is None:
+            return Response(status_code=204)
+        if sharp:
+            desk.speeds.suggest(ENGINE, "cpu", found.pace)
+        box = found.around
+        headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
+        return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)
+
+    @routes.get("/kind/{number}")
+    def kind(project: str, number: int) -> dict[str, str] | None:
+        """What an object is taken for, the tracker that suits it, and why; null: unmarked."""
+        session = desk.sessions.get(project)
+        found = kind_of(session.project, frames, session.folder / PROXY, number)
+        return None if found is None else asdict(found)
+
+    @routes.get("/candidate/{frame}/{number}/{place}.jpg")
+    def candidate(project: str, frame: int, number: int, place: int) -> Response:
+        opened = desk.sessions.get(project).project
+        masks = opened.outlines(frame, number)
+        if not 0 <= place < len(masks):
+            raise Refusal(404, f"There is no outline {place}; there are {len(masks)}.")
+        colour = opened.state.object(number).colour
+        return _jpeg(jpeg(candidate_picture(opened.image(frame), masks, place, colour)))
 
     @routes.get("/proposal/{number}.jpg")
     def proposal(project: str, number: int) -> Response:
@@ -141,6 +198,13 @@ def picture_routes(desk: Desk) -> APIRouter:
         return FileResponse(path, filename=f"{Path(result.file).stem}.json")
 
     return routes
+
+
+def _of_object(opened: Project, number: int, mask: np.ndarray) -> Response:
+    """``mask`` ((H, W) bool) as the page lays it over the picture."""
+    colours = {number: opened.state.object(number).colour}
+    picture = mask_png(mask.astype(np.uint8) * number, colours)
+    return Response(picture, media_type="image/png", headers=_NEVER)
 
 
 def _around(box: list[int], shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -1,8 +1,8 @@
 """Workers, one at a time on a device, and the queue before them.
 
 Lanes are apart: ``device`` has the work that fills the machine (follow, try, remove), ``light``
-what a person waits for before the first click (opening, proxies, proposals). So nobody's removal
-keeps another from beginning.
+what a person waits for before the first click (opening, proxies, proposals), ``loading`` fetches
+weights. So nobody's removal keeps another from beginning.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from cleanplate.app import jobs
 from cleanplate.app.jobs import Job
 from cleanplate.app.sentences import told
 
-LANES = {"device": 1, "light": 2}
+LANES = {"device": 1, "light": 2, "loading": 1}
 _LIGHT = frozenset({"open", "proxy", "suggest"})
+_LOADING = frozenset({"fetch"})
 _log = logging.getLogger("cleanplate.app")
 
 
@@ -200,6 +201,8 @@ def _close(pipe: IO[str] | None) -> None:
 
 
 def _lane(job: Job) -> str:
+    if job.kind in _LOADING:
+        return "loading"
     return "light" if job.kind in _LIGHT else "device"
 
 

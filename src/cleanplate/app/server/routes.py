@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse
 from cleanplate.app.results import Results
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
+from cleanplate.app.server.offers import fetchable
 from cleanplate.app.server.orders import begin_follow, begin_removal
 from cleanplate.app.server.requests import is_json, json_of, length_of
-from cleanplate.app.server.state import stamp, state_of
+from cleanplate.app.server.state import expected_pace, stamp, state_of
 from cleanplate.app.sessions import Session
 from cleanplate.errors import InputError
 
@@ -89,6 +90,17 @@ def project_routes(desk: Desk) -> APIRouter:
         desk.work.stop(desk.sessions.get(project))
         return {}
 
+    @routes.post("/project/{project}/fetch")
+    def fetch(project: str, fields: Fields) -> dict[str, Any]:
+        """Weights that the person asked for by name, having been told size and licence."""
+        names = fetchable(fields.get("names"))
+        return {"job": desk.work.fetch(desk.sessions.get(project), names).id}
+
+    @routes.post("/project/{project}/fetch/stop")
+    def stop_fetching(project: str) -> dict[str, Any]:
+        desk.work.stop_fetching(desk.sessions.get(project))
+        return {}
+
     @routes.post("/project/{project}/result/{name}/delete")
     def forget(project: str, name: str) -> dict[str, Any]:
         session = desk.sessions.get(project)
@@ -117,12 +129,11 @@ def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     if kind == "suggest":
         return work.begin(session, kind, {}).id
     if kind in ("try", "remove"):
-        return begin_removal(work, session, kind, fields).id
+        each = expected_pace(session, desk.speeds)
+        return begin_removal(work, session, kind, fields, each).id
     if kind == "resume":
         return work.resume(session).id
     if kind == "discard":
         work.discard(session)
         return None
-    raise InputError(
-        f"There is no job {kind!r}; there are: suggest, follow, try, remove, resume, discard."
-    )
+    raise InputError(f"There is no job {kind!r}.")

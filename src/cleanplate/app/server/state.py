@@ -6,17 +6,20 @@ import shutil
 from dataclasses import asdict
 from typing import Any
 
+from cleanplate import registry
 from cleanplate.app import disk
-from cleanplate.app.jobs import QUEUED, RUNNING
+from cleanplate.app.jobs import QUEUED, RUNNING, Job
 from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Results
 from cleanplate.app.server.engines import engine_rows
+from cleanplate.app.server.offers import offers
 from cleanplate.app.server.work import PROXY, Work
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds, region_megapixels
 from cleanplate.app.worker.proxy import proxy_rate
+from cleanplate.checkpoints import all_checkpoints, store
 from cleanplate.projects.project import Project
-from cleanplate.settings.groups import AUTO
+from cleanplate.settings.groups import AUTO, PRINT
 from cleanplate.tracks.choice import chosen_trackers
 from cleanplate.tracks.filled_masks import growths
 
@@ -26,7 +29,7 @@ def stamp(session: Session, work: Work) -> str:
     parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
     if session.is_open:
         parts += [session.project.version, session.project.masks_key]
-    for job in (work.current(session), work.proxy(session)):
+    for job in (work.current(session), work.proxy(session), work.fetching(session)):
         parts.append(None if job is None else job.as_json())
     parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
     return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
@@ -46,6 +49,9 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         "job": None if job is None else job.as_json(),
         "proxy": _proxy(session, None if making is None else making.as_json()),
         "messages": [],
+        "fetch": _plain(work.fetching(session)),
+        "offers": [],
+        "weights": [one.name for one in all_checkpoints() if store.is_here(one.name)],
     }
     megapixels = None
     if session.is_open:
@@ -54,7 +60,10 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state["settings"] = _settings(project)
         state["masks"] = project.masks_key
         state["growth"] = _growth(project)
+        chosen = chosen_trackers(project.state, project.settings)
+        state["trackers"] = {number: one.name for number, one in chosen.items()}
         state["proposals"] = Proposals(session.folder).as_json(project.state)
+        state["offers"] = offers(project, _is_unseen(session))
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
     state["disk"] = _disk(session)
@@ -62,6 +71,23 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
     if job is not None and session.is_open:
         state["job"]["device"] = _device(session.project, job.kind, state["engines"])
     return state
+
+
+def expected_pace(session: Session, speeds: Speeds) -> float | None:
+    """Seconds that a frame will take to fill with what is set; None where nothing is known."""
+    project = session.project
+    chosen = project.settings.engines
+    megapixels = _megapixels(session, project.as_json())
+    if megapixels is None:
+        return None
+    about = registry.find("inpaint", chosen.inpainter).about
+    rows = engine_rows(speeds, None)
+    device = next(
+        (r["device"] for r in rows if (r["task"], r["name"]) == ("inpaint", about.name)), "cpu"
+    )
+    seconds = speeds.seconds(about.name, device, megapixels)
+    fields = project.settings.engine_fields.get(about.name, {})
+    return None if seconds is None else seconds * about.time_share(fields)
 
 
 def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
@@ -73,6 +99,17 @@ def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
     devices = {row["device"] for row in rows if row["name"] in names} - {"cpu"}
     found = next(iter(devices), "cpu")
     return found if chosen.device == AUTO or found == "cpu" else chosen.device
+
+
+def _plain(job: Job | None) -> dict[str, Any] | None:
+    """A job of its own lane, with what it fetches."""
+    return None if job is None else job.as_json() | {"names": job.args.get("names", [])}
+
+
+def _is_unseen(session: Session) -> bool:
+    """Whether the latest result was filled in part from nothing."""
+    done = Results(session.results).all()
+    return bool(done and done[-1].unseen)
 
 
 def _clip(session: Session) -> dict[str, Any]:
@@ -140,8 +177,8 @@ def _settings(project: Project) -> dict[str, Any]:
 def _growth(project: Project) -> dict[str, Any]:
     """How far masks grow before they are filled, in px: of each object, and where there is none."""
     masks, segmenter = project.settings.masks, project.settings.engines.segmenter
-    known = growths(project.view(), masks, segmenter)
-    default = 0 if known else masks.grown_by(project.info.height, False, segmenter)
+    known = growths(project.view(), masks)
+    default = 0 if known else masks.grown_by(project.info.height, False, segmenter == PRINT)
     return {"objects": known, "default": default}
 
 

@@ -17,10 +17,12 @@ from cleanplate.app.sessions import Session
 from cleanplate.types import VideoInfo
 
 PROXY = "proxy.mp4"
+FETCH = "fetch"
+_BESIDE = frozenset({"proxy", FETCH})  # kinds of jobs that other work goes on beside
 _NAMES = {
     "open": "Opening",
-    "suggest": "Looking for logos",
-    "follow": "Following",
+    "suggest": "Searching for logos",
+    "follow": "Tracking",
     "try": "Trying",
     "remove": "Removing",
 }
@@ -34,12 +36,39 @@ class Work:
         self._beginning = threading.Lock()
 
     def current(self, session: Session) -> Job | None:
-        """The project's job as the page shows it: the latest that is no proxy."""
-        live = [job for job in self._queue.live(session.folder) if job.kind != "proxy"]
+        """The project's job as the page shows it: the latest that others wait for."""
+        live = [job for job in self._queue.live(session.folder) if job.kind not in _BESIDE]
         if live:
             return live[-1]
-        left = [job for job in jobs.all_of(session.folder) if job.kind != "proxy"]
+        left = [job for job in jobs.all_of(session.folder) if job.kind not in _BESIDE]
         return _as_left(left[-1]) if left else None
+
+    def fetching(self, session: Session) -> Job | None:
+        """The job that fetches weights, under way or the latest; None: nobody asked for any."""
+        live = [job for job in self._queue.live(session.folder) if job.kind == FETCH]
+        if live:
+            return live[-1]
+        left = [job for job in jobs.all_of(session.folder) if job.kind == FETCH]
+        return _as_left(left[-1]) if left else None
+
+    def fetch(self, session: Session, names: list[str]) -> Job:
+        """Fetch weights while other work goes on; a second request joins the one under way."""
+        with self._beginning:
+            going = self.fetching(session)
+            if going is not None and not going.is_over:
+                return going
+            for left in jobs.all_of(session.folder):
+                if left.kind == FETCH:
+                    jobs.path_of(session.folder, left.id).unlink()
+            job = new_job(FETCH, {"names": names})
+            self._queue.submit(session.folder, job)
+            return job
+
+    def stop_fetching(self, session: Session) -> None:
+        """Ask the fetching to stop; what came is kept."""
+        job = self.fetching(session)
+        if job is None or not self._queue.stop(session.folder, job.id):
+            raise Refusal(409, "Nothing is being fetched.")
 
     def proxy(self, session: Session) -> Job | None:
         """The job that makes the clip's proxy; None when it is made, or nobody has begun it."""

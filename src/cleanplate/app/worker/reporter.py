@@ -19,6 +19,8 @@ from cleanplate.progress import Progress
 
 _PULSE = 0.25  # seconds between two reports
 _RECENT = 6.0  # seconds over which the rate is taken
+_ALMOST = 0.97  # of a stage that time alone makes done
+_LEAST_LEFT = 0.2  # of the time for what is not counted yet that is left at least
 _GLANCE, _GLANCE_WIDTH = 1.0, 960  # seconds between two stills of what was filled; px
 
 
@@ -32,6 +34,7 @@ class Reporter(Progress):
         self._lock = threading.Lock()
         self._recent: deque[tuple[float, int]] = deque()
         self._looked = -_GLANCE
+        self._began, self._latest, self._first = time.monotonic(), 0.0, 0
 
     # --- what the work calls ---
 
@@ -39,15 +42,26 @@ class Reporter(Progress):
         """See ``Progress``; raises CancelledError when the work is to stop."""
         self.check()
         self._recent.clear()
+        self._began, self._latest, self._first = time.monotonic(), 0.0, done
         self._job.update({"stage": stage, "total": total, "done": done, "rate": None, "left": None})
-        self._job.frame = None
+        self._job.update({"frame": None, "part": None})
         self._publish()
 
     def advance(self) -> None:
         """See ``Progress``; raises CancelledError when the work is to stop."""
         job, now = self._job, time.monotonic()
         job.done += 1
+        self._latest = now
         self._recent.append((now, job.done))
+        while now - self._recent[0][0] > _RECENT:
+            self._recent.popleft()
+        self.check()
+
+    def reach(self, done: int, total: int | None) -> None:
+        """``done`` of ``total`` bytes are here; raises CancelledError when the work is to stop."""
+        now = time.monotonic()
+        self._job.update({"done": done, "total": total})
+        self._recent.append((now, done))
         while now - self._recent[0][0] > _RECENT:
             self._recent.popleft()
         self.check()
@@ -106,6 +120,7 @@ class Reporter(Progress):
             if not job.is_over:
                 job.state = jobs.STOPPING if self._stop.is_set() else jobs.RUNNING
                 job.rate, job.left = self._pace()
+                self._tell_part()
             job.beat = time.time()
             jobs.save(self._folder, job)
             try:
@@ -122,3 +137,34 @@ class Reporter(Progress):
         total, done = self._job.total, self._job.done
         left = None if total is None or rate <= 0 else round((total - done) / rate, 1)
         return round(rate, 2), left
+
+    def _expected(self) -> float | None:
+        """Seconds that the stage is expected to take in all; None where nothing is known.
+
+        What earlier work took here counts until frames come, and less with each: engines that
+        fill many frames together give them in bursts, with long pauses between.
+        """
+        job = self._job
+        if job.total is None or job.total <= self._first:
+            return None
+        count, done = job.total - self._first, job.done - self._first
+        usual = job.args.get("seconds_per_frame") if job.stage == "inpaint" else None
+        measured = (self._latest - self._began) / done if done > 0 else None
+        if usual is None or measured is None:
+            each = usual if measured is None else measured
+        else:
+            weight = min(1.0, 2 * done / count)
+            each = usual * (1 - weight) + measured * weight
+        return None if each is None else each * count
+
+    def _tell_part(self) -> None:
+        """Say how far the stage is and what is left of it, moving on between frames, too."""
+        job, expected = self._job, self._expected()
+        if expected is None or job.total is None:
+            return
+        spent = time.monotonic() - self._began
+        counted = (job.done - self._first) / (job.total - self._first)
+        timed = min(spent / expected, _ALMOST) if expected > 0 else 0.0
+        job.part = round(max(job.part or 0.0, counted, timed), 4)
+        if job.stage == "inpaint":
+            job.left = round(max(expected - spent, expected * (1 - counted) * _LEAST_LEFT, 0.5), 1)

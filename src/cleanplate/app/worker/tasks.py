@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cleanplate import api
 from cleanplate.app.jobs import Job
@@ -17,11 +19,18 @@ from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds
 from cleanplate.app.worker.proxy import write_proxy
 from cleanplate.app.worker.reporter import Reporter
+from cleanplate.checkpoints import fetch as fetching
+from cleanplate.checkpoints import find, store
+from cleanplate.errors import WeightsError
 from cleanplate.jobs.job import run
+from cleanplate.jobs.order import Order
 from cleanplate.jobs.report import Report
 from cleanplate.projects.project import Project
 from cleanplate.runtime import make_engine
 from cleanplate.suggestions.overlays import Suggested, look
+
+_MOST_BESIDE = 0.6  # of a trial's frames that may be read beside them
+_BESIDE = 6  # frames on each side of a trial that an engine is shown which looks further
 
 
 def _open(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -48,15 +57,14 @@ def _suggest(folder: Path, job: Job, reporter: Reporter) -> str:
 def _found(found: Suggested) -> str:
     number = len(found.overlays)
     if number:
-        what = "1 thing stays" if number == 1 else f"{number} things stay"
-        said = (
-            f"{what} where the rest moves. Take what is to go, and check where it begins and ends."
-        )
+        what = "1 logo or caption" if number == 1 else f"{number} logos or captions"
+        said = f"Found {what}. Add what to remove, and check where it begins and ends."
     else:
-        said = "Nothing was found that stays where it is while the rest moves."
+        said = "Found no logo or caption that stays in place while the picture moves."
     if found.still:
         spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
-        said += f" The camera hardly moves in frames {spans}: there, draw a box by hand."
+        said += f" The camera hardly moves in frames {spans}, so nothing can be told there"
+        said += "." if number else ": draw a box instead."
     return said
 
 
@@ -65,8 +73,9 @@ def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
     began = time.monotonic()
     project.follow(reporter, **job.args)
     rows = len(project.doubtful())
-    look = "" if not rows else f" {rows} stretches are worth a look."
-    return f"Followed in {_minutes(time.monotonic() - began)}.{look}"
+    what = "1 stretch" if rows == 1 else f"{rows} stretches"
+    look = "" if not rows else f" Check {what} in the list."
+    return f"Tracked in {_minutes(time.monotonic() - began)}.{look}"
 
 
 def _remove(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -86,15 +95,19 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     part = (None, None)
     if result.kind == "try":
         part = (result.first, result.last + 1)
-        result.exact = _is_exact(project)
     target = results.clip(result)
     order = project.removal(target, *part, progress=reporter, whole=result.whole)
+    if result.kind == "try":
+        order, result.exact = _tried(project, order)
     results.write(result)
     report = run(order, reporter)
     report.write(results.report(result))
     Speeds(folder.parent.parent).note(report)
     result.when = time.time()
     result.sentence = _told(project, report, time.monotonic() - began)
+    result.unseen = [[one["first"], one["last"]] for one in report.unseen]
+    result.encoding, result.lossless = _encoding(report), report.encoding["lossless"]
+    result.doubts = [one for one in report.warnings if "could be learnt" in one]
     results.write(result)
 
 
@@ -121,6 +134,30 @@ def _order(folder: Path, job: Job, reporter: Reporter) -> str:
     return result.sentence
 
 
+def _fetch(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Weights that a person asked for, having read their licence; what came before is gone on with.
+
+    Raises:
+        WeightsError: they cannot be had; in the page's words where this machine is offline.
+    """
+    names = job.args["names"]
+    for name in names:
+        checkpoint = find(name)
+        if store.is_here(name):
+            continue
+        store.agree(checkpoint)
+        reporter.start("fetch", checkpoint.size)
+        try:
+            fetching.fetch(checkpoint, progress=reporter.reach)
+        except fetching.OfflineError as error:
+            host = urlsplit(checkpoint.url).hostname
+            raise WeightsError(
+                f"{host} cannot be reached: this computer is offline, or the address is blocked. "
+                "Go on without it, or get it later; what came is kept."
+            ) from error
+    return "It is here, and is used from now on."
+
+
 TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "open": _open,
     "proxy": _proxy,
@@ -129,14 +166,39 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "try": _remove,
     "remove": _remove,
     "order": _order,
+    "fetch": _fetch,
 }
 
 
-def _is_exact(project: Project) -> bool:
-    """Whether no frame of a trial can differ: the engine looks ahead only so far."""
+def _tried(project: Project, order: Order) -> tuple[Order, bool]:
+    """``order`` of a trial, whose cost is its share of the clip's, and whether it is exact.
+
+    An engine that looks far would read most of a clip for two seconds of it: it is shown the frames
+    of the trial and a few on each side, and the whole may differ a little from that.
+    """
     settings = project.settings
     engine, _ = make_engine("inpaint", settings.engines.inpainter, settings)
-    return engine.lookahead is not None
+    assert order.part is not None  # a trial is one
+    start, stop = order.part
+    beside = (engine.lookahead, engine.lookback)
+    if None not in beside and sum(beside) <= _MOST_BESIDE * (stop - start):
+        return order, True
+    first, last = project.state.span
+    known = (max(first, start - _BESIDE), min(last, stop + _BESIDE))
+    return replace(order, known=known), False
+
+
+_CODECS = {"h264": "H.264", "hevc": "H.265", "prores": "ProRes", "ffv1": "FFV1", "av1": "AV1"}
+
+
+def _encoding(report: Report) -> str:
+    """Codec and quality as an editor says them."""
+    told = report.encoding
+    codec = _CODECS.get(told["codec"], told["codec"].upper())
+    if told["lossless"]:
+        return f"{codec}, lossless"
+    quality = "" if told["quality"] is None else f", quality {told['quality']} (smaller is better)"
+    return f"{codec}{quality}"
 
 
 def _told(project: Project, report: Report, seconds: float) -> str:
@@ -146,10 +208,13 @@ def _told(project: Project, report: Report, seconds: float) -> str:
     first, stop = project.state.span
     filled = min(report.frame_count, stop - first)
     count = str(filled) if filled == report.frame_count else f"{filled} of {report.frame_count}"
-    return (
-        f"Removed {what} from {count} frames in {_minutes(seconds)}. Only pixels "
-        f"under the mask changed{'; sound copied' if sound else ''}."
+    kept = (
+        "Every pixel outside the masks is the source's"
+        if report.encoding["lossless"]
+        else "Outside the masks nothing was painted; the clip was encoded again"
     )
+    copied = "; sound copied" if sound else ""
+    return f"Removed {what} from {count} frames in {_minutes(seconds)}. {kept}{copied}."
 
 
 def _minutes(seconds: float) -> str:

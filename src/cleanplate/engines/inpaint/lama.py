@@ -37,7 +37,9 @@ _BAND = 5
 class Settings:
     """What can be set of it."""
 
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     steady: bool = setting(True, "Average each fill with the one before it, along the motion.")
 
     def __post_init__(self) -> None:
@@ -50,15 +52,15 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "lama",
-        "Each frame by itself, painted by a network that knows what pictures look like.",
+        "Paints each frame by itself with a network that knows what pictures look like.",
         needs=("torch",),
         extra="networks",
         checkpoints=(CHECKPOINT,),
         order=35,
         choices=(
             Choice(
-                "Learned, each frame by itself",
-                "A network paints each frame as if it were a photograph; it may shimmer.",
+                "LaMa, frame by frame",
+                "Paints each frame like a photograph; it may shimmer.",
             ),
         ),
     )

@@ -43,7 +43,7 @@ class Engine:
         choices=(
             Choice(
                 "Draft",
-                "Each frame by itself from the rim of the hole: fast and blurry.",
+                "Each frame from the edge of its hole: fast and blurry.",
             ),
         ),
         seconds_per_megapixel={"cpu": 0.24},

@@ -61,7 +61,7 @@ class Engine:
         choices=(
             Choice(
                 "The letters in a box",
-                "A print on cloth, a wall or a bottle: what lies between the letters stays.",
+                "A print on cloth, a wall or a bottle; what lies between the letters is kept.",
             ),
         ),
     )

@@ -21,8 +21,8 @@ class Engine(SamEngine):
         order=50,
         choices=(
             Choice(
-                "Learned, fast",
-                "The same in small: fast without a graphics card.",
+                "Learned: MobileSAM",
+                "Recognises objects; fast without a graphics card.",
             ),
         ),
     )

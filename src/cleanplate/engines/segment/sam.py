@@ -32,8 +32,8 @@ class Engine(SamEngine):
         order=40,
         choices=(
             Choice(
-                "Learned",
-                "A network that knows what objects look like; up to three outlines to choose from.",
+                "Learned: SAM",
+                "Recognises objects; offers up to three outlines.",
             ),
         ),
     )

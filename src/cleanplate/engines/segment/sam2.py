@@ -40,15 +40,15 @@ class Engine(SamEngine):
     about: ClassVar = About(
         "segment",
         "sam2",
-        "Outlines anything that a click, a box or a rough mask points at, in fine detail.",
+        "Outlines anything that a click, a box or a rough mask points at, with fine detail.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,
         order=25,
         choices=(
             Choice(
-                "Learned, newest",
-                "Knows things when it sees them, in fine detail.",
+                "Learned: SAM 2.1",
+                "Recognises objects, with fine edges.",
             ),
         ),
     )
@@ -89,13 +89,13 @@ class Engine(SamEngine):
         masks = None if low is None else low.reshape(-1, 1, *low.shape[-2:])
         features = encoded.embedding
         with torch.inference_mode():
-            found = self._network.decode(
+            decoded = self._network.decode(
                 self._network.alone(features), features, *map(tensor, (places, labels, masks))
             )
-            found = found.three() if several else found.one()
-            full = pictures.resized(found.masks, encoded.size)
-            small = found.masks.clamp(-LIMIT, LIMIT)
-            return Decoded(*(one.cpu().numpy() for one in (small, full, found.quality)))
+            decoded = decoded.three() if several else decoded.one()
+            full = pictures.resized(decoded.masks, encoded.size)
+            small = decoded.masks.clamp(-LIMIT, LIMIT)
+            return Decoded(*(tensor.cpu().numpy() for tensor in (small, full, decoded.quality)))
 
     def mask_prompt(self, mask: np.ndarray) -> np.ndarray:
         """(s, s) float32, a quarter of the side: a binary ``mask`` (H, W) as SAM takes masks."""

@@ -34,8 +34,8 @@ class Engine(SamEngine):
         order=30,
         choices=(
             Choice(
-                "Learned, fine borders",
-                "A network that knows what objects look like; hair and thin parts come out well.",
+                "Learned: SAM-HQ",
+                "Recognises objects; good on hair and thin parts.",
             ),
         ),
     )

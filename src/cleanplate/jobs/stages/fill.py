@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from cleanplate.media.survey import Span, Survey, cut_at
 from cleanplate.pipeline.fill import MaskedPicture, fill
 from cleanplate.pipeline.regions import PlannedRegions, first_needed, plan_causal
 from cleanplate.progress import Progress
-from cleanplate.protocols import PlansRegions
+from cleanplate.protocols import HasDoubts, PlansRegions, Tell
 from cleanplate.settings.groups import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def plan_fill(
     inpainter: Any,
     settings: Settings,
     progress: Progress,
+    tell: Tell | None = None,
 ) -> PlannedFill:
     """Plan the filling of the frames ``shown``, as all of ``span`` would be filled.
 
@@ -61,6 +62,7 @@ def plan_fill(
         inpainter: the engine.
         settings: regions and feather.
         progress: told about each frame that is filled.
+        tell: told of the frames in which something was made up.
     """
     apart = survey if filled.known is None else cut_at(survey, *filled.known)
     masks = filled.masks
@@ -73,9 +75,16 @@ def plan_fill(
     )
     _note_plans(regions, inpainter, settings, progress)
     if masks.constant is not None:
-        inpainter = studied(inpainter, clip, masks.constant, regions, span)
+        # What stays is told best by all that the clip shows behind it, in and out or not.
+        whole = replace(span, start=0, stop=survey.count)
+        inpainter = studied(inpainter, clip, masks.constant, regions, whole)
+        for sentence in _doubts(inpainter):
+            progress.warn(sentence)
     feather = settings.masks.feathered_by(filled.growth)
     stop = max([shown.stop, *(region.stop for region in regions)])
+
+    worked = range(*filled.known) if filled.known else range(shown.start, shown.stop)
+    worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
 
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
         pictures = zip(clip.pictures(first, stop), masks.read(first), strict=False)
@@ -85,11 +94,14 @@ def plan_fill(
     def fill_from(start: int) -> Iterator[Picture]:
         source = prefetch(masked(first_needed(regions, start, inpainter.lookback)))
         planned = PlannedRegions(regions, inpainter.lookback, start)
-        line = fill(source, planned, inpainter, feather, start, shown.stop)
-        done, total = start - shown.start, shown.stop - shown.start
-        return prefetch(progress.over("inpaint", _looked_at(line, progress), total, done))
+        line = fill(source, planned, inpainter, feather, start, shown.stop, tell=tell)
+        return prefetch(_counted(line, start, worked, progress))
 
     return PlannedFill(regions, fill_from)
+
+
+def _doubts(engine: object) -> Sequence[str]:
+    return engine.doubts if isinstance(engine, HasDoubts) else ()
 
 
 def _regions(
@@ -120,8 +132,16 @@ def _note_plans(
         progress.note("No frame has a mask: the output shows the source unchanged.")
 
 
-def _looked_at(pictures: Iterator[Picture], progress: Progress) -> Iterator[Picture]:
+def _counted(
+    pictures: Iterator[Picture], start: int, worked: range, progress: Progress
+) -> Iterator[Picture]:
+    """The same pictures; those of ``worked`` are counted, others only pass through."""
+    done = max(0, min(start, worked.stop) - worked.start)
+    progress.start("inpaint", len(worked), done)
     for picture in pictures:
         progress.at(picture.index)
         progress.show(picture)
         yield picture
+        if picture.index in worked:
+            progress.advance()
+    progress.finish()

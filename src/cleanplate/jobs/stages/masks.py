@@ -18,10 +18,9 @@ from cleanplate.media.mask_files import (
     mapped,
     open_masks,
     placed,
-    write_mask_folder,
-    write_mask_image,
 )
 from cleanplate.media.mask_track import write_mask_track
+from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
@@ -46,7 +45,7 @@ class FilledMasks:
 def from_tracks(view: View, order: Order, survey: Survey) -> FilledMasks:
     """The masks that the tracks show, each object grown as its outline and the settings ask."""
     settings = order.settings
-    growth = growths(view, settings.masks, settings.engines.segmenter)
+    growth = growths(view, settings.masks)
     if order.command == "track":
         growth = dict.fromkeys(growth, settings.masks.grow or 0)
     masks = grown(view, growth, survey.count, still=True)

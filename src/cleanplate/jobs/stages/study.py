@@ -40,8 +40,8 @@ def studied(
         most = most_frames(box.width, box.height)
         part, origin = mask[box.slices], (box.x0, box.y0)
         samples = [
-            MaskedFrame(Frame(one.index, one.time, one.rgb(box)), part, origin)
-            for one in spread(clip, span, most)
+            MaskedFrame(Frame(picture.index, picture.time, picture.rgb(box)), part, origin)
+            for picture in spread(clip, span, most)
         ]
         inpainter = inpainter.knowing(samples)
     return inpainter

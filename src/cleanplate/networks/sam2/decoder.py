@@ -11,12 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.networks.sam.sam import (
-    Perceptron,
-    PositionEmbedding,
-    TwoWayBlock,
-    TwoWayTransformer,
-)
+from cleanplate.networks.sam.decoder import Perceptron, TwoWayBlock, TwoWayTransformer
+from cleanplate.networks.sam.sam import PositionEmbedding
 from cleanplate.networks.sam.vit import LayerNorm2d
 from cleanplate.networks.sam2.hiera import WIDTH, Mlp
 
@@ -50,7 +46,9 @@ class PromptEncoder(nn.Module):
         points = functional.pad(points, (0, 0, 0, 1))
         labels = functional.pad(labels, (0, 1), value=-1).long()
         kinds = [self.not_a_point_embed.weight]
-        kinds += [weight for one in self.point_embeddings for weight in one.parameters()]
+        kinds += [
+            weight for embedding in self.point_embeddings for weight in embedding.parameters()
+        ]
         return self.pe_layer(points) * (labels >= 0)[..., None] + torch.cat(kinds)[labels + 1]
 
     def none(self) -> Tensor:
@@ -151,12 +149,12 @@ class MaskDecoder(nn.Module):
             dense: (P, 256, g, g) of mask prompts.
             fine: (1, 32, 4g, 4g) and (1, 64, 2g, 2g), from ``conv_s0`` and ``conv_s1``.
         """
-        own = [one.weight for one in (self.obj_score_token, self.iou_token, self.mask_tokens)]
-        own = torch.cat(own)[None].expand(len(sparse), -1, -1)
+        learned = (self.obj_score_token, self.iou_token, self.mask_tokens)
+        asking = torch.cat([tokens.weight for tokens in learned])[None].expand(len(sparse), -1, -1)
         tokens, seen = self.transformer(
             (image + dense).flatten(2).transpose(1, 2),
             places.flatten(2).transpose(1, 2),
-            torch.cat([own, sparse], dim=1),
+            torch.cat([asking, sparse], dim=1),
         )
         grid = image.shape[-1]
         first, norm, act, second, _ = self.output_upscaling

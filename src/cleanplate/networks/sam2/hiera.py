@@ -64,15 +64,15 @@ class Attention(nn.Module):
         weights = self.qkv.weight.chunk(3)
         maps = [functional.linear(x, *part) for part in zip(weights, biases, strict=True)]
         if window:  # zeros are what windows beyond the edge hold: these turn them into the bias
-            maps = [cut(one, window, bias) for one, bias in zip(maps, biases, strict=True)]
+            maps = [cut(part, window, bias) for part, bias in zip(maps, biases, strict=True)]
         if pools:
             maps[0] = halved(maps[0])
         down, across = maps[0].shape[1:3]
-        q, k, v = (one.flatten(1, 2).unflatten(-1, (self.heads, -1)) for one in maps)
-        q, k, v = (one.transpose(1, 2) for one in (q, k, v))
-        found = functional.scaled_dot_product_attention(q, k, v)
-        found = found.transpose(1, 2).flatten(2).unflatten(1, (down, across))
-        return self.proj(joined(found, size).contiguous() if window else found)
+        q, k, v = (part.flatten(1, 2).unflatten(-1, (self.heads, -1)) for part in maps)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attended.transpose(1, 2).flatten(2).unflatten(1, (down, across))
+        return self.proj(joined(attended, size).contiguous() if window else attended)
 
 
 class Mlp(nn.Module):

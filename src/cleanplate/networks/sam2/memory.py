@@ -102,7 +102,7 @@ class RotaryAttention(nn.Module):
         placed = k.shape[1] - unplaced
         k = torch.cat([rotated(k[:, :placed], table), k[:, placed:]], dim=1)
         # One head, said out loud: four axes are what the quick kernels take.
-        q, k, v = (one[:, None] for one in (rotated(q, table), k, v))
+        q, k, v = (part[:, None] for part in (rotated(q, table), k, v))
         return self.out_proj(functional.scaled_dot_product_attention(q, k, v)[:, 0])
 
 

@@ -156,24 +156,24 @@ class Sam2(nn.Module):
         if points is None:  # as trained: a point that is none
             points, labels = seen.new_zeros(len(seen), 1, 2), seen.new_full((len(seen), 1), -1.0)
         decoded = self.decode(seen, features, points, labels, masks)
-        found = decoded.three() if several else decoded.one(dynamic)
-        return self.taken(found, found.quality.argmax(dim=1))
+        candidates = decoded.three() if several else decoded.one(dynamic)
+        return self.taken(candidates, candidates.quality.argmax(dim=1))
 
-    def taken(self, found: Decoded, index: Tensor) -> Answer:
+    def taken(self, decoded: Decoded, index: Tensor) -> Answer:
         """The answer that candidate ``index`` (P,) of each object makes."""
-        present = found.presence[:, 0] > 0
-        candidates = torch.where(present[:, None, None, None], found.masks.float(), NOWHERE)
+        present = decoded.presence[:, 0] > 0
+        candidates = torch.where(present[:, None, None, None], decoded.masks.float(), NOWHERE)
         rows = torch.arange(len(index), device=index.device)
-        token = found.tokens[rows, index.clamp(max=found.tokens.shape[1] - 1)]
+        token = decoded.tokens[rows, index.clamp(max=decoded.tokens.shape[1] - 1)]
         pointer = torch.where(present[:, None], self.obj_ptr_proj(token).float(), self.no_obj_ptr)
         return Answer(
             candidates[rows, index],
-            found.quality[rows, index],
+            decoded.quality[rows, index],
             pointer,
-            found.presence[:, 0],
+            decoded.presence[:, 0],
             candidates,
-            found.quality,
-            found.tokens,
+            decoded.quality,
+            decoded.tokens,
         )
 
     def given(self, features: Features, masks: Tensor) -> Answer:
@@ -234,7 +234,7 @@ class Sam2(nn.Module):
             codes.append(times.repeat_interleave(parts, dim=0)[None])
         return self.memory_attention(
             features.level.expand(len(tokens[0]), -1, -1, -1),
-            torch.cat([one.float() for one in tokens], dim=1),
+            torch.cat([token.float() for token in tokens], dim=1),
             torch.cat(codes, dim=1),
             parts * len(distances),
         )

@@ -73,6 +73,8 @@ class Carrier:
         self._rough: dict[int, Plate] = {}
         self._full: dict[int, Plate] = {}
         self._filled: dict[int, np.ndarray] = {}
+        self.unseen: dict[int, float] = {}
+        """The share of each frame's hole, 0..1, that no frame shows, by its number in the shot."""
         self._added = 0  # frames that came
         self._carried = 0  # frames connected to their past
         self._synthesised = 0
@@ -115,6 +117,7 @@ class Carrier:
             lambda n: synthesise(self._full[n], self._full, directed, hints.get(n)), ready
         )
         for n, picture in zip(ready, pictures, strict=True):
+            self.unseen[n] = self._full[n].unseen
             if self._inventor is not None:
                 picture = self._inventor.add(self._full[n], self._full, picture)
             self._filled[n] = picture

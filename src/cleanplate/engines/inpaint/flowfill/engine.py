@@ -23,7 +23,7 @@ from cleanplate.engines.inpaint.flowfill.plates import MotionModel
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.engines.inpaint.shared.lama import Lama
 from cleanplate.engines.inpaint.shared.painting import Painter
-from cleanplate.protocols import About, Choice, Runtime
+from cleanplate.protocols import About, Choice, Runtime, Tell
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
@@ -66,12 +66,12 @@ class Settings:
 
     unseen: str = setting(
         SMOOTH,
-        "What no frame shows: smooth; texture copied from the surroundings; lama, a learned guess "
-        "made once and carried along.",
+        "How to fill what no frame shows: smooth; texture, copied from the surroundings; lama, a "
+        "learned guess made once and carried along.",
         choices=(SMOOTH, TEXTURE, LAMA),
     )
     lama_weights: str = setting(
-        "", "Path of LaMa's checkpoint; empty: the one that cleanplate keeps."
+        "", "Path of LaMa's weights; empty for those that cleanplate weights keeps."
     )
     grain: bool = setting(False, "Add the grain of the surrounding picture to the fill.")
 
@@ -85,35 +85,35 @@ class Engine:
     about: ClassVar[About] = About(
         "inpaint",
         "flowfill",
-        "Brings real background, along the motion, from the frames that show it.",
+        "Brings back the real background, along the motion, from frames that show it.",
         order=10,
         choices=(
             Choice(
                 "Real background",
                 "Brings back what other frames show, sharp and steady. What no frame "
-                "shows becomes smooth.",
+                "shows is filled smoothly.",
                 fields={"quality": None, "unseen": None},
             ),
             Choice(
-                "Real background, with care",
-                "The same with more work for each frame, for motion that is hard to follow.",
+                "Real background, best",
+                "More work on each frame, for difficult motion.",
                 fields={"quality": "best", "unseen": None},
             ),
             Choice(
                 "Real background, fast",
-                "The same with less work for each frame, for a first look.",
+                "Less work on each frame, for a first look.",
                 fields={"quality": "fast", "unseen": None},
             ),
             Choice(
-                "Real background and invented texture",
+                "Real background, texture elsewhere",
                 "Where no frame shows what is behind, texture is copied from nearby. "
                 "Good on walls, grass and water; not on faces.",
                 fields={"quality": None, "unseen": TEXTURE},
             ),
             Choice(
-                "Real background and a learned guess",
-                "Where no frame shows what is behind, a network paints it once and it is "
-                "carried along.",
+                "Real background, LaMa elsewhere",
+                "Where no frame shows what is behind, a network paints it once; the motion "
+                "carries it along.",
                 fields={"quality": None, "unseen": LAMA},
                 checkpoint="lama",
             ),
@@ -164,11 +164,17 @@ class Engine:
         Raises:
             MaskError: masks or images of differing sizes.
         """
+        return self.inpaint_telling(frames, lambda frame, share: None)
+
+    def inpaint_telling(self, frames: Iterable[MaskedFrame], tell: Tell) -> Iterator[Frame]:
+        """See ``TellsUnseen.inpaint_telling``."""
         with ThreadPoolExecutor(_THREADS) as pool:
             for _, shot in groupby(same_sizes(frames), key=lambda masked: masked.frame.shot):
-                yield from self._fill_shot(shot, pool)
+                yield from self._fill_shot(shot, pool, tell)
 
-    def _fill_shot(self, shot: Iterable[MaskedFrame], pool: Executor) -> Iterator[Frame]:
+    def _fill_shot(
+        self, shot: Iterable[MaskedFrame], pool: Executor, tell: Tell
+    ) -> Iterator[Frame]:
         causal, reach = self.settings.causal, self.settings.window
         carrier = Carrier(
             *(_PLANS[self.settings.quality], reach, causal, pool),
@@ -183,15 +189,23 @@ class Engine:
             # the middle of a shot gives the same fill.
             if (masked.frame.index + 1) % self._block == 0 or carrier.waiting == self._block:
                 ahead, steady = (0, 0) if causal else (reach, SWEEPS)
-                yield from self._released(waiting, carrier.finish(ahead, steady))
-        yield from self._released(waiting, carrier.finish(0, 0))
+                pictures = carrier.finish(ahead, steady)
+                yield from self._released(waiting, pictures, carrier, tell)
+        yield from self._released(waiting, carrier.finish(0, 0), carrier, tell)
 
     def _released(
-        self, waiting: deque[MaskedFrame], pictures: Iterable[np.ndarray]
+        self,
+        waiting: deque[MaskedFrame],
+        pictures: Iterable[np.ndarray],
+        carrier: Carrier,
+        tell: Tell,
     ) -> Iterator[Frame]:
         """The oldest of the ``waiting`` frames, with these ``pictures``."""
         for picture in pictures:
             frame, mask = waiting[0].frame, waiting.popleft().mask
+            share = carrier.unseen.pop(min(carrier.unseen))
+            if share > 0:
+                tell(frame.index, share)
             if picture is frame.image:
                 yield frame
                 continue

@@ -90,6 +90,8 @@ class Plate:
     """How many times brighter it is than the shot's first frame."""
     links: dict[Way, Link] = field(default_factory=dict)
     chains: dict[Way, Chains] = field(default_factory=dict)
+    unseen: float = 0.0
+    """The share of the hole, 0..1, that no frame shows; known once it was synthesised."""
 
 
 def make_plate(number: int, picture: np.ndarray, hole: np.ndarray, origin: np.ndarray) -> Plate:
@@ -270,6 +272,8 @@ def synthesise(
             # Noise is brightened with the picture.
             against += LEAST_VARIANCE * np.maximum(_at(gains, chains.frame) ** 2 - 1, 0)
             guesses.append(_spread_out(area, colours, seen, against))
+    shown = np.logical_or.reduce([guess.seen for guess in guesses], initial=False) & hole
+    plate.unseen = 1 - float(np.count_nonzero(shown)) / max(1, np.count_nonzero(hole))
     if hint is not None and hint[1].any():
         guesses.append(_spread_out(area, *hint))
     filled = blend(

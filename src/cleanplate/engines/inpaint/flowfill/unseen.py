@@ -78,7 +78,7 @@ class Unseen:
             plates: these and all others at hand, with their chains.
         """
         newest = max(plates, default=-1)
-        found: dict[int, Hint] = {}
+        hints: dict[int, Hint] = {}
         for n in ready:
             self._advance(n, plates)
             missing = never_seen(plates[n])
@@ -87,9 +87,9 @@ class Unseen:
             if self._renew(n, plates, missing):
                 self._paint(range(n, newest + 1), plates)
             if self._key is not None and n in self._chains:
-                found[n] = self._hint(plates[n], self._chains[n], self._key)
+                hints[n] = self._hint(plates[n], self._chains[n], self._key)
         self._forget(ready.stop)
-        return found
+        return hints
 
     def _renew(self, n: int, plates: dict[int, Plate], missing: np.ndarray) -> bool:
         """Whether there is no key frame that tells of what is ``missing`` in frame ``n``."""
@@ -192,11 +192,11 @@ def _chains_before(
     number: int, first: int, plates: dict[int, Plate], known: np.ndarray
 ) -> dict[int, Chains]:
     """Chains to the frame ``number``, of picture ``known``, from it and those down to ``first``."""
-    found = {number: _identity(plates[number], number)}
+    by_frame = {number: _identity(plates[number], number)}
     for n in range(number - 1, first - 1, -1):
-        chains = followed(plates[n], plates, 1, number, found[n + 1])
-        found[n] = settled(plates[n], chains, number, known)
-    return found
+        chains = followed(plates[n], plates, 1, number, by_frame[n + 1])
+        by_frame[n] = settled(plates[n], chains, number, known)
+    return by_frame
 
 
 def _misfit(plate: Plate, chains: Chains, key: int, picture: np.ndarray) -> tuple[float, float]:
@@ -240,7 +240,7 @@ def _errors(
 ) -> np.ndarray:
     """(H, W, 2): squared errors in the rim of what was painted and of a smooth fill, carried in."""
     truth, inside = known.astype(np.float32), rim.astype(np.float32)
-    squares = [np.mean((one - truth) ** 2, axis=2) * inside for one in (painted, smooth)]
+    squares = [np.mean((picture - truth) ** 2, axis=2) * inside for picture in (painted, smooth)]
     sums = cv2.GaussianBlur(np.dstack([*squares, inside]), (0, 0), _ERROR_BLUR)
     means = sums[..., :2] / np.maximum(sums[..., 2:], 1e-3)
     return harmonic_fill(means.astype(np.float32), ~rim)

@@ -63,8 +63,8 @@ class Lama:
         with computing(self.runtime):
             given = torch.from_numpy(image).permute(2, 0, 1)[None].to(self.runtime.device)
             holes = torch.from_numpy(mask).float()[None, None].to(self.runtime.device)
-            found = self.network(given, holes).float()
-            composed = holes * found + (1 - holes) * given
+            painted = self.network(given, holes).float()
+            composed = holes * painted + (1 - holes) * given
         return composed[0].permute(1, 2, 0).cpu().numpy()[:height, :width]
 
     def _coarse_then_fine(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

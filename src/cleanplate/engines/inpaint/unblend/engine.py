@@ -25,6 +25,8 @@ from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Frame, MaskedFrame
 
+_FEW_VIEWS = 12  # different pictures behind an overlay: fewer leave smears
+_CHANGE = 3.0  # grey levels by which they differ on average
 _FILLERS: dict[str, Any] = {"flowfill": flowfill, "telea": telea}
 
 
@@ -39,7 +41,7 @@ class Settings:
     )
     study: int = setting(
         100,
-        "How many first frames the overlay is learnt from, unless it is known.",
+        "How many frames from the start the overlay is learnt from, unless it is known.",
         low=1,
         high=1000,
         unit="frames",
@@ -60,7 +62,7 @@ class Engine:
         choices=(
             Choice(
                 "See-through watermark",
-                "Undoes a semi-transparent, unmoving mark and keeps the picture behind it.",
+                "For a semi-transparent mark that does not move: keeps the picture behind it.",
             ),
         ),
     )
@@ -71,6 +73,7 @@ class Engine:
         filler = _FILLERS[settings.fill]
         self._filler = filler.Engine(filler.Settings(), runtime)
         self._known: Mapping[tuple[int, ...], Matte | None] = {}
+        self._doubts: tuple[str, ...] = ()
 
     @property
     def lookahead(self) -> int | None:
@@ -114,13 +117,20 @@ class Engine:
 
         Streams whose frames have the place and size of a sample's need no study of their own.
         """
-        known = dict(self._known)
+        known, doubts = dict(self._known), self._doubts
         for frames in samples:
             shown = list(frames)
             known[_place(shown[0])] = self.learn(shown)
+            doubts = (*doubts, *_doubts(shown, known[_place(shown[0])]))
         taught = type(self).__new__(type(self))
         taught.settings, taught._filler, taught._known = self.settings, self._filler, known
+        taught._doubts = doubts
         return taught
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What could not be learnt, or was from too little, of the places that it was shown."""
+        return self._doubts
 
     def inpaint(self, frames: Iterable[MaskedFrame]) -> Iterator[Frame]:
         """See ``Inpainter.inpaint``. Places that ``knowing`` was shown need no study of their own.
@@ -142,6 +152,39 @@ class Engine:
             yield from filling
         finally:
             filling.close()
+
+
+def _doubts(frames: list[MaskedFrame], matte: Matte | None) -> list[str]:
+    """What a person should know of an overlay that was, or was not, learnt from ``frames``."""
+    masked = next((one for one in frames if one.mask.any()), None)
+    if masked is None:
+        return []
+    x, y = masked.origin
+    where = f"the overlay near {x + masked.mask.shape[1] // 2},{y + masked.mask.shape[0] // 2}"
+    if matte is None:
+        return [
+            f"Nothing could be learnt of {where}: the picture behind it hardly changes. It was "
+            "filled, not undone."
+        ]
+    views = _differing([one.frame.image for one in frames], masked.mask != 0)
+    if views >= _FEW_VIEWS:
+        return []
+    return [
+        f"Of {where} too little could be learnt: only {views} of the {len(frames)} frames looked "
+        f"at show something else behind it, and {_FEW_VIEWS} are needed. Look for smears; Real "
+        "background fills it instead."
+    ]
+
+
+def _differing(images: list[np.ndarray], mask: np.ndarray) -> int:
+    """How many of ``images`` show something new around ``mask``, one after the other."""
+    part = mask if mask.all() else ~mask
+    count, latest = 0, None
+    for image in images:
+        seen = image[part].astype(np.float32)
+        if latest is None or np.abs(seen - latest).mean() > _CHANGE:
+            count, latest = count + 1, seen
+    return count
 
 
 def _place(masked: MaskedFrame) -> tuple[int, ...]:

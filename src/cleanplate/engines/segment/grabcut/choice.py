@@ -54,11 +54,18 @@ def _separation(lab: np.ndarray, mask: np.ndarray, ring: np.ndarray) -> float:
 def distinct(masks: list[np.ndarray], scores: list[float], alike: float = 0.95) -> list[int]:
     """The masks worth offering, best first: none empty, no two with an IoU above ``alike``."""
     kept: list[int] = []
-    for number in np.argsort([-s for s in scores], kind="stable"):
-        mask = masks[number]
-        if not mask.any():
+    areas = [np.count_nonzero(mask) for mask in masks]
+    for number in np.argsort([-s for s in scores], kind="stable").tolist():
+        if not areas[number]:
             continue
-        overlaps = ((mask & masks[k]).sum() / (mask | masks[k]).sum() for k in kept)
-        if all(overlap < alike for overlap in overlaps):
-            kept.append(int(number))
+        # Areas alone tell most apart; the overlap of two masks costs a look at the whole picture.
+        rivals = [
+            k for k in kept if min(areas[k], areas[number]) >= alike * max(areas[k], areas[number])
+        ]
+        if all(_overlap(masks[number], masks[k]) < alike for k in rivals):
+            kept.append(number)
     return kept
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)

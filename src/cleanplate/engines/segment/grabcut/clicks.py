@@ -6,7 +6,10 @@ its own, and the caller offers them all.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,6 +22,7 @@ REACH = 1.6  # of the scale
 DISC_CLICKS = 3  # with more, GrabCut from discs, which knows no places, wanders off
 DISC_DOUBT = 0.02  # of its confidence is lost with each click after the first
 DISC = 0.12  # of the picture's short side: a first guess of a thing's size
+ALIKE = 0.98  # IoU of two guesses above which the second is not gone on with
 BAND = 0.06  # of the square root of the area: how far GrabCut may move an outline
 
 Held = np.ndarray  # (h, w) float32: 1 the object, 0 not the object, NaN open
@@ -50,10 +54,23 @@ def guesses(encoded: Encoded, events: list[Held], held: Held) -> list[Guess]:
     theirs = walker.distances(encoded.graph, np.flatnonzero(fixed == 0))
     priors = np.stack([_prior(ours, theirs, scale) for scale in SCALES], axis=1)
     likely = walker.spread(encoded.graph, priors, fixed)
-    masks = [Guess(_finish(encoded, p[encoded.labels] > 0.5, held)) for p in likely.T]
+    rough: list[np.ndarray] = []
+    for part in likely.T:
+        mask = with_clicks(part[encoded.labels] > 0.5, held)
+        if not any(_alike(mask, other) for other in rough):  # two scales that mean one thing
+            rough.append(mask)
+    # GrabCut is most of the time and lets go of the interpreter: a guess a core.
+    work = [partial(_finish, encoded, mask, held) for mask in rough]
     if len(events) <= DISC_CLICKS:
-        masks.append(Guess(_from_discs(encoded, held), DISC_DOUBT * (len(events) - 1)))
-    return masks
+        work.append(partial(_from_discs, encoded, held))
+    with ThreadPoolExecutor(min(len(work), os.cpu_count() or 1)) as pool:
+        masks = list(pool.map(lambda call: call(), work))
+    doubts = [0.0] * len(rough) + [DISC_DOUBT * (len(events) - 1)]
+    return [Guess(mask, doubt) for mask, doubt in zip(masks, doubts, strict=False)]
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return (one & other).sum() >= ALIKE * (one | other).sum()
 
 
 def correct(encoded: Encoded, mask: np.ndarray, events: list[Held], held: Held) -> np.ndarray:

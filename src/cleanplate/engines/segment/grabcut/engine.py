@@ -7,7 +7,9 @@ edges of the picture at its own size.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -52,7 +54,7 @@ class Engine:
         choices=(
             Choice(
                 "By colour and edges",
-                "Instant, for things that stand out. A box alone is taken as drawn.",
+                "For what stands out from its background. A box alone is kept as drawn.",
             ),
         ),
     )
@@ -85,13 +87,18 @@ class Engine:
             masks = [_from_mask(encoded, rough, events, held)]
         elif (held == 1).any():
             guesses = clicks.guesses(encoded, events, held)
-            masks = [encoded.view.enlarge(guess.mask, encoded.image) for guess in guesses]
+            with ThreadPoolExecutor() as pool:
+                masks = list(pool.map(partial(_enlarged, encoded), guesses))
             doubts = [guess.doubt for guess in guesses]
         elif box is None:
-            raise InputError("The prompt holds nothing that is meant; add a point on the object.")
+            raise InputError("The prompt says only what the object is not; add a point on it.")
         if box is not None:
             masks += _from_box(encoded, prompt, box, self.settings.size)
         return _rank(encoded, masks, doubts)
+
+
+def _enlarged(encoded: Encoded, guess: clicks.Guess) -> np.ndarray:
+    return encoded.view.enlarge(guess.mask, encoded.image)
 
 
 def _from_mask(
@@ -117,10 +124,15 @@ def _from_box(encoded: Encoded, prompt: Prompt, box: Box, side: int) -> list[np.
     trimap = np.full(held.shape, cv2.GC_PR_FGD, np.uint8)
     trimap[held == 1], trimap[held == 0] = cv2.GC_FGD, cv2.GC_BGD
     mask = outline.fill_holes(outline.run(view.image, trimap, 3), view.hold(prompt, None))
+    is_pointed = bool((held == 1).any())
+    if is_pointed:  # the thing in the box that was pointed at, and nothing beside it
+        mask = clicks.with_clicks(mask, held)
     outlined = view.enlarge(mask, encoded.image)
     box_mask = np.zeros_like(outlined)
     box_mask[box.slices] = True
     outlined &= box_mask
+    if is_pointed:
+        return [outlined]
     return [outlined, box_mask] if outlined.sum() >= LEAST * box_mask.sum() else [box_mask]
 
 
@@ -131,9 +143,12 @@ def _surround(box: Box, size: tuple[int, int]) -> Box:
 
 def _rank(encoded: Encoded, masks: list[np.ndarray], doubts: list[float]) -> Candidates:
     """The masks by confidence, less the doubt of the first ones."""
-    scores = [
-        confidence(encoded.lab, encoded.steepness, encoded.view.reduce(mask)) for mask in masks
-    ]
+
+    def scored(mask: np.ndarray) -> float:
+        return confidence(encoded.lab, encoded.steepness, encoded.view.reduce(mask))
+
+    with ThreadPoolExecutor() as pool:
+        scores = list(pool.map(scored, masks))
     for number, doubt in enumerate(doubts):
         scores[number] = max(0.0, scores[number] - doubt)
     order = distinct(masks, scores)

@@ -259,7 +259,7 @@ class Engine:
         order=30,
         choices=(
             Choice(
-                "Anything, many at once",
+                "Many at once",
                 "People, animals and anything that bends, even in crowds.",
             ),
         ),

@@ -18,7 +18,7 @@ from cleanplate.arrays.masks import bounding_box, widened
 from cleanplate.engines.track.flowtrack.palette import Palette
 from cleanplate.types import Box, ObjectState, Visibility
 
-_SIDE = 320  # px: longest side of the view that is worked on
+DETAIL = 320  # px: longest side of the view that is worked on
 _MAGNIFIED = 2.0  # at most: flow finds little in what is tiny
 _MARGIN, _LEAST_MARGIN = 0.35, 24  # of the object's longer side, and px, around it
 _ASTRAY = 2.0  # px, |dx| + |dy|, that the way there and back may miss
@@ -66,15 +66,21 @@ class Bending:
             object_id, place, soft, palette, told_apart=told_apart, largest=int(inside.sum())
         )
 
-    def step(self, before: np.ndarray, after: np.ndarray, cut: bool) -> None:
-        """From the picture ``before`` to ``after``, (H, W, 3) uint8 RGB."""
+    def step(self, before: np.ndarray, after: np.ndarray, cut: bool, detail: int = DETAIL) -> None:
+        """From the picture ``before`` to ``after``, (H, W, 3) uint8 RGB.
+
+        Args:
+            before, after: the pictures.
+            cut: whether a shot begins with ``after``.
+            detail: px, the longest side of the view that is worked on.
+        """
         if cut:
             self.lose()
         if self.missing:
             self.missing += 1
             return
         view = _view(self.place, before.shape)
-        size = _working_size(view)
+        size = _working_size(view, detail)
         old = _resized(self._seen_in(view), size).astype(np.float32) / 255
         first, second = (_resized(image[view.slices], size) for image in (before, after))
         area = float(np.count_nonzero(self.soft > 127))
@@ -145,9 +151,9 @@ def _view(place: Box, shape: tuple[int, ...]) -> Box:
     return widened(place, margin, shape[1], shape[0])
 
 
-def _working_size(view: Box) -> tuple[int, int]:
+def _working_size(view: Box, detail: int) -> tuple[int, int]:
     """(width, height) of the view as it is worked on."""
-    factor = min(_MAGNIFIED, _SIDE / max(view.width, view.height))
+    factor = min(_MAGNIFIED, detail / max(view.width, view.height))
     return max(1, round(view.width * factor)), max(1, round(view.height * factor))
 
 

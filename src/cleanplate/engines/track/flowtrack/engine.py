@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanplate.engines.track.flowtrack.bending import Bending
+from cleanplate.engines.track.flowtrack.bending import DETAIL, Bending
 from cleanplate.engines.track.shared.masks import check_mask, objects_in
 from cleanplate.errors import InputError
 from cleanplate.protocols import About, Choice, Runtime
+from cleanplate.settings import check, setting
 from cleanplate.types import TrackedMask
 
 if TYPE_CHECKING:
@@ -26,14 +27,26 @@ _TAKEN = 25  # of 255: what is left of a pixel's claim to an object when another
 
 @dataclass(frozen=True, slots=True)
 class FlowtrackSettings:
-    """This engine has no settings."""
+    """How finely it looks."""
+
+    detail: int = setting(
+        DETAIL,
+        "Longest side of the view that each object is worked on in; less is quicker and coarser.",
+        low=64,
+        high=1024,
+        unit="px",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 class FlowtrackTracking:
     """The objects of one clip in one direction of time."""
 
-    def __init__(self, image: np.ndarray, shot: int, objects: list[Bending]) -> None:
+    def __init__(self, image: np.ndarray, shot: int, objects: list[Bending], detail: int) -> None:
         self._image, self._shot, self._objects = image, shot, objects
+        self._detail = detail
 
     def step(self, frame: Frame) -> TrackedMask:
         """Follow every object into ``frame``, the next one; after a cut all of them are lost.
@@ -50,7 +63,7 @@ class FlowtrackTracking:
             )
         cut = frame.shot != self._shot
         for tracked in self._objects:
-            tracked.step(self._image, frame.image, cut)
+            tracked.step(self._image, frame.image, cut, self._detail)
         self._image, self._shot = frame.image, frame.shot
         return TrackedMask(self._shared_out(), tuple(tracked.report() for tracked in self._objects))
 
@@ -103,9 +116,9 @@ class Engine:
         order=20,
         choices=(
             Choice(
-                "Anything that bends, briefly",
-                "People and animals, by motion and colour, for a second or two around "
-                "each mark; mark them again when asked.",
+                "People and animals, briefly",
+                "By motion and colour, for a second or two around each mark. Mark them "
+                "again where asked.",
             ),
         ),
     )
@@ -121,7 +134,8 @@ class Engine:
             MaskError: the mask is not of the frame's size.
         """
         check_mask(mask, frame.image)
-        return FlowtrackTracking(frame.image, frame.shot, begun(frame.image, mask))
+        objects = begun(frame.image, mask)
+        return FlowtrackTracking(frame.image, frame.shot, objects, self.settings.detail)
 
     def resume(self, state: dict[str, np.ndarray]) -> FlowtrackTracking:
         """Go on from what ``Tracking.state`` returned."""
@@ -134,7 +148,7 @@ class Engine:
                 if name.startswith(prefix)
             }
             objects.append(Bending.restore(object_id, values))
-        return FlowtrackTracking(state["image"], int(state["shot"]), objects)
+        return FlowtrackTracking(state["image"], int(state["shot"]), objects, self.settings.detail)
 
 
 def begun(image: np.ndarray, mask: np.ndarray) -> list[Bending]:

@@ -39,14 +39,14 @@ def box_of(mask: np.ndarray) -> Box | None:
     return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def overlap(one: Box | None, other: Box | None) -> float:
+def overlap(box: Box | None, other: Box | None) -> float:
     """Intersection over union of two boxes."""
-    if one is None or other is None:
+    if box is None or other is None:
         return 0.0
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
+    across = min(box[2], other[2]) - max(box[0], other[0])
+    down = min(box[3], other[3]) - max(box[1], other[1])
     shared = max(across, 0.0) * max(down, 0.0)
-    areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
+    areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
     return shared / max(areas - shared, 1e-9)
 
 
@@ -73,14 +73,14 @@ class Motion:
     def see(self, box: Box) -> None:
         """The box was found here."""
         x0, y0, x1, y1 = box
-        found = np.array([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0])
+        measured = np.array([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0])
         if not self.begun:
-            self.begun, self.mean = True, np.concatenate([found, np.zeros(4)])
+            self.begun, self.mean = True, np.concatenate([measured, np.zeros(4)])
             self.spread = np.diag((np.tile(self._size(), 2) * np.repeat([1 / 10, 1 / 16], 4)) ** 2)
             return
         noise = np.diag((self._size() / 20) ** 2)
         gain = self.spread[:, :4] @ np.linalg.inv(self.spread[:4, :4] + noise)
-        self.mean = self.mean + gain @ (found - self.mean[:4])
+        self.mean = self.mean + gain @ (measured - self.mean[:4])
         self.spread = self.spread - gain @ self.spread[:4]
 
     def _size(self) -> np.ndarray:
@@ -169,7 +169,7 @@ class Caution:
     def looked_at(self, memory: Remembered, frame: int, backward: bool, plain: Looked) -> Looked:
         """Confirmed frames, anchors, and the last six frames that were sure."""
         sign = -1 if backward else 1
-        confirmed = [one for one in plain.memories if one[2] == CONFIRMED]
+        confirmed = [entry for entry in plain.memories if entry[2] == CONFIRMED]
         kept = [(t, o, CONFIRMED) for t, o in self.anchors.items() if t not in memory.confirmed]
         past = sorted(
             (t for t, o in memory.followed.items() if o.trusted and (frame - t) * sign > 0),

@@ -33,7 +33,9 @@ class Sam2Settings:
     model: str = setting(
         "tiny", "Size: tiny (quick), small, base_plus, large (best).", choices=pictures.SIZES
     )
-    weights: str = setting("", "Path of the checkpoint; empty: the one that cleanplate keeps.")
+    weights: str = setting(
+        "", "Path of a weights file; empty for the one that cleanplate weights keeps."
+    )
     side: int = setting(
         1024,
         "Side of the square in which the network sees a frame; less is quicker and coarser.",
@@ -42,15 +44,15 @@ class Sam2Settings:
     )
     memory: str = setting(
         PUBLISHED,
-        "What is remembered: published takes every frame; cautious only sure ones, minds where a "
-        "thing was heading, and keeps frames that tell look-alikes apart.",
+        "What is remembered: published keeps every frame; cautious keeps only sure ones, predicts "
+        "where the object is heading, and keeps frames that tell look-alikes apart.",
         choices=(PUBLISHED, CAUTIOUS),
     )
     confirmed_frames: int = setting(
         8, "Most prompted frames remembered; the first and the newest stay.", low=2, high=200
     )
     patience: int = setting(
-        48, "An object hidden for so many frames is lost.", low=1, unit="frames"
+        48, "An object that stays hidden for this many frames counts as lost.", low=1, unit="frames"
     )
 
     def __post_init__(self) -> None:
@@ -77,8 +79,8 @@ class Sam2Tracking:
         backward, self.index = frame.index < self.index, frame.index
         if not self.video.objects:
             return TrackedMask(np.zeros(self.size, np.uint8))
-        found = self.video.follow(frame.index, self._look(frame), backward)
-        return self._answer(found)
+        outputs = self.video.follow(frame.index, self._look(frame), backward)
+        return self._answer(outputs)
 
     def correct(self, frame: Frame, mask: np.ndarray) -> None:
         """Fix or add objects in the frame last seen, which is then remembered for good."""
@@ -113,11 +115,11 @@ class Sam2Tracking:
         """Follow an object no longer.
 
         Raises:
-            InputError: it is not followed.
+            InputError: it is not tracked.
         """
         if object_id not in self.video.objects:
-            known = ", ".join(str(one) for one in self.video.objects) or "none"
-            raise InputError(f"Object {object_id} is not followed; there are: {known}.")
+            known = ", ".join(map(str, self.video.objects)) or "none"
+            raise InputError(f"Object {object_id} is not tracked; there are: {known}.")
         self.video.remove(object_id)
         del self.hidden[object_id]
 
@@ -131,14 +133,14 @@ class Sam2Tracking:
             self._seen = frame.index, self._engine.features(frame.image)
         return self._seen[1]
 
-    def _answer(self, found: dict[int, Output]) -> TrackedMask:
-        logits = self.video.logits(list(found.values()), self.size)
+    def _answer(self, outputs: dict[int, Output]) -> TrackedMask:
+        logits = self.video.logits(list(outputs.values()), self.size)
         best, which = logits.max(dim=0)
-        ids = np.array([0, *found], np.uint8)
+        ids = np.array([0, *outputs], np.uint8)
         mask = ids[((which + 1) * (best > 0)).cpu().numpy()]
         areas = np.bincount(mask.ravel(), minlength=256)
-        states = [self._judged(i, one, int(areas[i])) for i, one in found.items()]
-        return TrackedMask(mask, tuple(sorted(states, key=lambda one: one.object_id)))
+        states = [self._judged(i, output, int(areas[i])) for i, output in outputs.items()]
+        return TrackedMask(mask, tuple(sorted(states, key=lambda state: state.object_id)))
 
     def _judged(self, object_id: int, output: Output, area: int) -> ObjectState:
         seen = output.presence > 0 and area > 0
@@ -165,16 +167,15 @@ class Engine:
     about: ClassVar = About(
         "track",
         "sam2",
-        "Follows people, animals and anything else by what they are, also after they were hidden.",
+        "Tracks people, animals and anything else, and finds them again after they were hidden.",
         needs=("torch", "PIL"),
         extra="networks",
         checkpoints=pictures.CHECKPOINTS,
         order=25,
         choices=(
             Choice(
-                "Anything, by what it is",
-                "People, animals and things, through turns and behind others, in clips of any "
-                "length.",
+                "People, animals, anything",
+                "Tracked through turns and behind others, in clips of any length.",
             ),
         ),
     )

@@ -92,10 +92,10 @@ class Remembered:
         self.followed[frame] = output
         if self.limits.forget:
             reach = self.limits.reach
-            trusted = [t for t, one in self.followed.items() if one.trusted][-NEIGHBOURS:]
+            trusted = [t for t, past in self.followed.items() if past.trusted][-NEIGHBOURS:]
             self.followed = {
-                t: one
-                for t, one in self.followed.items()
+                t: past
+                for t, past in self.followed.items()
                 if abs(frame - t) <= reach or t in trusted
             }
 

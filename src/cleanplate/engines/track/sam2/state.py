@@ -22,14 +22,16 @@ def written(tracking: Sam2Tracking) -> Arrays:
         "size": np.array(tracking.size),
         "index": np.array(tracking.index),
         "ids": np.array(list(objects), np.int64),
-        "hidden": np.array([tracking.hidden[one] for one in objects], np.int64),
+        "hidden": np.array([tracking.hidden[object_id] for object_id in objects], np.int64),
     }
-    for object_id, one in objects.items():
-        arrays |= _outputs(f"{object_id}/confirmed", one.memory.confirmed)
-        arrays |= _outputs(f"{object_id}/followed", one.memory.followed)
-        arrays[f"{object_id}/passed"] = np.array(list(one.passed.items()), np.int64).reshape(-1, 2)
-        if one.caution is not None:
-            arrays |= _caution(f"{object_id}/caution", one.caution)
+    for object_id, tracked in objects.items():
+        arrays |= _outputs(f"{object_id}/confirmed", tracked.memory.confirmed)
+        arrays |= _outputs(f"{object_id}/followed", tracked.memory.followed)
+        arrays[f"{object_id}/passed"] = np.array(list(tracked.passed.items()), np.int64).reshape(
+            -1, 2
+        )
+        if tracked.caution is not None:
+            arrays |= _caution(f"{object_id}/caution", tracked.caution)
     return arrays
 
 
@@ -38,12 +40,12 @@ def restore(tracking: Sam2Tracking, arrays: Arrays, device: str) -> None:
     tracking.index = int(arrays["index"])
     for object_id, hidden in zip(arrays["ids"].tolist(), arrays["hidden"].tolist(), strict=True):
         tracking.hidden[object_id] = hidden
-        one = tracking.video.known(object_id)
-        one.memory.confirmed = _read(f"{object_id}/confirmed", arrays, device)
-        one.memory.followed = _read(f"{object_id}/followed", arrays, device)
-        one.passed = {t: bool(way) for t, way in arrays[f"{object_id}/passed"].tolist()}
-        if one.caution is not None:
-            _restore_caution(f"{object_id}/caution", one.caution, arrays, device)
+        tracked = tracking.video.known(object_id)
+        tracked.memory.confirmed = _read(f"{object_id}/confirmed", arrays, device)
+        tracked.memory.followed = _read(f"{object_id}/followed", arrays, device)
+        tracked.passed = {t: bool(way) for t, way in arrays[f"{object_id}/passed"].tolist()}
+        if tracked.caution is not None:
+            _restore_caution(f"{object_id}/caution", tracked.caution, arrays, device)
 
 
 def _outputs(name: str, outputs: dict[int, Output]) -> Arrays:
@@ -52,15 +54,15 @@ def _outputs(name: str, outputs: dict[int, Output]) -> Arrays:
     arrays: Arrays = {
         f"{name}/frames": np.array(list(outputs), np.int64),
         f"{name}/numbers": np.array(
-            [(one.quality, one.presence, one.trusted) for one in outputs.values()]
+            [(output.quality, output.presence, output.trusted) for output in outputs.values()]
         ).reshape(-1, 3),
     }
     if outputs:
         kept: list[Output] = list(outputs.values())
-        arrays[f"{name}/low"] = torch.stack([one.low for one in kept]).cpu().numpy()
-        arrays[f"{name}/pointers"] = torch.stack([one.pointer for one in kept]).cpu().numpy()
+        arrays[f"{name}/low"] = torch.stack([output.low for output in kept]).cpu().numpy()
+        arrays[f"{name}/pointers"] = torch.stack([output.pointer for output in kept]).cpu().numpy()
         # numpy has no bfloat16: the same bits as whole numbers.
-        memory = torch.stack([one.memory for one in kept]).view(torch.int16)
+        memory = torch.stack([output.memory for output in kept]).view(torch.int16)
         arrays[f"{name}/memory"] = memory.cpu().numpy()
     return arrays
 

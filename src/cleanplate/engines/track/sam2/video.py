@@ -81,15 +81,15 @@ class Video:
         """
         import torch
 
-        one = self.known(object_id)
-        if add and frame in one.points:
-            old = one.points[frame]
+        tracked = self.known(object_id)
+        if add and frame in tracked.points:
+            old = tracked.points[frame]
             points, labels = np.concatenate([old[0], points]), np.concatenate([old[1], labels])
-        one.points[frame] = points, labels
-        new, backward = frame not in one.passed, one.passed.get(frame, False)
+        tracked.points[frame] = points, labels
+        new, backward = frame not in tracked.passed, tracked.passed.get(frame, False)
         before = self.output(frame, object_id, drafts=new or self.rules.corrections_confirm)
         with computing(self.runtime):
-            looked = Looked() if new else one.memory.seen_from(frame, backward)
+            looked = Looked() if new else tracked.memory.seen_from(frame, backward)
             base = self._in_the_light(seen, looked)
             device = base.device
             answer = self.network.answer(
@@ -101,47 +101,47 @@ class Video:
                 None if before is None else before.low.clamp(-32, 32)[None, None],
                 dynamic=self.rules.stable,
             )
-        return self._draft(frame, seen, one, answer)
+        return self._draft(frame, seen, tracked, answer)
 
     def outline(self, frame: int, seen: Features, object_id: int, mask: np.ndarray) -> Output:
         """Take ``mask`` ((H, W) bool) as the object in ``frame``."""
         import torch
 
-        one = self.known(object_id)
-        one.points.pop(frame, None)
+        tracked = self.known(object_id)
+        tracked.points.pop(frame, None)
         given = torch.from_numpy(mask.astype(np.float32)).to(self.runtime.device)[None, None]
         if mask.shape != (self.side, self.side):
             given = (resized(given, (self.side, self.side), antialias=True) >= 0.5).float()
         with computing(self.runtime):
             answer = self.network.given(seen, given)
-        return self._draft(frame, seen, one, answer)
+        return self._draft(frame, seen, tracked, answer)
 
     def commit(self) -> None:
         """From now on prompts are remembered."""
-        for one in self.objects.values():
+        for tracked in self.objects.values():
             for confirms in (False, True):
-                for frame, (output, confirmed) in one.drafts.items():
+                for frame, (output, confirmed) in tracked.drafts.items():
                     if confirmed is not confirms:
                         continue
                     if confirmed:
-                        one.memory.confirm(frame, output)
+                        tracked.memory.confirm(frame, output)
                     else:
-                        one.memory.followed[frame] = output
-                    if one.caution is not None:
-                        one.caution.told(output.low.cpu().numpy() > 0)
-            one.drafts.clear()
-            for frame in one.memory.confirmed:
-                one.memory.followed.pop(frame, None)
+                        tracked.memory.followed[frame] = output
+                    if tracked.caution is not None:
+                        tracked.caution.told(output.low.cpu().numpy() > 0)
+            tracked.drafts.clear()
+            for frame in tracked.memory.confirmed:
+                tracked.memory.followed.pop(frame, None)
 
     def clear(self, frame: int, object_id: int) -> None:
         """Take back the prompts of an object in ``frame``; what was found stays as followed."""
-        one = self.objects[object_id]
-        one.points.pop(frame, None)
-        one.drafts.pop(frame, None)
-        output = one.memory.confirmed.pop(frame, None)
+        tracked = self.objects[object_id]
+        tracked.points.pop(frame, None)
+        tracked.drafts.pop(frame, None)
+        output = tracked.memory.confirmed.pop(frame, None)
         if output is not None:
-            one.memory.followed[frame] = output
-            one.passed.pop(frame, None)
+            tracked.memory.followed[frame] = output
+            tracked.passed.pop(frame, None)
 
     def remove(self, object_id: int) -> None:
         """Follow an object no longer."""
@@ -151,27 +151,29 @@ class Video:
 
     def follow(self, frame: int, seen: Features, backward: bool = False) -> dict[int, Output]:
         """Each object in ``frame``, of which it remembers at least one confirmed frame."""
-        found: dict[int, Output] = {}
-        for object_id, one in self.objects.items():
-            output = one.memory.confirmed.get(frame)
+        outputs: dict[int, Output] = {}
+        for object_id, tracked in self.objects.items():
+            output = tracked.memory.confirmed.get(frame)
             if output is None:
-                output = self._followed(frame, seen, one, backward)
-                one.memory.follow(frame, output)
-            one.passed[frame] = backward
+                output = self._followed(frame, seen, tracked, backward)
+                tracked.memory.follow(frame, output)
+            tracked.passed[frame] = backward
             if self.rules.limits.forget:
                 reach = self.rules.limits.reach
-                one.passed = {t: way for t, way in one.passed.items() if abs(frame - t) <= reach}
-                one.points.clear()
-            found[object_id] = output
-        return found
+                tracked.passed = {
+                    t: way for t, way in tracked.passed.items() if abs(frame - t) <= reach
+                }
+                tracked.points.clear()
+            outputs[object_id] = output
+        return outputs
 
     def output(self, frame: int, object_id: int, drafts: bool = True) -> Output | None:
         """What is known of an object in ``frame``; ``drafts``: of those to be confirmed or not."""
-        one = self.objects[object_id]
-        draft = one.drafts.get(frame)
+        tracked = self.objects[object_id]
+        draft = tracked.drafts.get(frame)
         if draft is not None and draft[1] is drafts:
             return draft[0]
-        return one.memory.output(frame)
+        return tracked.memory.output(frame)
 
     def logits(self, outputs: Sequence[Output | None], size: tuple[int, int]) -> Tensor:
         """(n, H, W) at the size of the picture; -1024 where nothing is known."""
@@ -179,7 +181,7 @@ class Video:
 
         side = self.side // 4
         nowhere = torch.full((side, side), -1024.0, device=self.runtime.device)
-        low = torch.stack([nowhere if one is None else one.low for one in outputs])
+        low = torch.stack([nowhere if output is None else output.low for output in outputs])
         return resized(low[None], size)[0]
 
     # --- one object in one frame ---
@@ -191,17 +193,17 @@ class Video:
             self.objects[object_id] = Tracked(Remembered(self.rules.limits), caution=caution)
         return self.objects[object_id]
 
-    def _draft(self, frame: int, seen: Features, one: Tracked, answer: Answer) -> Output:
+    def _draft(self, frame: int, seen: Features, tracked: Tracked, answer: Answer) -> Output:
         output = self._output(seen, answer, sure=self.rules.stable)
-        confirms = frame not in one.passed or self.rules.corrections_confirm
-        one.drafts[frame] = output, confirms
+        confirms = frame not in tracked.passed or self.rules.corrections_confirm
+        tracked.drafts[frame] = output, confirms
         return output
 
-    def _followed(self, frame: int, seen: Features, one: Tracked, backward: bool) -> Output:
-        looked = one.memory.seen_from(frame, backward)
-        caution = one.caution
+    def _followed(self, frame: int, seen: Features, tracked: Tracked, backward: bool) -> Output:
+        looked = tracked.memory.seen_from(frame, backward)
+        caution = tracked.caution
         if caution is not None:
-            looked = caution.looked_at(one.memory, frame, backward, looked)
+            looked = caution.looked_at(tracked.memory, frame, backward, looked)
         with computing(self.runtime):
             answer = self.network.answer(self._in_the_light(seen, looked), seen)
             if caution is None:
