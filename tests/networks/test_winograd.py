@@ -44,6 +44,8 @@ def test_only_what_gains_is_replaced(unit: bool, monkeypatch: pytest.MonkeyPatch
         nn.Conv2d(3, 64, 3),
     )
     reduced = nn.Sequential(nn.Conv2d(128, 128, 3), nn.Conv2d(256, 256, 3)).bfloat16()
+    for network in (layers, reduced):
+        network.requires_grad_(False)
     quicken(layers)
     quicken(reduced)
     assert [isinstance(layer, WinogradConv2d) for layer in layers] == [True] * 2 + [False] * 4

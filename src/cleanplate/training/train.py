@@ -8,7 +8,9 @@ made from their numbers, and the state holds all else that a step depends on.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import itertools
+import os
 import random
 import resource
 import signal
@@ -110,7 +112,7 @@ def train(
     last = step + 1 if dry_run else last
     batches = _batches(samples, configuration, processes, step, last)
     held_out = _validation(configuration)
-    board = _board(record) if processes.is_first and not dry_run else None
+    board = _board(record, progress) if processes.is_first and not dry_run else None
     sources = _sources(configuration, videos)
     done = Done(step)
 
@@ -269,9 +271,10 @@ def _sources(configuration: Configuration, videos: list[Any]) -> list[dict[str, 
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind = name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    # Of several processes on a machine, each has a card of its own.
+    place = os.environ.get("LOCAL_RANK") if kind == "cuda" else None
+    return torch.device(kind if place is None else f"{kind}:{place}")
 
 
 def _memory(device: torch.device) -> float:
@@ -290,12 +293,15 @@ def _load(generator: torch.nn.Module, path: str) -> None:
     layouts.load_into(generator, files.read(Path(path)), "start_from", Path(path))
 
 
-def _board(record: Record) -> Any:
-    """TensorBoard's writer, or None where it is not installed."""
-    try:
-        module = importlib.import_module("torch.utils.tensorboard")
-    except (ModuleNotFoundError, ImportError):
+def _board(record: Record, progress: Progress) -> Any:
+    """TensorBoard's writer, or None where it is not installed, which is said."""
+    if importlib.util.find_spec("tensorboard") is None:
+        progress.note(
+            "TensorBoard is not installed, so figures go to figures.jsonl alone; install it with: "
+            "pip install 'cleanplate[train]'."
+        )
         return None
+    module = importlib.import_module("torch.utils.tensorboard")
     return module.SummaryWriter(str(record.folder))
 
 

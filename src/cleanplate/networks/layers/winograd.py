@@ -56,6 +56,8 @@ class WinogradConv2d(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
+        if convolution.weight.requires_grad:
+            raise ValueError("WinogradConv2d serves inference alone: freeze the weights first.")
         weight = convolution.weight.detach()
         of_input, of_kernel, of_output = (torch.tensor(m) for m in _TILES[weight.dtype])
         self.side, self.tile = len(of_input), len(of_output)

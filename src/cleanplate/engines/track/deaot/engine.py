@@ -276,7 +276,7 @@ class Engine:
         network = getattr(aot, settings.model)()
         checkpoints.load(network, settings.model, settings.weights)
         self._torch, self._layers = torch, layers
-        self._network: Any = network.eval().fold().to(runtime.device)
+        self._network: Any = network.eval().fold().requires_grad_(False).to(runtime.device)
         if runtime.precision == "float32":  # else its weights are float32 but its products are not
             quicken(self._network)
         self._limits = Limits(

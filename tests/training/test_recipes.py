@@ -1,0 +1,141 @@
+"""What is trained is what the engines load, and a step that would spoil it is not taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from cleanplate.checkpoints import files, layouts
+from cleanplate.networks.e2fgvi import e2fgvi as network_module
+from cleanplate.networks.e2fgvi.spynet import SPyNet
+from cleanplate.networks.vinet.vinet import vinet_256
+from cleanplate.training import losses
+from cleanplate.training.configuration import (
+    Configuration,
+    DataSettings,
+    OptimiserSettings,
+    VINetSettings,
+)
+from cleanplate.training.data import Samples
+from cleanplate.training.e2fgvi import E2FGVIRecipe, Filled, true_flows
+from cleanplate.training.processes import Processes
+from cleanplate.training.record import Record, card_of
+from cleanplate.training.vinet import VINetRecipe
+
+CPU = torch.device("cpu")
+
+
+def vinet(**settings: Any) -> Configuration:
+    return Configuration(
+        network="vinet_256",
+        data=DataSettings(generated=1.0, width=16, height=16),
+        optimiser=OptimiserSettings(learning_rate=1e-3, beta1=0.9, beta2=0.999),
+        vinet=VINetSettings(**settings),
+    )
+
+
+def smooth(side: int = 16) -> dict[str, Any]:
+    """A window of one smooth picture with a hole in the middle."""
+    line = torch.linspace(-0.6, 0.6, side)
+    down, across = line[:, None].expand(side, side), line.expand(side, side)
+    frames = torch.stack([down, across, -down]).expand(1, 16, 3, side, side).clone()
+    masks = torch.zeros(1, 16, 1, side, side)
+    masks[..., 5:10, 5:10] = 1
+    return {"frames": frames, "masks": masks, "flows": torch.zeros(1, 5, 2, side, side)}
+
+
+def test_vinet_learns_one_clip(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    configuration = vinet(recurrent=False)
+    recipe = VINetRecipe(configuration, CPU, Processes("cpu"))
+    part = smooth()
+    # The likeness is subtracted, so -1 is the least that there is.
+    first, *_, last = (recipe.step([part]).figures["total"] + 1 for _ in range(15))
+    assert last < 0.85 * first
+    record = Record(replace(configuration, folder=str(tmp_path)))
+    card = card_of(configuration, 15, {"total": last}, [])
+    record.write_weights(tmp_path / "vinet.pth", recipe.generator.state_dict(), card)
+    state = files.read(tmp_path / "vinet.pth")
+    assert "vinet_256" in [known.name for known in layouts.recognise(state, tmp_path / "vinet.pth")]
+    layouts.load_into(vinet_256(), state, "vinet_256", tmp_path / "vinet.pth")
+
+
+def test_the_causal_one_sees_no_later_frame() -> None:
+    torch.manual_seed(0)
+    recipe = VINetRecipe(vinet(causal=True), CPU, Processes("cpu"))
+    part = smooth()
+    changed = part | {"frames": part["frames"].clone()}
+    changed["frames"][:, 10:] += 0.3  # the last of the four that are filled is frame 9
+    for before, after in zip(recipe.fill(part)[0], recipe.fill(changed)[0], strict=True):
+        assert torch.equal(before, after)
+    whole = VINetRecipe(vinet(), CPU, Processes("cpu"))
+    assert not torch.equal(whole.fill(part)[0], whole.fill(changed)[0])
+
+
+@pytest.fixture(scope="module")
+def shallow() -> Any:
+    """E2FGVI-HQ's recipe with one block of eight, on the smallest pictures that it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_module, "BLOCKS", 1)
+        torch.manual_seed(0)
+        data = DataSettings(generated=1.0, width=108, height=60, local_frames=2, reference_frames=1)
+        configuration = Configuration(network="e2fgvi_hq", data=data)
+        recipe = E2FGVIRecipe(configuration, CPU, Processes("cpu"))
+        yield recipe, default_collate([Samples(configuration, [])[0]])
+
+
+def test_a_step_of_e2fgvi_moves_every_weight_that_it_should(shallow: Any) -> None:
+    recipe, part = shallow
+    before = {n: p.detach().clone() for n, p in recipe.generator.named_parameters()}
+    judged = [p.detach().clone() for p in recipe.judge.parameters()]
+    outcome = recipe.step([part])
+    assert outcome.failed == ""
+    assert {"real", "fake", "flow", "hole", "valid", "adversarial", "total"} <= set(outcome.figures)
+    still = [n for n, p in recipe.generator.named_parameters() if torch.equal(p, before[n])]
+    assert all("pool_layers" in name or "conv_offset" in name for name in still), still
+    pairs = zip(recipe.judge.parameters(), judged, strict=True)
+    assert sum(not torch.equal(p, old) for p, old in pairs) >= len(judged) - 1
+
+
+def test_a_flow_that_grew_too_long_is_not_learned_from(
+    shallow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, part = shallow
+    fill = recipe._fill
+
+    def diverged(part: Any) -> Any:
+        filled, *rest = fill(part)
+        flows = tuple(flow * float("inf") for flow in filled.flows)
+        return (Filled(filled.pictures, filled.composed, flows), *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recipe, "_fill", diverged)
+    before = [p.detach().clone() for p in recipe.generator.parameters()]
+    outcome = recipe.step([part])
+    assert "px was found between two frames" in outcome.failed
+    assert all(
+        torch.equal(*pair) for pair in zip(recipe.generator.parameters(), before, strict=True)
+    )
+
+
+def test_larger_weights_of_the_flow_network_end_in_a_loss_that_is_no_number() -> None:
+    """Why the guard is there: each level doubles the flow that it is given and feeds it back."""
+    torch.manual_seed(0)
+    spynet, frames = SPyNet(), torch.rand(1, 3, 3, 128, 128) * 2 - 1
+    known = true_flows(spynet, frames)
+    lengths = []
+    for factor in (1, 4, 16, 1000):
+        grown = SPyNet()
+        grown.load_state_dict(
+            {n: v * (factor if "basic" in n else 1) for n, v in spynet.state_dict().items()}
+            | dict(grown.named_buffers())
+        )
+        flows = true_flows(grown, frames)
+        lengths.append(float(flows[0].abs().max()))
+        loss = losses.flow_loss(flows, known)
+    assert lengths[1] > 4**5 * lengths[0]  # of five layers a level, and then over six levels
+    assert not torch.isfinite(loss)
