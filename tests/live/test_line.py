@@ -142,3 +142,20 @@ def test_two_targets_are_followed_and_filled(tmp_path: Path) -> None:
     for image in scenes.read(tmp_path / "out.mkv"):
         assert not scenes.is_shown(image, (70, 50))
         assert np.abs(image[4:32, 10:54].astype(int) - other).mean() > 30
+
+
+def test_stopped_in_the_middle_the_counts_still_add_up(tmp_path: Path) -> None:
+    source = scenes.write(tmp_path / "in.mkv", scenes.compose(30)[0])
+    order = LiveOrder(
+        LiveSource(source_address(str(source)), loops=0),
+        None,
+        (sign_prompt(),),
+        settings_from({"inpainter": "plate"}),
+        latency=None,
+    )
+    line = Line(order)
+    line.watchers.append(lambda picture: line.stop() if picture.index == 12 else None)
+    summary = line.run()
+    check_counts(summary)
+    assert summary["frames_out"] >= 12
+    assert summary["dropped_because"].keys() <= {"stopped"}

@@ -47,10 +47,12 @@ class InFlight:
             self._count += count
             self._changed.notify_all()
 
-    def is_none(self) -> bool:
-        """Whether nothing is being worked on."""
+    def take_all(self) -> int:
+        """How many frames there are; from here on they count as given up."""
         with self._changed:
-            return self._count == 0
+            count, self._count = self._count, 0
+            self._changed.notify_all()
+            return count
 
     def wait(self, seconds: float) -> bool:
         """Whether nothing is being worked on, after at most so many seconds."""

@@ -121,6 +121,8 @@ class Line:
             self._stop.set()
             self._inbox.abandon()
             reader.join(_START_WAIT)
+            # What was on its way when somebody stopped it was not shown.
+            self.stats.dropped("stopped", self._in_flight.take_all())
             elapsed = self._clock.now() - begun
             self.stats.clock = lambda: elapsed
             mishaps = order.source.mishaps

@@ -56,8 +56,9 @@ class Stats:
 
     def dropped(self, why: str, count: int = 1) -> None:
         """Frames were left out."""
-        with self._lock:
-            self._dropped[why] += count
+        if count:
+            with self._lock:
+                self._dropped[why] += count
 
     def worked(self, stage: str, seconds: float) -> None:
         """A stage was busy with one frame."""
