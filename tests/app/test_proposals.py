@@ -35,7 +35,7 @@ def test_what_was_found_is_an_object_once_it_is_taken_and_is_offered_again_after
     project = looked(server, captioned)
     state = server.get(f"/project/{project}")
     (one,) = state["proposals"]["overlays"]
-    assert "1 thing stays" in state["job"]["sentence"]
+    assert "Found 1 logo or caption" in state["job"]["sentence"]
     assert (one["kind"], one["first"], one["last"]) == ("caption", 0, 59), "to the frame"
     assert not one["taken"]
     assert state["objects"] == []
@@ -87,7 +87,7 @@ def test_that_nothing_was_found_is_said(server: Server, tmp_path: Path) -> None:
     project = looked(server, scene(tmp_path / "plain.mp4", {}))
     state = server.get(f"/project/{project}")
     assert state["proposals"] == {"overlays": [], "still": []}
-    assert "Nothing was found" in state["job"]["sentence"]
+    assert "Found no logo or caption" in state["job"]["sentence"]
 
 
 def test_before_anybody_looked_there_are_none(server: Server, captioned: Path) -> None:

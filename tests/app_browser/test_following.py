@@ -162,7 +162,7 @@ def test_masks_go_out_and_come_back_the_same_and_others_sizes_are_refused(
         assert fact in note.inner_text()
 
     other.page.set_input_files("#cp-masks-file", str(track))
-    note.filter(has_text="Masks are in").wait_for()
+    note.filter(has_text="Masks imported").wait_for()
     other.until("state.objects.length === 1")
     assert [other.mask(frame) for frame in range(60)] == masks
 
@@ -172,7 +172,7 @@ def test_something_that_does_not_move_needs_no_following(
 ) -> None:
     person = visit(marked(server, coded, [5, 2, 60, 30]))
     assert person.page.locator("#cp-remove-go").is_disabled()
-    assert "ollow" in person.text("#cp-remove-note")
+    assert "Track" in person.text("#cp-remove-note")
     person.page.get_by_label("It does not move").check()
     person.until("state.objects[0].static && state.can.remove[0]")
     assert person.page.locator("#cp-remove-go").is_enabled()

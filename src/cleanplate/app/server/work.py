@@ -137,6 +137,8 @@ class Work:
         job = self.current(session)
         if job is None or job.is_over:
             return
+        if job.kind == "open" and session.is_open:  # its worker is on its way out
+            return
         name = _NAMES.get(job.kind, "The work")
         if job.state == jobs.STOPPING:
             raise Refusal(409, f"{name} is stopping; wait a moment.")
