@@ -6,7 +6,6 @@ What the engine is measured against, in tests for equality and in ``bench/`` for
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -52,30 +51,34 @@ def padded(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([x, x.flip(-1)], dim=-1)[..., :width]
 
 
+def masked_frames(frames: np.ndarray, holes: np.ndarray) -> Tensor:
+    """(N, 3, H, W) in -1..1, 0 in the ``holes``: what the network is given of ``frames``."""
+    signed = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 * 2 - 1
+    return signed * (1 - torch.from_numpy(holes)[:, None].float())
+
+
 @torch.no_grad()
+def run(network: E2FGVI, masked: Tensor, window: Window) -> Tensor:
+    """The pictures of a window's neighbours, (n, 3, H, W) with the padding."""
+    chosen = masked[[*window.neighbours, *window.references]]
+    pictures, _ = network(padded(chosen)[None], len(window.neighbours))
+    return pictures[: len(window.neighbours)]
+
+
 def fill(
-    network: E2FGVI,
-    frames: np.ndarray,
-    holes: np.ndarray,
-    seen: Callable[[Window, torch.Tensor], None] = lambda window, pictures: None,
-    until: int | None = None,
+    network: E2FGVI, frames: np.ndarray, holes: np.ndarray, until: int | None = None
 ) -> np.ndarray:
     """``frames`` (N, H, W, 3) uint8 with the ``holes`` (N, H, W) bool filled.
 
-    ``seen`` is shown each window's pictures of its neighbours, (n, 3, H, W) with the padding.
     Only the first ``until`` frames are filled, if that is given.
     """
     count, height, width = holes.shape
-    signed = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 * 2 - 1
-    masked = signed * (1 - torch.from_numpy(holes)[:, None].float())
+    masked = masked_frames(frames, holes)
     blended: list[np.ndarray | None] = [None] * count
     for window in windows(count):
         if until is not None and window.centre - STRIDE >= until:
             break
-        chosen = masked[[*window.neighbours, *window.references]]
-        pictures, _ = network(padded(chosen)[None], len(window.neighbours))
-        pictures = pictures[: len(window.neighbours)]
-        seen(window, pictures)
+        pictures = run(network, masked, window)
         values = ((pictures[..., :height, :width] + 1) / 2 * 255).permute(0, 2, 3, 1).numpy()
         for index, picture in zip(window.neighbours, values.astype(np.uint8), strict=True):
             new = np.where(holes[index][..., None], picture, frames[index]).astype(np.float32)

@@ -94,6 +94,15 @@ def test_the_facts_are_the_probes(server: Server, scene_clip: Path) -> None:
     assert state["can"]["follow"] == [False, "Pick an object first."]
 
 
+def test_a_list_of_clips_is_told_of_each_in_short(server: Server, scene_clip: Path) -> None:
+    project = server.opened(scene_clip)
+    told = server.get(f"/project/{project}/brief")
+    assert told["name"] == scene_clip.name
+    assert (told["job"]["kind"], told["job"]["state"]) == ("open", "done")
+    assert told["results"] == []
+    assert server.get("/project/AAAAAAAAAAAAAAAAAAAAAA/brief") is None
+
+
 def test_a_still_is_there_before_the_clip_was_surveyed(server: Server, scene_clip: Path) -> None:
     project = server.post("/project", {"path": str(scene_clip)})["id"]
     state = server.get(f"/project/{project}")

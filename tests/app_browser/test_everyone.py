@@ -100,7 +100,7 @@ def test_axe_finds_nothing_in_any_state(
     found["choices"] = violations(person)
     person.press("Escape")
     person.page.get_by_role("button", name="More settings").click()
-    person.page.get_by_label("Lossless").wait_for()
+    person.page.get_by_label("Preset").wait_for()
     found["more"] = violations(person)
     person.page.locator(CANVAS).focus()
     person.press("?")
@@ -147,7 +147,7 @@ def test_without_weights_the_page_says_what_they_would_add_and_how_to_get_them(
     away = cards.filter(has_text="Learned, full size")
     assert away.locator("input").is_disabled()
     text = away.inner_text()
-    for words in ("needs weights", "not for commercial use", "Licence", "cleanplate weights"):
+    for words in ("needs weights", "not for commercial use", "Licence", "Get it"):
         assert words in text, text
 
 

@@ -267,8 +267,7 @@ def test_the_saved_clip_is_the_source_but_for_what_was_masked(
     project = followed(server, coded)
     server.edit(project, "settings", values={"inpainter": "telea"})
     person = visit(project)
-    person.page.get_by_role("button", name="More settings").click()
-    person.page.get_by_label("Lossless").check()
+    person.page.get_by_label("Save as").select_option("Lossless")
     person.until("state.settings.lossless")
     person.page.locator(CANVAS).focus()
     person.press("r")
@@ -278,7 +277,9 @@ def test_the_saved_clip_is_the_source_but_for_what_was_masked(
     assert download.value.suggested_filename == "coded-clean.mp4"
     saved = tmp_path / "saved.mp4"
     download.value.save_as(saved)
-    assert "Only pixels under the mask changed" in person.text("#cp-results")
+    told = person.text("#cp-results")
+    assert "Every pixel outside the masks is the source's" in told
+    assert "H.264, lossless" in told
 
     with cleanplate.open_clip(coded) as one, cleanplate.open_clip(saved) as other:
         assert [p.time for p in one.pictures()] == [p.time for p in other.pictures()]

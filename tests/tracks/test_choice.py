@@ -61,7 +61,7 @@ def test_with_weights_what_is_picked_is_followed_by_sam2_and_a_box_by_planar() -
     prompts = (Prompt(points=(POINT,)), Prompt(box=BOX))
     assert prompted_trackers(prompts, settings) == {"planar", "sam2"}
     (sentence,) = reasons(chosen_trackers(marks, settings), settings)
-    assert sentence.startswith("Object 2 was picked by points and SAM 2.1 is here, so sam2 follows")
+    assert sentence.startswith("Object 2 was picked by points and SAM 2.1 is here, so sam2 tracks")
 
 
 @pytest.mark.usefixtures("with_weights")

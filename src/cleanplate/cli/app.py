@@ -59,6 +59,7 @@ def app_command(
 
     Only this computer can reach it. To let others in, give --host and set CLEANPLATE_PASSWORD.
     """
+    print("cleanplate is starting ...", flush=True)
     try:
         from cleanplate.app.server.server import serve
     except ModuleNotFoundError as error:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -19,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from cleanplate.app.server.aside import served_aside
 from cleanplate.app.server.guard import Guard
 from cleanplate.app.server.options import PASSWORD, Options, default_folder
 from cleanplate.app.server.server import listen
@@ -119,22 +118,7 @@ def serving(control: Control, screen: Screen, host: str, port: int, browse: bool
     with contextlib.closing(listen(host, port)) as listening:
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}/"
-        config = uvicorn.Config(
-            create_app(control, screen, options),
-            log_level="critical",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listening]}, name="live page", daemon=True
-        )
-        thread.start()
-        if browse:
-            webbrowser.open(address)
-        try:
+        with served_aside(create_app(control, screen, options), listening):
+            if browse:
+                webbrowser.open(address)
             yield address
-        finally:
-            server.should_exit = True
-            thread.join(3)

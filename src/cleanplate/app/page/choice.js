@@ -3,7 +3,7 @@
 import { set, setOutliner } from "./actions.js";
 import { desk, listen, span } from "./desk.js";
 import { make, show } from "./dom.js";
-import { getter } from "./fetching.js";
+import { fetchStamp, getter } from "./fetching.js";
 import { bytes, lasting } from "./words.js";
 
 const SETTING = { segment: "segmenter", track: "tracker", inpaint: "inpainter" };
@@ -16,10 +16,22 @@ const valueOf = (name) =>
   (name.includes(".") ? desk.state.settings?.engine_fields?.[name] : desk.state.settings?.[name]) ??
   null;
 
+/** Whether "auto" outlines with SAM 2.1: it is here. */
+const isLearned = () =>
+  (desk.state?.engines ?? []).some((one) => one.task === "segment" && one.name === "sam2" && one.here);
+
+/** The settings of a choice; where "auto" means something better, the engine's own name. */
+function valuesOf(choice) {
+  if (choice.task !== "segment" || !isLearned()) return choice.values;
+  return { ...choice.values, segmenter: choice.engine };
+}
+
 /** Whether the project's settings are those of this choice; "auto" and its engine are the same. */
 function isChosen(choice) {
   return Object.entries(choice.values).every(([name, value]) => {
     const now = valueOf(name);
+    if (choice.task === "segment" && name === "segmenter" && now === "auto" && isLearned())
+      return choice.engine === "sam2";
     if (name === SETTING[choice.task]) return now === value || now === choice.engine;
     return String(now ?? "default") === String(value ?? "default");
   });
@@ -65,7 +77,7 @@ function card(choice, index, chosen) {
     value: String(index),
     "data-key": `choice-${index}`,
     disabled: !here,
-    onchange: () => (choice.task === "segment" ? setOutliner : set)(choice.values),
+    onchange: () => (choice.task === "segment" ? setOutliner : set)(valuesOf(choice)),
   });
   radio.checked = choice === chosen;
   return make(
@@ -148,8 +160,8 @@ export function startChoices(root, choices) {
     for (const box of boxes) {
       const task = box.dataset.choice;
       const chosen = chosenOf(task);
-      const { engines, settings, fetch, weights } = desk.state;
-      const signature = [engines, settings, fetch, weights, span()];
+      const { engines, settings, weights } = desk.state;
+      const signature = [engines, settings, fetchStamp(), weights, span()];
       show(
         box.querySelector(".cp-chosen"),
         [chosen?.title, chosen && facts(chosen, engineOf(chosen))],

@@ -2,7 +2,7 @@
 
 import { attempt, reoutline, set } from "./actions.js";
 import { change, desk, listen } from "./desk.js";
-import { icon, make, show } from "./dom.js";
+import { icon, make, say, show } from "./dom.js";
 import { post } from "./server.js";
 import { bytes, lasting } from "./words.js";
 
@@ -34,17 +34,12 @@ export function getter(names, facts) {
   const mine = one && JSON.stringify(one.names) === JSON.stringify(names) ? one : null;
   const { text, title } = getWord(facts);
   if (isGoing(mine)) {
-    const part = mine.total ? { value: String(mine.done / mine.total) } : {};
-    const line = [
-      mine.total ? `${bytes(mine.done)} of ${bytes(mine.total)}` : bytes(mine.done ?? 0),
-      mine.left ? `${lasting(mine.left)} left` : null,
-    ];
     return [
-      make("progress", { max: 1, "aria-label": "Getting weights", ...part }),
+      make("progress", { max: 1, "aria-label": "Getting weights", class: "cp-fetch-bar" }),
       make(
         "span",
         { class: "cp-row" },
-        make("span", { class: "cp-muted" }, line.filter(Boolean).join(" · ")),
+        make("span", { class: "cp-muted cp-fetch-line" }, ""),
         make(
           "button",
           { type: "button", class: "cp-button cp-small", "data-key": "fetch-stop", onclick: stopGetting },
@@ -73,6 +68,26 @@ export function getter(names, facts) {
       failed && mine.done ? `Go on (${bytes(mine.done)} are here)` : text,
     ),
   ];
+}
+
+/** What changes while bytes come in; the elements stay, so that a press on Stop is not lost. */
+function drawProgress(root) {
+  const one = fetching();
+  if (!isGoing(one)) return;
+  const line = [
+    one.total ? `${bytes(one.done)} of ${bytes(one.total)}` : bytes(one.done ?? 0),
+    one.left ? `${lasting(one.left)} left` : null,
+  ];
+  for (const bar of root.querySelectorAll(".cp-fetch-bar"))
+    if (one.total) bar.value = one.done / one.total;
+  for (const place of root.querySelectorAll(".cp-fetch-line"))
+    say(place, line.filter(Boolean).join(" · "));
+}
+
+/** All of the fetching that decides which elements are shown. */
+export function fetchStamp() {
+  const one = fetching();
+  return one && [one.id, one.state, one.sentence];
 }
 
 /** Weights came: what is marked here is outlined with them, or what no frame shows is painted. */
@@ -104,9 +119,10 @@ export function startFetching(root) {
       const box = root.querySelector(`#${name}`);
       const mine = (desk.state.offers ?? []).filter((one) => one.place === place);
       box.hidden = !mine.length;
-      show(box, [mine, fetching()], () =>
+      show(box, [mine, fetchStamp()], () =>
         mine.map((one) => [make("p", { class: "cp-says" }, one.says), ...getter(one.names, one)]),
       );
     }
+    drawProgress(root);
   });
 }

@@ -18,8 +18,10 @@ from cleanplate import registry
 from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 
-# What step 1 says of each object, and what the choices of the three steps set.
-_ELSEWHERE = {"static", "segmenter", "tracker", "inpainter"}
+# What step 1 says of each object, and what the three steps set themselves.
+_ELSEWHERE = {
+    *("static", "segmenter", "tracker", "inpainter", "grow", "codec", "quality", "lossless"),
+}
 _GROUPS = [
     ("The mask's rim", MaskSettings),
     ("What an engine sees", RegionSettings),

@@ -2,7 +2,7 @@
 
 import { discard, goOn, stop } from "./actions.js";
 import { busy, desk, isStopping } from "./desk.js";
-import { icon, make } from "./dom.js";
+import { icon, make, say } from "./dom.js";
 import { count as counted, lasting, rate } from "./words.js";
 
 const STAGES = {
@@ -62,26 +62,39 @@ function glanceOf(one) {
   return glance;
 }
 
+/** What decides which elements a job's box has; the rest changes in place. */
+export function jobStamp(one) {
+  if (!one || !busy()) return [one];
+  return [one.id, one.kind, one.state, isStopping(), one.sentence, one.device, Number.isInteger(one.shown)];
+}
+
+/** The numbers of a job that is at work. The elements stay, so that a press on Stop is not lost. */
+export function drawJobNumbers(box, one) {
+  if (!one || !busy() || !box.childElementCount) return;
+  // Before the first frame an engine looks at many: how far it is may not be known.
+  const counted = one.total && one.done ? Math.min(1, one.done / one.total) : null;
+  const part = one.part ?? counted;
+  const bar = box.querySelector("progress");
+  if (part === null) bar.removeAttribute("value");
+  else bar.value = part;
+  say(box.querySelector(".cp-job-title"), jobTitle(one));
+  say(box.querySelector(".cp-job-line"), jobLine(one));
+  glanceOf(one);
+}
+
 /** All of a job in the column; nothing when it is done. */
 export function jobBox(one) {
   if (!one || one.kind === "open") return [];
   if (busy()) {
-    // Before the first frame an engine looks at many: how far it is cannot be told.
-    const counted = one.total && one.done ? Math.min(1, one.done / one.total) : null;
-    const part = one.part ?? counted;
     return [
       make(
         "div",
         { class: "cp-job-head" },
-        make("strong", {}, jobTitle(one)),
+        make("strong", { class: "cp-job-title" }, jobTitle(one)),
         make("span", { class: "cp-muted" }, one.device ?? ""),
       ),
-      make("progress", {
-        max: 1,
-        ...(part === null ? {} : { value: String(part) }),
-        "aria-label": jobTitle(one),
-      }),
-      make("div", { class: "cp-job-line" }, jobLine(one)),
+      make("progress", { max: 1, "aria-label": jobTitle(one) }),
+      make("div", { class: "cp-job-line" }),
       isStopping() && one.sentence ? make("div", { class: "cp-muted" }, one.sentence) : null,
       make(
         "button",

@@ -73,7 +73,7 @@ async function open(project) {
   const place = JSON.parse(localStorage.getItem(`cleanplate.place.${project}`) ?? "{}");
   desk.link = link;
   await link.start();
-  remember(project, link.state.clip.name);
+  remember(project, link.state.clip);
   showAddress(project);
   const last = (link.state.clip.frames ?? 1) - 1;
   const shown = link.state.results?.some((one) => one.name === place.shown) ? place.shown : null;
@@ -111,6 +111,7 @@ function jobChanged(now) {
 }
 
 function leave() {
+  for (const box of document.querySelectorAll("#cp-panel details[open]")) box.open = false;
   desk.link?.close();
   forget();
   desk.drafts.clear();
@@ -122,6 +123,11 @@ function leave() {
     shown: null,
     filled: false,
     outlined: null,
+    tool: "point",
+    compare: "wipe",
+    wipe: 0.5,
+    masks: true,
+    peek: false,
     speed: 0,
     lost: 0,
     crosshair: null,

@@ -76,7 +76,7 @@ const NEXT = {
   stopped: "",
 };
 
-let hinted = { text: "", stage: "" };
+let hinted = { text: "", stage: "", frame: 0, link: null };
 
 function drawStatus() {
   const note = desk.note?.place === "stage" || desk.note?.place === "timeline" ? desk.note : null;
@@ -85,11 +85,13 @@ function drawStatus() {
   place.hidden = !note;
   place.classList.toggle("cp-error", Boolean(note?.error));
   const here = stage();
-  // A hint belongs to the state of things in which it was given.
-  if (desk.hint !== hinted.text) hinted = { text: desk.hint, stage: here };
-  else if (hinted.stage !== here) desk.hint = hinted.text = "";
+  // A hint belongs to the state of things in which it was given, and to its frame.
+  const now = { text: desk.hint, stage: here, frame: desk.frame, link: desk.link };
+  if (desk.hint !== hinted.text) hinted = now;
+  else if (["stage", "frame", "link"].some((name) => hinted[name] !== now[name]))
+    desk.hint = hinted.text = "";
   document.body.dataset.stage = here;
-  const error = desk.note?.error ? desk.note.text : "";
+  const error = desk.note?.error && desk.note.place !== "start" ? desk.note.text : "";
   const stopping = isStopping() ? "Stopping; what is done is kept." : "";
   say(id("cp-status"), error || stopping || desk.hint || NEXT[here] || "");
   const proxy = desk.state?.proxy;
@@ -103,10 +105,37 @@ function drawStatus() {
   );
 }
 
+/** What scrolls: the column beside the stage, or on a narrow page all of it. */
+function scroller() {
+  const column = document.getElementById("cp-right");
+  const own = column && getComputedStyle(column).overflowY === "auto" ? column : null;
+  return own && own.scrollHeight > own.clientHeight + 4 ? own : document.scrollingElement;
+}
+
+/** Say that the page goes on where nothing else shows it. */
+function drawBelow() {
+  const box = scroller();
+  const below = box.scrollHeight - box.clientHeight - box.scrollTop;
+  id("cp-below").hidden = !desk.state || below < 24;
+}
+
+function wireBelow() {
+  id("cp-below").addEventListener("click", () => {
+    const box = scroller();
+    box.scrollBy({ top: 0.8 * box.clientHeight });
+  });
+  document.addEventListener("scroll", drawBelow, { capture: true, passive: true });
+  window.addEventListener("resize", drawBelow);
+  const column = document.getElementById("cp-right");
+  if (column) new ResizeObserver(drawBelow).observe(column.firstElementChild ?? column);
+}
+
 export function startNotices() {
+  wireBelow();
   listen(() => {
     drawHeader();
     drawVeil();
     drawStatus();
+    requestAnimationFrame(drawBelow);
   });
 }

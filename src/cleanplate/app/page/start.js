@@ -6,6 +6,8 @@ import { Refused, destroy, get, post, upload } from "./server.js";
 import { bytes, clock } from "./words.js";
 
 const RECENT = "cleanplate.recent";
+const PACE = 2000; // milliseconds between two looks at what is done with the recent clips
+const briefs = new Map(); // id to what the server says of it, in short
 let going = null;
 
 function recent() {
@@ -17,9 +19,10 @@ function recent() {
 }
 
 /** Remember a project in this browser: nobody else is told its link. */
-export function remember(id, name) {
+export function remember(id, { name, path }) {
   const others = recent().filter((one) => one.id !== id);
-  const all = [{ id, name, when: Date.now() }, ...others].slice(0, 8);
+  const folder = path.replace(/[/\\][^/\\]*$/, "");
+  const all = [{ id, name, folder, when: Date.now() }, ...others].slice(0, 8);
   localStorage.setItem(RECENT, JSON.stringify(all));
 }
 
@@ -43,15 +46,21 @@ async function make_project(body, open) {
   }
 }
 
-async function take(file, open) {
-  if (going) return;
+/** Send several clips one after the other; they wait in the list of recent ones. */
+async function takeAll(files, open) {
+  const list = [...files];
+  for (const file of list) if (!(await take(file, open, list.length === 1))) return;
+}
+
+async function take(file, open, alone = true) {
+  if (going) return false;
   const most = desk.about?.max_upload;
   if (most && file.size > most) {
     const local = desk.about.local ? " Give its path instead, or" : " Or";
     problem(
       `${file.name} is ${bytes(file.size)}; uploads here end at ${bytes(most)}.${local} raise --max-upload.`,
     );
-    return;
+    return false;
   }
   change({ note: null });
   const bar = document.getElementById("cp-upload");
@@ -68,9 +77,12 @@ async function take(file, open) {
   });
   try {
     const { id } = await going.answer;
-    await open(id);
+    if (alone) await open(id);
+    else remember(id, { name: file.name, path: "" });
+    return true;
   } catch (error) {
     if (error.name !== "AbortError") problem(error.message);
+    return false;
   } finally {
     going = null;
     bar.hidden = true;
@@ -89,15 +101,71 @@ async function erase({ id, name }) {
   forgetRecent(id);
 }
 
+const DOING = {
+  open: "Opening",
+  suggest: "Searching",
+  follow: "Tracking",
+  try: "Trying",
+  remove: "Removing",
+};
+
+/** What is being done with a clip, or was made of it. */
+function briefWord(one) {
+  const told = briefs.get(one.id);
+  if (!told) return "";
+  const { job: work, results } = told;
+  if (work?.state === "queued") return `Waiting: ${work.place ?? 1} before this`;
+  if (["running", "stopping"].includes(work?.state)) {
+    const part = work.part ?? (work.total ? work.done / work.total : null);
+    return `${DOING[work.kind] ?? work.kind}${part === null ? "" : ` ${Math.floor(100 * part)} %`}`;
+  }
+  if (work?.state === "failed") return "Stopped by an error";
+  if (work?.state === "stopped") return "Stopped";
+  return results.includes("remove") ? "Clean clip ready" : "";
+}
+
+/** Ask what is done with the clips of the list, while it is shown. */
+async function lookAround() {
+  if (!desk.link && document.visibilityState === "visible") {
+    for (const { id } of recent()) {
+      try {
+        const told = await get(`project/${id}/brief`);
+        if (told) briefs.set(id, told);
+        else briefs.delete(id);
+      } catch (error) {
+        if (!(error instanceof Refused)) break; // the server is away: asked again later
+      }
+    }
+    change();
+  }
+  setTimeout(lookAround, PACE);
+}
+
 function recentList(open) {
   return recent().map((one) =>
     make(
       "li",
       {},
+      briefs.has(one.id) &&
+        make("img", {
+        src: new URL(`project/${one.id}/frame/0.jpg?w=160`, document.baseURI).href,
+        alt: "",
+        loading: "lazy",
+      }),
       make(
-        "button",
-        { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) },
-        one.name,
+        "div",
+        { class: "cp-recent-what" },
+        make(
+          "button",
+          { type: "button", class: "cp-link", "data-key": one.id, onclick: () => open(one.id) },
+          one.name,
+        ),
+        make("span", { class: "cp-muted", title: one.folder }, one.folder || "uploaded"),
+      ),
+      make(
+        "span",
+        { class: `cp-brief${briefWord(one) === "Clean clip ready" ? " cp-done" : ""}`, role: "status" },
+        briefWord(one),
       ),
       make(
         "span",
@@ -126,9 +194,9 @@ export function startStart(root, open, away) {
   const drop = root.querySelector("#cp-drop");
   root.querySelector("#cp-choose").addEventListener("click", () => field.click());
   field.addEventListener("change", () => {
-    const [file] = field.files;
+    const files = [...field.files];
     field.value = "";
-    if (file) take(file, open);
+    takeAll(files, open);
   });
   root.querySelector("#cp-upload-stop").addEventListener("click", () => going?.cancel());
   root
@@ -155,9 +223,10 @@ export function startStart(root, open, away) {
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     if (desk.link) away(); // this project is kept: it is in the list of recent ones
-    take(event.dataTransfer.files[0], open);
+    takeAll(event.dataTransfer.files, open);
   });
   listen(() => draw(root, open));
+  lookAround();
 }
 
 function draw(root, open) {
@@ -166,7 +235,8 @@ function draw(root, open) {
   root.querySelector("#cp-sample").hidden = desk.about?.sample === false;
   const list = recent();
   root.querySelector("#cp-recent").hidden = !list.length;
-  show(root.querySelector("#cp-recent ul"), list, () => recentList(open));
+  const signature = [list, list.map((one) => [briefs.has(one.id), briefWord(one)])];
+  show(root.querySelector("#cp-recent ul"), signature, () => recentList(open));
   const text = desk.note?.place === "start" ? desk.note.text : "";
   const place = root.querySelector("#cp-start-note");
   say(place, text);

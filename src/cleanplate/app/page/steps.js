@@ -20,7 +20,6 @@ import {
   count,
   desk,
   growth,
-  isStopping,
   job,
   listen,
   objects,
@@ -28,7 +27,7 @@ import {
   span,
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
-import { commandOf, jobBox } from "./jobs.js";
+import { commandOf, drawJobNumbers, jobBox, jobStamp } from "./jobs.js";
 import { betterTracking, trackTrouble } from "./kinds.js";
 import { clock, count as counted, frames } from "./words.js";
 
@@ -52,7 +51,7 @@ function doubtRow(row) {
         },
       },
       make("img", {
-        src: desk.link.url(`/frame/${row.frame}.jpg?w=160`),
+        src: desk.link.url(`/look/${row.frame}/${row.object}.jpg?v=${row.id}`),
         alt: "",
         loading: "lazy",
       }),
@@ -230,6 +229,7 @@ function drawRemove(root) {
 /** Why a removal would leave something, and the two ways out. */
 function drawTrouble(box, trouble) {
   box.hidden = !trouble;
+  if (!trouble) return;
   show(box, [trouble, desk.state.offers, desk.state.fetch?.state], () => [
     make("p", { class: "cp-says" }, trouble.says),
     make(
@@ -254,29 +254,36 @@ function drawTrouble(box, trouble) {
 }
 
 const FORMATS = {
-  source: { codec: null, lossless: null, quality: null },
+  source: { codec: null, lossless: null },
   lossless: { codec: null, lossless: true, quality: null },
   prores: { codec: "prores", lossless: null, quality: null },
+  h264: { codec: "h264", lossless: null },
+  hevc: { codec: "hevc", lossless: null },
 };
 const FORMAT_SAYS = {
   source: "The codec of the source, encoded again at its quality.",
   lossless: "A large file: outside the masks every pixel is the source's.",
   prores: "10 bits, for editing on; a large .mov.",
+  h264: "Plays everywhere.",
+  hevc: "Smaller than H.264; does not play everywhere.",
   own: "",
 };
 
 /** How the clip is saved, in one word; "own" where more was set. */
 function formatNow() {
-  const { codec = "auto", lossless = false, quality = null } = desk.state.settings ?? {};
-  if (quality !== null || (lossless && codec !== "auto")) return "own";
-  if (lossless) return "lossless";
-  return { auto: "source", prores: "prores" }[codec] ?? "own";
+  const { codec = "auto", lossless = false } = desk.state.settings ?? {};
+  if (lossless) return codec === "auto" ? "lossless" : "own";
+  return { auto: "source", prores: "prores", h264: "h264", hevc: "hevc" }[codec] ?? "own";
 }
 
 function drawFormat(root) {
   const now = formatNow();
   root.querySelector("#cp-format").value = now;
   say(root.querySelector("#cp-format-says"), FORMAT_SAYS[now]);
+  const quality = root.querySelector("#cp-quality");
+  const scaled = ["source", "h264", "hevc"].includes(now);
+  quality.hidden = root.querySelector("#cp-quality-word").hidden = !scaled;
+  if (document.activeElement !== quality) quality.value = desk.state.settings?.quality ?? "";
 }
 
 /** What a result was filled from, and saved as. */
@@ -332,7 +339,8 @@ function drawJob(root) {
   for (const id of ["cp-job-pick", "cp-job-follow", "cp-job-remove"]) {
     const box = root.querySelector(`#${id}`);
     const content = id === place ? one : null;
-    show(box, [content, id === place ? [busy(), isStopping()] : 0], () => jobBox(content));
+    show(box, content ? jobStamp(content) : null, () => jobBox(content));
+    drawJobNumbers(box, content);
     box.hidden = !box.childElementCount;
   }
   tell(
@@ -385,6 +393,11 @@ export function startSteps(root) {
   whole.addEventListener("change", () => change({ whole: whole.checked }));
   const format = root.querySelector("#cp-format");
   format.addEventListener("change", () => set(FORMATS[format.value]));
+  const quality = root.querySelector("#cp-quality");
+  quality.addEventListener("change", () => {
+    const text = quality.value.trim();
+    set({ quality: text === "" ? null : Number.isNaN(Number(text)) ? text : Number(text) });
+  });
   on("#cp-grow-auto", () => set({ grow: null }));
   listen(() => {
     root.inert = Boolean(desk.state?.opening);

@@ -94,8 +94,8 @@ function drawTools() {
   id("cp-opacity").value = desk.opacity;
   id("cp-opacity").disabled = desk.look !== "fill";
   const brushing = !shown && ["brush", "eraser"].includes(desk.tool);
-  id("cp-opacity").classList.toggle("cp-spare", brushing);
-  id("cp-radius-box").hidden = !brushing;
+  id("cp-radius-box").classList.toggle("cp-unused-slider", !brushing); // its room stays: nothing moves
+  id("cp-radius-box").inert = !brushing;
   id("cp-radius").max = Math.round((clip()?.height ?? 720) / 3);
   id("cp-radius").value = desk.radius;
   id("cp-radius").setAttribute("aria-valuetext", `${desk.radius} pixels`);

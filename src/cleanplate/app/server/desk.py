@@ -12,6 +12,7 @@ from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.clips import Clips
 from cleanplate.app.server.engines import device
 from cleanplate.app.server.frames import Frames
+from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.options import Options
 from cleanplate.app.server.queue import Queue
 from cleanplate.app.server.work import Work
@@ -30,6 +31,8 @@ class Desk:
         self.work = Work(self.queue)
         self.frames = Frames()
         self.speeds = Speeds(options.folder)
+        self.filling = Latest()
+        """The previews of frames that are being filled, by project."""
         self.clips = Clips(options, self.sessions, self.work)
 
     def _go_on(self, folder: Path, job: Job) -> None:

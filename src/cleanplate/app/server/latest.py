@@ -17,6 +17,11 @@ class Latest:
         self._counting = threading.Lock()
         self._working: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
+    def supersede(self, kind: str) -> None:
+        """What is being answered of a kind is not worth going on with."""
+        with self._counting:
+            self._numbers[kind] += 1
+
     @contextlib.contextmanager
     def newest(self, kind: str) -> Iterator[Callable[[], bool]]:
         """Wait for those before; what is given tells whether nobody has come since."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from cleanplate.projects.project import Project
 from cleanplate.runtime import PICKED, picked_engine
 from cleanplate.settings.groups import AUTO
 from cleanplate.tracks.choice import is_picked
+from cleanplate.tracks.marks import Anchor, Kind
 
 _PEOPLE, _UNSEEN = "sam2_1_hiera_tiny", "lama"
 
@@ -44,7 +46,7 @@ def offers(project: Project, is_unseen: bool) -> list[dict[str, Any]]:
     picked = [
         one.name
         for one in project.state.objects
-        if not one.static and is_picked(project.state.anchors.get(one.id, {}))
+        if not one.static and _may_bend(project.state.anchors.get(one.id, {}))
     ]
     is_open = AUTO in (settings.engines.tracker, settings.engines.segmenter)
     if picked and is_open and not picked_engine("track", settings) and _can_run("track", PICKED):
@@ -66,6 +68,15 @@ def offers(project: Project, is_unseen: bool) -> list[dict[str, Any]]:
             )
         )
     return [asdict(one) for one in wanted]
+
+
+def _may_bend(anchors: Mapping[int, Anchor]) -> bool:
+    """Whether an object was picked out or painted, not boxed: a person may be."""
+    if is_picked(anchors):
+        return True
+    marks = (anchors[at] for at in sorted(anchors))
+    first = next((one for one in marks if one.kind is Kind.PROMPT and not one.is_empty), None)
+    return first is not None and first.painted
 
 
 def _offer(place: str, name: str, says: str) -> Offer:

@@ -24,6 +24,7 @@ from cleanplate.app.server.latest import Latest
 from cleanplate.app.server.palette import mask_png
 from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
+from cleanplate.arrays.masks import widened
 from cleanplate.projects.state import Anchor, Kind
 from cleanplate.types import Point, Prompt
 
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _THUMBNAIL = 320  # px of width up to which a still need not show the source's own pixels
+_NEAR = 60  # frames around one in which a lost object is looked for
 _NEVER = {"Cache-Control": "no-store"}
 
 
 def picture_routes(desk: Desk) -> APIRouter:
     """``/project/ID/frame``, ``mask``, ``result`` and the like."""
     routes, frames = APIRouter(prefix="/project/{project}"), desk.frames
-    foreseen, filling = Latest(), Latest()
+    foreseen = Latest()
 
     def made(project: str, name: str) -> tuple[Session, Result, Path]:
         session = desk.sessions.get(project)
@@ -103,7 +105,7 @@ def picture_routes(desk: Desk) -> APIRouter:
         """The frame as it will look, from a few frames around it; 204 where nothing is masked."""
         session = desk.sessions.get(project)
         _check_frame(session, frame)
-        with filling.newest(project) as is_newest:
+        with desk.filling.newest(project) as is_newest:
             try:
                 found = filled_frame(
                     *(frames, session.project, session.folder / PROXY),
@@ -118,6 +120,29 @@ def picture_routes(desk: Desk) -> APIRouter:
         box = found.around
         headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
         return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)
+
+    @routes.get("/look/{frame}/{number}.jpg")
+    def look(project: str, frame: int, number: int) -> Response:
+        """The part of a frame in which an object is, or was or will be seen near by."""
+        session = desk.sessions.get(project)
+        _check_frame(session, frame)
+        view = session.project.view()
+        box = next(
+            (
+                crop.box
+                for by in range(_NEAR)
+                for at in (frame - by, frame + by)
+                if 0 <= at < session.project.survey.count
+                and (crop := view.crop(number, at)) is not None
+            ),
+            None,
+        )
+        image = frames.picture(session.clip, frame)
+        if box is not None:
+            height, width = image.shape[:2]
+            room = max(24, (box.width + box.height) // 3)
+            image = image[widened(box, room, width, height).slices]
+        return _jpeg(jpeg(narrowed(image, _THUMBNAIL)))
 
     @routes.get("/kind/{number}")
     def kind(project: str, number: int) -> dict[str, str] | None:

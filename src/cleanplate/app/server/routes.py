@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from cleanplate.app.results import Results
+from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
 from cleanplate.app.server.offers import fetchable
 from cleanplate.app.server.orders import begin_follow, begin_removal
 from cleanplate.app.server.requests import is_json, json_of, length_of
-from cleanplate.app.server.state import expected_pace, stamp, state_of
+from cleanplate.app.server.state import brief_of, expected_pace, stamp, state_of
 from cleanplate.app.sessions import Session
 from cleanplate.errors import InputError
 
@@ -53,6 +54,15 @@ def project_routes(desk: Desk) -> APIRouter:
         session.touch()
         return _state(session)
 
+    @routes.get("/project/{project}/brief")
+    def brief(project: str) -> dict[str, Any] | None:
+        """In short, for a list of clips; null: the project is not here any more."""
+        try:
+            session = desk.sessions.get(project)
+        except Refusal:
+            return None
+        return brief_of(session, desk.work)
+
     @routes.get("/project/{project}/changes")
     async def changes(project: str, stamp: str = "") -> Response:
         session = desk.sessions.get(project)
@@ -67,6 +77,9 @@ def project_routes(desk: Desk) -> APIRouter:
     @routes.post("/project/{project}/edit")
     def change(project: str, fields: Fields) -> dict[str, Any]:
         opened = desk.sessions.get(project).project
+        desk.filling.supersede(
+            project
+        )  # what it shows is about to change, and an edit wants the cores
         args = {name: value for name, value in fields.items() if name not in ("op", "number")}
         answer = edit(opened, str(fields.get("op")), args)
         return {"version": opened.version, "number": fields.get("number"), "answer": answer}

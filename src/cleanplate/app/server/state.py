@@ -73,6 +73,16 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
     return state
 
 
+def brief_of(session: Session, work: Work) -> dict[str, Any]:
+    """What a list of clips shows of one: its name, what is being done with it, what was made."""
+    job = work.current(session)
+    return {
+        "name": session.about.name,
+        "job": None if job is None else job.as_json(),
+        "results": [one.kind for one in Results(session.results).all()],
+    }
+
+
 def expected_pace(session: Session, speeds: Speeds) -> float | None:
     """Seconds that a frame will take to fill with what is set; None where nothing is known."""
     project = session.project

@@ -27,7 +27,8 @@ def run(folder: Path, job: jobs.Job, reporter: Reporter) -> None:
         sentence = TASKS[job.kind](folder, job, reporter)
         reporter.end(jobs.DONE, sentence)
     except CancelledError:
-        where = "" if job.total is None else f" at {job.done} of {job.total}"
+        is_counted = job.total is not None and job.kind != "fetch"  # whose bytes say nothing
+        where = f" at {job.done} of {job.total}" if is_counted else ""
         reporter.end(jobs.STOPPED, f"Stopped{where}. What is done is kept.")
     except Exception as error:  # noqa: BLE001  the last door of the process
         about = Session(folder).about

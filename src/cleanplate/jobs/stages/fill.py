@@ -78,8 +78,7 @@ def plan_fill(
         # What stays is told best by all that the clip shows behind it, in and out or not.
         whole = replace(span, start=0, stop=survey.count)
         inpainter = studied(inpainter, clip, masks.constant, regions, whole)
-        for sentence in _doubts(inpainter):
-            progress.warn(sentence)
+        _warn_of_doubts(inpainter, progress)
     feather = settings.masks.feathered_by(filled.growth)
     stop = max([shown.stop, *(region.stop for region in regions)])
 
@@ -98,10 +97,6 @@ def plan_fill(
         return prefetch(_counted(line, start, worked, progress))
 
     return PlannedFill(regions, fill_from)
-
-
-def _doubts(engine: object) -> Sequence[str]:
-    return engine.doubts if isinstance(engine, HasDoubts) else ()
 
 
 def _regions(
@@ -130,6 +125,12 @@ def _note_plans(
             progress.note(f"{settings.engines.inpainter}: {sentence}.")
     if not regions:
         progress.note("No frame has a mask: the output shows the source unchanged.")
+
+
+def _warn_of_doubts(inpainter: object, progress: Progress) -> None:
+    if isinstance(inpainter, HasDoubts):
+        for sentence in inpainter.doubts:
+            progress.warn(sentence)
 
 
 def _counted(

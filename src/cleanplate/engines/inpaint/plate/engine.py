@@ -258,8 +258,8 @@ def _flow(
 def _met(picture: np.ndarray, inside: np.ndarray, ring: np.ndarray, guess: Guess) -> np.ndarray:
     """The guess in the ring's light, without more ado: (h, w, 3) uint8."""
     missed = _missed(picture, guess.colours, ring & guess.seen)
-    offset = np.median(missed, axis=0) if len(missed) else np.zeros(3)
-    shown = cv2.add(guess.colours, (*offset.tolist(), 0.0))
+    offset = np.median(missed, axis=0) if len(missed) else np.zeros(3, np.float32)
+    shown = np.clip(np.rint(guess.colours + offset), 0, 255).astype(np.uint8)
     return cv2.copyTo(shown, guess.seen.view(np.uint8), picture.copy())
 
 
