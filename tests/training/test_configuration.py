@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cleanplate.cli import app
 from cleanplate.errors import InputError
 from cleanplate.training.configuration import load
 
@@ -127,3 +128,12 @@ def test_mistakes_in_our_own_are_said_with_their_key(
 def test_a_missing_configuration_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no configuration"):
         load(tmp_path / "none.toml")
+
+
+def test_the_command_says_what_is_wrong_before_it_learns_anything(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('network = "e2fgvi_hqq"')
+    with pytest.raises(
+        InputError, match="network is 'e2fgvi_hqq'; choose one of: e2fgvi, e2fgvi_hq"
+    ):
+        app(["train", str(path), "--dry-run"], standalone_mode=False)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import default_collate
 
 from cleanplate.checkpoints import files, layouts
+from cleanplate.errors import InputError
 from cleanplate.networks.e2fgvi import e2fgvi as network_module
 from cleanplate.networks.e2fgvi.spynet import SPyNet
 from cleanplate.networks.vinet.vinet import vinet_256
@@ -52,7 +53,7 @@ def smooth(side: int = 16) -> dict[str, Any]:
 def test_vinet_learns_one_clip(tmp_path: Path) -> None:
     torch.manual_seed(0)
     configuration = vinet(recurrent=False)
-    recipe = VINetRecipe(configuration, CPU, Processes("cpu"))
+    recipe = VINetRecipe(configuration, CPU, Processes(CPU))
     part = smooth()
     # The likeness is subtracted, so -1 is the least that there is.
     first, *_, last = (recipe.step([part]).figures["total"] + 1 for _ in range(15))
@@ -65,15 +66,29 @@ def test_vinet_learns_one_clip(tmp_path: Path) -> None:
     layouts.load_into(vinet_256(), state, "vinet_256", tmp_path / "vinet.pth")
 
 
+def test_vinet_learns_in_bfloat16_from_its_own_output() -> None:
+    torch.manual_seed(0)
+    configuration = replace(vinet(), precision="bfloat16")
+    recipe = VINetRecipe(configuration, CPU, Processes(CPU))
+    before = recipe.generator.get_parameter("convlstm.Gates.weight").detach().clone()
+    outcome = recipe.step([smooth()])
+    assert outcome.failed == ""
+    after = recipe.generator.get_parameter("convlstm.Gates.weight")
+    assert after.dtype == torch.float32
+    assert not torch.equal(after, before)
+    with pytest.raises(InputError, match="E2FGVI is not trained on a CPU"):
+        E2FGVIRecipe(replace(configuration, network="e2fgvi"), CPU, Processes(CPU))
+
+
 def test_the_causal_one_sees_no_later_frame() -> None:
     torch.manual_seed(0)
-    recipe = VINetRecipe(vinet(causal=True), CPU, Processes("cpu"))
+    recipe = VINetRecipe(vinet(causal=True), CPU, Processes(CPU))
     part = smooth()
     changed = part | {"frames": part["frames"].clone()}
     changed["frames"][:, 10:] += 0.3  # the last of the four that are filled is frame 9
     for before, after in zip(recipe.fill(part)[0], recipe.fill(changed)[0], strict=True):
         assert torch.equal(before, after)
-    whole = VINetRecipe(vinet(), CPU, Processes("cpu"))
+    whole = VINetRecipe(vinet(), CPU, Processes(CPU))
     assert not torch.equal(whole.fill(part)[0], whole.fill(changed)[0])
 
 
@@ -85,7 +100,7 @@ def shallow() -> Any:
         torch.manual_seed(0)
         data = DataSettings(generated=1.0, width=108, height=60, local_frames=2, reference_frames=1)
         configuration = Configuration(network="e2fgvi_hq", data=data)
-        recipe = E2FGVIRecipe(configuration, CPU, Processes("cpu"))
+        recipe = E2FGVIRecipe(configuration, CPU, Processes(CPU))
         yield recipe, default_collate([Samples(configuration, [])[0]])
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate.checkpoints import files
-from cleanplate.errors import WeightsError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.networks.e2fgvi.discriminator import Discriminator
 from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI
 from cleanplate.networks.e2fgvi.propagation import CHANNELS
@@ -124,6 +124,10 @@ class E2FGVIRecipe:
     def __init__(
         self, configuration: Configuration, device: torch.device, processes: Processes
     ) -> None:
+        if configuration.precision == "bfloat16" and device.type == "cpu":
+            raise InputError(
+                "precision is bfloat16, in which E2FGVI is not trained on a CPU; use float32 there."
+            )
         data, self._weights = configuration.data, configuration.losses
         self._configuration, self._device, self._processes = configuration, device, processes
         network = E2FGVI(configuration.network == "e2fgvi_hq")
@@ -184,7 +188,7 @@ class E2FGVIRecipe:
         for part in parts:
             filled, frames, masks, truths = kept or self._fill(part)
             longest = max(float(flow.detach().abs().max()) for flow in filled.flows)
-            if not longest < _DIVERGED:
+            if self._processes.any(not longest < _DIVERGED):
                 why = f"a flow of {longest:.0f} px was found between two frames"
                 return Outcome(mean_figures(judged), why)
             terms = generator_terms(filled, frames, masks, truths, share, self._weights, self.judge)

@@ -12,10 +12,11 @@ from torch import Tensor, distributed, nn
 class Processes:
     """This process among those of a run; one alone where ``torchrun`` did not start it."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        self._device = device
         if self.count > 1:
-            distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
     @property
     def is_first(self) -> bool:
@@ -29,6 +30,14 @@ class Processes:
         total = value.detach().clone()
         distributed.all_reduce(total)
         return total / self.count
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in one of the processes, so that all go the same way."""
+        if self.count == 1:
+            return here
+        said = torch.tensor(float(here), device=self._device)
+        distributed.all_reduce(said)
+        return bool(said > 0)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give all processes the mean of their gradients."""

@@ -78,7 +78,7 @@ def train(
     """
     progress = progress or Progress()
     device = _device(configuration.device)
-    processes = Processes(device.type)
+    processes = Processes(device)
     if configuration.batch % (configuration.accumulate * processes.count):
         raise InputError(
             f"A batch of {configuration.batch} cannot be divided into {configuration.accumulate} "
@@ -168,7 +168,7 @@ def train(
                 skipped = 0
             if dry_run:
                 break
-            is_last, is_stopped = step >= last, stop.is_asked
+            is_last, is_stopped = step >= last, processes.any(stop.is_asked)
             if processes.is_first and (step % configuration.log_every == 0 or is_last):
                 record.note(step, done.figures)
                 if board is not None:

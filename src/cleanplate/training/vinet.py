@@ -121,20 +121,22 @@ class VINetRecipe:
         pictures: list[Tensor] = []
         applied: list[Tensor | None] = []
         state: State | None = None
+        previous: Tensor | None = None
         count = OUTPUTS if settings.recurrent else 1
         for t in range(count):
             window = [t + place for place in streams]
             seen = (frames * (1 - masks))[:, window].transpose(1, 2)
             hole = masks[:, t + REFERENCE]
-            previous = pictures[-1].detach() if pictures else seen[:, :, 2]
+            before = seen[:, :, 2] if previous is None else previous
             faded = hole if not pictures else masks[:, t + REFERENCE - 1] * self._fade
-            feedback = torch.cat([previous, torch.ones_like(hole), faded], 1)
+            feedback = torch.cat([before, torch.ones_like(hole).to(before), faded.to(before)], 1)
             with reduced(self._configuration, self._device):
                 step = self.generator(
                     seen, masks[:, window].transpose(1, 2), feedback, state, not pictures
                 )
             state = State(*(value.detach() for value in step.state))
             pictures.append(step.image.float())
+            previous = step.image.detach()
             applied.append(step.flow)
         places = [REFERENCE + t for t in range(count)]
         truths, holes = [frames[:, n] for n in places], [masks[:, n] for n in places]

@@ -88,7 +88,8 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Softmax attention of ``q`` (n, heads, queries, c) to ``k`` and ``v`` (n, heads, keys, c)."""
-    if q.device.type != "cpu" or q.dtype == torch.float32:
+    is_trained = torch.is_grad_enabled() and q.requires_grad
+    if q.device.type != "cpu" or q.dtype == torch.float32 or is_trained:
         return functional.scaled_dot_product_attention(q, k, v)
     # Plain products, a few queries at a time: on a CPU torch's own kernel gains nothing from
     # reduced precision, and the BLAS does.
