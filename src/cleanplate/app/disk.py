@@ -33,7 +33,7 @@ def needed(info: VideoInfo, source: int, share: float, lossless: bool) -> int:
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     if path.is_dir():
-        return sum(one.stat().st_size for one in path.iterdir() if one.is_file())
+        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     return path.stat().st_size
 
 

@@ -89,7 +89,7 @@ def save(folder: Path, job: Job) -> None:
 def load(path: Path) -> Job:
     """The job that a file tells of."""
     values = json.loads(path.read_text(encoding="utf-8"))
-    known = {one.name for one in fields(Job)}
+    known = {listed.name for listed in fields(Job)}
     return Job(**{name: value for name, value in values.items() if name in known})
 
 

@@ -26,34 +26,34 @@ class Proposals:
         """Changes whenever they were looked for."""
         return self._path.stat().st_mtime_ns if self._path.exists() else 0
 
-    def write(self, found: Suggested, project: Project) -> None:
+    def write(self, suggested: Suggested, project: Project) -> None:
         """Keep what was found, surest first, and its masks with the project's."""
         plain = []
-        for number, one in enumerate(found.overlays, 1):
+        for number, overlay in enumerate(suggested.overlays, 1):
             known = {
                 "id": number,
-                "kind": one.kind,
-                "box": [one.box.x0, one.box.y0, one.box.x1, one.box.y1],
-                "first": one.start,
-                "last": one.stop - 1,
-                "middle": (one.start + one.stop - 1) // 2,
-                "confidence": one.confidence,
-                "mask": project.mask_store.keep(one.mask),
+                "kind": overlay.kind,
+                "box": [overlay.box.x0, overlay.box.y0, overlay.box.x1, overlay.box.y1],
+                "first": overlay.start,
+                "last": overlay.stop - 1,
+                "middle": (overlay.start + overlay.stop - 1) // 2,
+                "confidence": overlay.confidence,
+                "mask": project.mask_store.keep(overlay.mask),
             }
             plain.append(known)
-        write_text(self._path, json.dumps({"overlays": plain, "still": found.still}, indent=1))
+        write_text(self._path, json.dumps({"overlays": plain, "still": suggested.still}, indent=1))
 
     def as_json(self, state: State) -> dict[str, Any] | None:
         """What the page gets; None: nobody has looked. ``taken``: an object has this mask."""
         if not self._path.exists():
             return None
-        found = json.loads(self._path.read_text(encoding="utf-8"))
+        kept = json.loads(self._path.read_text(encoding="utf-8"))
         drawn = {
             anchor.drawn for by_frame in state.anchors.values() for anchor in by_frame.values()
         }
-        for one in found["overlays"]:
-            one["taken"] = one["mask"] in drawn
-        return found
+        for overlay in kept["overlays"]:
+            overlay["taken"] = overlay["mask"] in drawn
+        return kept
 
     def get(self, state: State, number: int) -> dict[str, Any]:
         """One proposal.
@@ -61,10 +61,10 @@ class Proposals:
         Raises:
             InputError: there is none of that number.
         """
-        found = self.as_json(state) or {"overlays": []}
-        for one in found["overlays"]:
-            if one["id"] == number:
-                return one
+        kept = self.as_json(state) or {"overlays": []}
+        for overlay in kept["overlays"]:
+            if overlay["id"] == number:
+                return overlay
         raise InputError(
             f"There is no proposal {number}; let logos and captions be looked for first."
         )
@@ -80,7 +80,7 @@ class Proposals:
             raise InputError(f"Proposal {number} is an object already; undo takes it back.")
         crop = project.mask_store.crop(wanted["mask"])
         assert crop is not None  # no empty mask is proposed
-        names = {one.name for one in project.state.objects}
+        names = {tracked.name for tracked in project.state.objects}
         name = wanted["kind"].capitalize()
         if name in names:
             name = next(n for n in (f"{name} {i}" for i in range(2, 1000)) if n not in names)

@@ -58,9 +58,9 @@ class Results:
 
     def all(self) -> list[Result]:
         """Those that are finished, oldest first."""
-        found = [self._read(path.parent) for path in self._folder.glob(f"*/{_ABOUT}")]
-        done = [one for one in found if self.clip(one).exists()]
-        return sorted(done, key=lambda one: one.when or self.clip(one).stat().st_mtime)
+        results = [self._read(path.parent) for path in self._folder.glob(f"*/{_ABOUT}")]
+        done = [result for result in results if self.clip(result).exists()]
+        return sorted(done, key=lambda result: result.when or self.clip(result).stat().st_mtime)
 
     def get(self, name: str) -> Result:
         """The finished result ``name``.
@@ -68,9 +68,9 @@ class Results:
         Raises:
             Refusal: there is none.
         """
-        for one in self.all():
-            if one.name == name:
-                return one
+        for result in self.all():
+            if result.name == name:
+                return result
         raise Refusal(404, f"There is no result {name} here; it was removed, or not finished.")
 
     def next_name(self, kind: str) -> str:
@@ -107,7 +107,7 @@ class Results:
 
     def as_json(self) -> list[dict[str, Any]]:
         """What the page gets."""
-        return [asdict(one) | {"proxy": self.proxy(one).exists()} for one in self.all()]
+        return [asdict(result) | {"proxy": self.proxy(result).exists()} for result in self.all()]
 
     @staticmethod
     def _read(folder: Path) -> Result:

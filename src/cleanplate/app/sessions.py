@@ -135,7 +135,11 @@ class Sessions:
 
     def folders(self) -> list[Path]:
         """Every project's folder, for cleaning up."""
-        return [one for one in self._folder.iterdir() if one.is_dir() and _ID.fullmatch(one.name)]
+        return [
+            folder
+            for folder in self._folder.iterdir()
+            if folder.is_dir() and _ID.fullmatch(folder.name)
+        ]
 
     @staticmethod
     def last_seen(folder: Path) -> float:

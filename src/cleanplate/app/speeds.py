@@ -40,9 +40,9 @@ class Speeds:
         """Remember how long the job of ``report`` took."""
         first, stop = report.first_frame, report.first_frame + report.frame_count
         shown = sum(
-            max(0, min(stop, one["stop"]) - max(first, one["first"]))
-            * (one["width"] * one["height"] / 1e6)
-            for one in report.regions
+            max(0, min(stop, region["stop"]) - max(first, region["first"]))
+            * (region["width"] * region["height"] / 1e6)
+            for region in report.regions
         )
         spent = report.seconds.get("inpaint", 0.0)
         if report.resumed or shown <= 0 or spent <= 0:

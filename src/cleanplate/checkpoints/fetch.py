@@ -66,7 +66,7 @@ def fetch(
         except WeightsError as error:
             failures.append(error)
     told = " ".join(map(str, failures)) or store.how_to_get(checkpoint)
-    is_offline = failures and all(isinstance(one, OfflineError) for one in failures)
+    is_offline = failures and all(isinstance(failure, OfflineError) for failure in failures)
     raise (OfflineError if is_offline else WeightsError)(told)
 
 

@@ -34,10 +34,10 @@ def shift_around(before: np.ndarray, after: np.ndarray, place: Box) -> tuple[flo
     points = cv2.goodFeaturesToTrack(first, _POINTS, 0.01, 5, mask=ring)
     if points is None or len(points) < _LEAST:
         return 0.0, 0.0
-    ends, found, _ = cv2.calcOpticalFlowPyrLK(
+    ends, is_found, _ = cv2.calcOpticalFlowPyrLK(
         first, second, points, points.copy(), winSize=_WINDOW, maxLevel=2
     )
-    moved = (ends - points)[found[:, 0] > 0].reshape(-1, 2)
+    moved = (ends - points)[is_found[:, 0] > 0].reshape(-1, 2)
     if len(moved) < _LEAST:
         return 0.0, 0.0
     dx, dy = np.median(moved, axis=0).tolist()

@@ -49,9 +49,9 @@ def chosen(
     if preset is not None and preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}; there are: {', '.join(PRESETS)}.")
     wanted, fields = PRESETS[preset] if preset else ({"inpainter": INPAINTER}, {})
-    own = {name: value for name, value in values.items() if name in named}
+    given = {name: value for name, value in values.items() if name in named}
     together = {name: dict(settings) for name, settings in _LIVE.items()}
     for source in (fields, engine_fields):
         for name, settings in source.items():
             together[name] = {**together.get(name, {}), **settings}
-    return {**values, **wanted, **own}, together
+    return {**values, **wanted, **given}, together

@@ -34,14 +34,14 @@ def find_images(folder: Path) -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    found = [
+    images = [
         p
         for p in folder.iterdir()
         if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
     ]
-    if not found:
+    if not images:
         raise InputError(f"There are no images in {folder}; give a folder that holds some.")
-    return sorted(found, key=lambda p: natural_key(p.name))
+    return sorted(images, key=lambda p: natural_key(p.name))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -58,11 +58,11 @@ def numbered(names: Iterable[str]) -> dict[int, str]:
     """
     listed = list(names)
     groups = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in listed]
-    for name, found in zip(listed, groups, strict=True):
-        if not found:
+    for name, digits in zip(listed, groups, strict=True):
+        if not digits:
             raise MaskError(f"The file name {name} holds no frame number; expected like 00012.png.")
     for place in range(1, min(map(len, groups), default=0) + 1):
-        numbers = [found[-place] for found in groups]
+        numbers = [digits[-place] for digits in groups]
         if len(set(numbers)) == len(numbers):
             return dict(sorted(zip(numbers, listed, strict=True)))
     raise MaskError(
@@ -97,12 +97,12 @@ def _places(files: Sequence[Path]) -> tuple[list[int], list[int]]:
     if not steps or list(images_by_number(files).values()) != list(files):
         return plain, []
     step = min(steps)
-    even = all(one % step == 0 for one in steps)
+    even = all(number % step == 0 for number in steps)
     if not even or (numbers[-1] - numbers[0]) // step >= _BELIEVED_GAPS * len(files):
         return plain, []
     there = set(numbers)
-    missing = [one for one in range(numbers[0], numbers[-1], step) if one not in there]
-    return [(one - numbers[0]) // step for one in numbers], missing
+    missing = [number for number in range(numbers[0], numbers[-1], step) if number not in there]
+    return [(number - numbers[0]) // step for number in numbers], missing
 
 
 class ImageClip:

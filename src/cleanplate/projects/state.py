@@ -33,9 +33,9 @@ class State(Marks):
         plain = asdict(self)
         plain["format"] = FORMAT
         plain["anchors"] = {
-            str(number): {str(frame): plain_anchor(one) for frame, one in own.items()}
-            for number, own in self.anchors.items()
-            if own
+            str(number): {str(frame): plain_anchor(anchor) for frame, anchor in by_frame.items()}
+            for number, by_frame in self.anchors.items()
+            if by_frame
         }
         return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
@@ -45,13 +45,13 @@ class State(Marks):
         plain = json.loads(text)
         if plain.pop("format", None) != FORMAT:
             raise InputError("The project was written by another version of cleanplate.")
-        plain["objects"] = tuple(TrackedObject(**one) for one in plain["objects"])
+        plain["objects"] = tuple(TrackedObject(**fields) for fields in plain["objects"])
         plain["anchors"] = {
             int(number): {
-                int(frame): _anchor(one)
-                for frame, one in sorted(own.items(), key=lambda item: int(item[0]))
+                int(frame): _anchor(anchor)
+                for frame, anchor in sorted(by_frame.items(), key=lambda item: int(item[0]))
             }
-            for number, own in plain["anchors"].items()
+            for number, by_frame in plain["anchors"].items()
         }
         plain["span"], plain["dismissed"] = tuple(plain["span"]), tuple(plain["dismissed"])
         return cls(**plain)
@@ -87,11 +87,11 @@ def parse_prompt(plain: Mapping[str, Any]) -> Prompt:
         box = plain.get("box")
         brushes = tuple(
             Brush(
-                tuple((float(x), float(y)) for x, y in one["points"]),
-                float(one["radius"]),
-                bool(one.get("positive", True)),
+                tuple((float(x), float(y)) for x, y in brush["points"]),
+                float(brush["radius"]),
+                bool(brush.get("positive", True)),
             )
-            for one in plain.get("brushes", ())
+            for brush in plain.get("brushes", ())
         )
         corners = None if box is None else Box(*(round(float(edge)) for edge in box))
     except (TypeError, ValueError, KeyError, AttributeError) as error:

@@ -117,8 +117,8 @@ class Outliner:
         key = (frame, _request_key(request), _asked(settings), alternatives)
         with self._lock:  # who asks what is being answered waits for that answer
             if key not in self._answers:
-                found = self._found(frame, request, settings, alternatives)
-                self._answers[key] = [one for one in found if one.mask.any()]
+                candidates = self._found(frame, request, settings, alternatives)
+                self._answers[key] = [candidate for candidate in candidates if candidate.mask.any()]
                 while len(self._answers) > _KEPT_ANSWERS:
                     self._answers.popitem(last=False)
             self._answers.move_to_end(key)
@@ -133,15 +133,15 @@ class Outliner:
         hints = replace(prompt, brushes=())
         if hints.points or hints.box or hints.mask is not None:
             hinted = replace(request, prompt=hints)
-            found = self._outlined(frame, hinted, settings, alternatives)
+            candidates = self._outlined(frame, hinted, settings, alternatives)
         else:
             start = np.zeros(size, bool) if request.start is None else request.start
-            found = [Candidate(start, 1.0)]
-        painted = [replace(one, mask=one.mask.copy()) for one in found]
+            candidates = [Candidate(start, 1.0)]
+        painted = [replace(candidate, mask=candidate.mask.copy()) for candidate in candidates]
         for brush in prompt.brushes:
             stroke = draw_strokes([brush], size)
-            for one in painted:
-                one.mask[stroke] = brush.positive
+            for outline in painted:
+                outline.mask[stroke] = brush.positive
         return painted
 
     def _outlined(
@@ -167,18 +167,18 @@ class Outliner:
         assert box is not None  # checked
         whole = np.zeros((height, width), bool)
         whole[box.slices] = True
-        found = [Candidate(whole, 1.0)]
+        candidates = [Candidate(whole, 1.0)]
         for name in (outline_engine(settings), PRINT) if alternatives else ():
             inside = self._decode(name, frame, prompt, settings)
-            found += [one for one in inside if (one.mask != whole).any()]
-        return sorted(found, key=lambda one: -one.confidence)
+            candidates += [candidate for candidate in inside if (candidate.mask != whole).any()]
+        return sorted(candidates, key=lambda candidate: -candidate.confidence)
 
     def _decode(self, name: str, frame: int, prompt: Prompt, settings: Settings) -> list[Candidate]:
         with self._lock:
             encoded = self._encode(name, frame, settings)
-            found = self._engine(name, settings).decode(encoded, prompt)
+            decoded = self._engine(name, settings).decode(encoded, prompt)
         outliner = "" if name == BOX else name
-        pairs = zip(found.masks, found.confidences, strict=True)
+        pairs = zip(decoded.masks, decoded.confidences, strict=True)
         return [Candidate(mask, float(confidence), outliner) for mask, confidence in pairs]
 
     def _encode(self, name: str, frame: int, settings: Settings) -> Any:

@@ -86,13 +86,13 @@ def _without(look: np.ndarray, strong: np.ndarray, outside: list[np.ndarray]) ->
 
 def _outmost(seen: list[tuple[int, bool]]) -> int | None:
     """The last frame, going outwards, of the stretch that begins with the first one seen."""
-    found = None
+    end = None
     for index, here in seen:
         if here:
-            found = index
-        elif found is not None:
+            end = index
+        elif end is not None:
             break
-    return found
+    return end
 
 
 def _edges(clip: Clip, box: Box, first: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -82,12 +82,12 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
     progress = progress or Progress()
     with open_clip(Path(clip)) as opened:
         progress.start("survey", opened.info.frame_count)
-        found = survey(opened, progress.advance)
+        surveyed = survey(opened, progress.advance)
         progress.finish()
         finds: list[_Find] = []
         still: list[tuple[int, int]] = []
         stretches: list[Stretch] = []
-        windows = progress.over("suggest", _windows(opened, found, stretches), None)
+        windows = progress.over("suggest", _windows(opened, surveyed, stretches), None)
         for start, stop, frames in windows:
             stays = what_stays(frames)
             if _stands_still(stays, frames):
@@ -97,20 +97,20 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
                 shown = float(stays.shown.mean())
                 finds += _finds(stays, start, stop) if shown >= _LONG else []
         scale = opened.info.width / _small_size(opened)[0]
-        step = _step(found)
+        step = _step(surveyed)
         sudden = [
-            (_is_whole(stretch, found.count), _to_the_frame(opened, found, caption))
-            for stretch, caption in captions(opened, found, joined(stretches, step), scale, step)
+            (_is_whole(stretch, surveyed.count), _to_the_frame(opened, surveyed, caption))
+            for stretch, caption in captions(opened, surveyed, joined(stretches, step), scale, step)
             if caption.confidence >= _SURE
         ]
         overlays = [caption for is_whole, caption in sudden if is_whole]
         steady = [
-            _to_the_frame(opened, found, _suggestion(opened, found, find, scale))
-            for find in _merged(_of_one_look(finds, found.count))
+            _to_the_frame(opened, surveyed, _suggestion(opened, surveyed, find, scale))
+            for find in _merged(_of_one_look(finds, surveyed.count))
         ]
         overlays += _others(steady, overlays)
         overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
-    overlays.sort(key=lambda one: -one.confidence)
+    overlays.sort(key=lambda overlay: -overlay.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 
 
@@ -119,37 +119,37 @@ def _small_size(clip: Clip) -> tuple[int, int]:
     return max(round(clip.info.width * scale), 1), max(round(clip.info.height * scale), 1)
 
 
-def _rate(found: Survey) -> float:
-    seconds = float(found.time(found.count - 1) - found.time(0))
-    return found.count / seconds if seconds > 0 else 25.0
+def _rate(surveyed: Survey) -> float:
+    seconds = float(surveyed.time(surveyed.count - 1) - surveyed.time(0))
+    return surveyed.count / seconds if seconds > 0 else 25.0
 
 
-def _step(found: Survey) -> int:
+def _step(surveyed: Survey) -> int:
     """Frames from one look at what changes to the next."""
-    return max(1, round(_rate(found) / LOOKS))
+    return max(1, round(_rate(surveyed) / LOOKS))
 
 
 def _windows(
-    clip: Clip, found: Survey, stretches: list[Stretch]
+    clip: Clip, surveyed: Survey, stretches: list[Stretch]
 ) -> Iterator[tuple[int, int, list[np.ndarray]]]:
     """(start, stop, small frames): the whole clip, then its windows.
 
     What changes at once is added to ``stretches``, so that the clip is read through only once.
     """
     size = _small_size(clip)
-    whole = Span(0, found.count, found.shots)
+    whole = Span(0, surveyed.count, surveyed.shots)
 
     def small(image: np.ndarray) -> np.ndarray:
         return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
     frames = [small(picture.rgb()) for picture in spread(clip, whole, _IN_CLIP)]
     if len(frames) >= _FEWEST:
-        yield 0, found.count, frames
+        yield 0, surveyed.count, frames
     del frames
-    rate, step, watch = _rate(found), _step(found), Watch()
+    rate, step, watch = _rate(surveyed), _step(surveyed), Watch()
     reach, hop = max(round(_SECONDS * rate), _FEWEST), max(round(_HOP * rate), 1)
-    is_longer = found.count > reach  # else the whole clip was the only window
-    shot, shots = 0, found.shots
+    is_longer = surveyed.count > reach  # else the whole clip was the only window
+    shot, shots = 0, surveyed.shots
     stride = max(1, reach // _IN_WINDOW)
     held: deque[tuple[int, np.ndarray]] = deque()
     for picture in clip.pictures():
@@ -169,7 +169,7 @@ def _windows(
             yield stop - reach, stop, [image for _, image in held]
         elif not is_longer:
             held.clear()
-    stretches += watch.finish(found.count)
+    stretches += watch.finish(surveyed.count)
 
 
 def _stands_still(stays: Stays, frames: list[np.ndarray]) -> bool:
@@ -196,28 +196,28 @@ def _finds(stays: Stays, start: int, stop: int) -> list[_Find]:
     for number in range(1, count):
         x, y, w, h = (int(v) for v in stats[number, :4])
         box = Box(x, y, x + w, y + h)
-        own = (labels[box.slices] == number) & (edges[box.slices] > 0)
-        pixels = np.count_nonzero(own)
+        shape = (labels[box.slices] == number) & (edges[box.slices] > 0)
+        pixels = np.count_nonzero(shape)
         if pixels < _LEAST_EDGES or pixels < _LEAST_DENSITY * w * h:
             continue
         if x == 0 or y == 0 or x + w == width or y + h == height:
             continue
         if w > _LARGEST[0] * width or h > _LARGEST[1] * height:
             continue
-        if not moving[box.slices][own].mean() > 0.5 or _is_line(stays, box, own):
+        if not moving[box.slices][shape].mean() > 0.5 or _is_line(stays, box, shape):
             continue
-        agreement = float(stays.agreement[box.slices][own].mean())
-        contrast = min(float(stays.size[box.slices][own].mean()) / (3 * _STEEP), 1.0)
+        agreement = float(stays.agreement[box.slices][shape].mean())
+        contrast = min(float(stays.size[box.slices][shape].mean()) / (3 * _STEEP), 1.0)
         confidence = agreement * (0.5 + 0.5 * contrast)
         if confidence >= _SURE:
-            look = np.where(own[..., None], stays.gradient[box.slices], np.float32(0))
+            look = np.where(shape[..., None], stays.gradient[box.slices], np.float32(0))
             finds.append(_Find(box, start, stop, confidence, look))
     return finds
 
 
-def _is_line(stays: Stays, box: Box, own: np.ndarray) -> bool:
+def _is_line(stays: Stays, box: Box, shape: np.ndarray) -> bool:
     """Whether nearly all edges run one way: a bar's rim, a pole, no letters."""
-    across, down = (np.abs(stays.gradient[box.slices][own][:, i]) for i in (0, 1))
+    across, down = (np.abs(stays.gradient[box.slices][shape][:, i]) for i in (0, 1))
     flat = max((across < 0.3 * down).mean(), (down < 0.3 * across).mean())
     return bool(flat > _ONE_WAY)
 
@@ -229,14 +229,14 @@ def _of_one_look(finds: list[_Find], count: int) -> list[_Find]:
         find
         for find in finds
         if find.stop - find.start < count
-        or all(_alike(find, one) for one in short if _overlap(find.box, one.box) > _SAME)
+        or all(_alike(find, brief) for brief in short if _overlap(find.box, brief.box) > _SAME)
     ]
 
 
 def _merged(finds: list[_Find]) -> list[_Find]:
     """One find for each overlay: those of windows that follow each other and overlap are one."""
     kept: list[_Find] = []
-    for find in sorted(finds, key=lambda one: (one.start - one.stop, one.start)):
+    for find in sorted(finds, key=lambda find: (find.start - find.stop, find.start)):
         for place, other in enumerate(kept):
             together = find.start <= other.stop and other.start <= find.stop
             if together and _overlap(find.box, other.box) > _SAME and _alike(find, other):
@@ -247,37 +247,40 @@ def _merged(finds: list[_Find]) -> list[_Find]:
     return kept
 
 
-def _shared(one: Box, other: Box) -> int:
-    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-    high = min(one.y1, other.y1) - max(one.y0, other.y0)
+def _shared(first: Box, second: Box) -> int:
+    wide = min(first.x1, second.x1) - max(first.x0, second.x0)
+    high = min(first.y1, second.y1) - max(first.y0, second.y0)
     return max(wide, 0) * max(high, 0)
 
 
-def _overlap(one: Box, other: Box) -> float:
-    shared = _shared(one, other)
-    return shared / (one.width * one.height + other.width * other.height - shared)
+def _overlap(first: Box, second: Box) -> float:
+    shared = _shared(first, second)
+    return shared / (first.width * first.height + second.width * second.height - shared)
 
 
-def _around(one: Box, other: Box) -> Box:
+def _around(first: Box, second: Box) -> Box:
     return Box(
-        min(one.x0, other.x0), min(one.y0, other.y0), max(one.x1, other.x1), max(one.y1, other.y1)
+        min(first.x0, second.x0),
+        min(first.y0, second.y0),
+        max(first.x1, second.x1),
+        max(first.y1, second.y1),
     )
 
 
-def _union(one: _Find, other: _Find) -> _Find:
-    box = _around(one.box, other.box)
-    start, stop = min(one.start, other.start), max(one.stop, other.stop)
-    best = max(one, other, key=lambda find: find.confidence)
+def _union(first: _Find, second: _Find) -> _Find:
+    box = _around(first.box, second.box)
+    start, stop = min(first.start, second.start), max(first.stop, second.stop)
+    best = max(first, second, key=lambda find: find.confidence)
     look = np.zeros((box.height, box.width, 2), np.float32)
     look[shifted(best.box, -box.x0, -box.y0).slices] = best.look
     return _Find(box, start, stop, best.confidence, look)
 
 
-def _alike(one: _Find, other: _Find) -> bool:
+def _alike(first: _Find, second: _Find) -> bool:
     """Whether both show the same, not captions that follow each other in one place."""
-    box = _around(one.box, other.box)
+    box = _around(first.box, second.box)
     looks = []
-    for find in (one, other):
+    for find in (first, second):
         look = np.zeros((box.height, box.width, 2), np.float32)
         look[shifted(find.box, -box.x0, -box.y0).slices] = find.look
         looks.append(cv2.GaussianBlur(look, (0, 0), 0.7))
@@ -294,15 +297,15 @@ def _others(suggested: list[Suggestion], known: list[Suggestion]) -> list[Sugges
     return [new for new in suggested if not any(_is_same(new, old) for old in known)]
 
 
-def _is_same(one: Suggestion, other: Suggestion) -> bool:
+def _is_same(first: Suggestion, second: Suggestion) -> bool:
     """Whether two suggestions lie in one place at one time."""
-    smaller = min(one.box.width * one.box.height, other.box.width * other.box.height)
-    together = min(one.stop, other.stop) - max(one.start, other.start)
-    shorter = min(one.stop - one.start, other.stop - other.start)
-    return _shared(one.box, other.box) > _INSIDE * smaller and together > _SAME * shorter
+    smaller = min(first.box.width * first.box.height, second.box.width * second.box.height)
+    together = min(first.stop, second.stop) - max(first.start, second.start)
+    shorter = min(first.stop - first.start, second.stop - second.start)
+    return _shared(first.box, second.box) > _INSIDE * smaller and together > _SAME * shorter
 
 
-def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggestion:
+def _suggestion(clip: Clip, surveyed: Survey, find: _Find, scale: float) -> Suggestion:
     """A find at the clip's own size, with its letters as the mask where they are clear."""
     width, height = clip.info.width, clip.info.height
     x0, y0 = int((find.box.x0 - 3) * scale), int((find.box.y0 - 3) * scale)
@@ -310,7 +313,7 @@ def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggest
     around = Box(x0, y0, x1, y1)
     box, room = clipped(around, width, height), widened(around, _ROOM, width, height)
     assert box is not None  # it was found inside
-    frames = list(sampled(clip, Span(find.start, find.stop, found.shots), room))
+    frames = list(sampled(clip, Span(find.start, find.stop, surveyed.shots), room))
     inner = shifted(box, -room.x0, -room.y0)
     letters = find_letters(frames, inner, np.zeros(frames[0].shape[:2], bool))
     mask = np.zeros((height, width), bool)
@@ -320,15 +323,15 @@ def _suggestion(clip: Clip, found: Survey, find: _Find, scale: float) -> Suggest
         mask[box.slices] = letters.mask
         mask[room.slices] |= letters.beyond
     mask.flags.writeable = False
-    share = (find.stop - find.start) / found.count
+    share = (find.stop - find.start) / surveyed.count
     kind = "logo" if share >= _LONG else "caption"
     return Suggestion(box, mask, find.start, find.stop, round(find.confidence, 3), kind)
 
 
-def _to_the_frame(clip: Clip, found: Survey, suggestion: Suggestion) -> Suggestion:
+def _to_the_frame(clip: Clip, surveyed: Survey, suggestion: Suggestion) -> Suggestion:
     if suggestion.kind != "caption":
         return suggestion
-    start, stop = ends(clip, suggestion, found.count)
+    start, stop = ends(clip, suggestion, surveyed.count)
     return replace(suggestion, start=start, stop=stop)
 
 

@@ -162,35 +162,35 @@ def joined(stretches: list[Stretch], step: int) -> list[Stretch]:
     return whole if len(whole) == len(stretches) else joined(whole, step)
 
 
-def _union(one: Stretch, other: Stretch) -> Stretch:
+def _union(first: Stretch, second: Stretch) -> Stretch:
     box = Box(
-        min(one.box.x0, other.box.x0),
-        min(one.box.y0, other.box.y0),
-        max(one.box.x1, other.box.x1),
-        max(one.box.y1, other.box.y1),
+        min(first.box.x0, second.box.x0),
+        min(first.box.y0, second.box.y0),
+        max(first.box.x1, second.box.x1),
+        max(first.box.y1, second.box.y1),
     )
     letters = np.zeros((box.height, box.width), bool)
-    for part in (one, other):
+    for part in (first, second):
         y, x = part.box.y0 - box.y0, part.box.x0 - box.x0
         letters[y : y + part.box.height, x : x + part.box.width] |= part.letters
     # Letters are complete a little after they begin to come, and until they begin to go.
-    start, stop = max(one.start, other.start), min(one.stop, other.stop)
-    return replace(one, box=box, letters=letters, start=start, stop=stop)
+    start, stop = max(first.start, second.start), min(first.stop, second.stop)
+    return replace(first, box=box, letters=letters, start=start, stop=stop)
 
 
-def _are_near(one: Box, other: Box) -> bool:
+def _are_near(first: Box, second: Box) -> bool:
     """Whether they overlap, or are words of a row or rows of a text."""
-    beside = max(one.x0, other.x0) - min(one.x1, other.x1)
-    below = max(one.y0, other.y0) - min(one.y1, other.y1)
-    height = min(one.height, other.height)
+    beside = max(first.x0, second.x0) - min(first.x1, second.x1)
+    below = max(first.y0, second.y0) - min(first.y1, second.y1)
+    height = min(first.height, second.height)
     return (beside <= 2 * height and below < -height // 2) or (beside < 0 and below <= height)
 
 
-def _overlies(one: Box, other: Box) -> bool:
+def _overlies(first: Box, second: Box) -> bool:
     """Whether they share most of the smaller one."""
-    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-    high = min(one.y1, other.y1) - max(one.y0, other.y0)
-    smaller = min(one.width * one.height, other.width * other.height)
+    wide = min(first.x1, second.x1) - max(first.x0, second.x0)
+    high = min(first.y1, second.y1) - max(first.y0, second.y0)
+    smaller = min(first.width * first.height, second.width * second.height)
     return wide > 0 and high > 0 and wide * high > 0.5 * smaller
 
 

@@ -148,20 +148,20 @@ class Pointing:
         Raises:
             InputError: a prompt outside the picture, or nothing was found.
         """
-        found = self._outliner.candidates(frame, request, settings, alternatives)
-        if not found and not request.painted:
+        candidates = self._outliner.candidates(frame, request, settings, alternatives)
+        if not candidates and not request.painted:
             raise InputError(
                 f"Nothing was found for object {object_id}; point at its middle, or draw a box "
                 "around it."
             )
-        if not found:  # painted and erased again
+        if not candidates:  # painted and erased again
             empty = np.zeros(self._size, bool)
             return OutlineAnswer(Outline(empty, 1, (1.0,), 0), True, masks=(empty,))
-        chosen = min(chosen, len(found) - 1)
-        scores = tuple(round(one.confidence, 4) for one in found)
-        outline = Outline(found[chosen].mask, len(found), scores, chosen)
-        taken = found[chosen]
-        masks = tuple(one.mask for one in found)
+        chosen = min(chosen, len(candidates) - 1)
+        scores = tuple(round(candidate.confidence, 4) for candidate in candidates)
+        outline = Outline(candidates[chosen].mask, len(candidates), scores, chosen)
+        taken = candidates[chosen]
+        masks = tuple(candidate.mask for candidate in candidates)
         return OutlineAnswer(outline, taken.is_drawn, taken.outliner, masks)
 
     def anchor(self, request: OutlineRequest, answer: OutlineAnswer) -> Anchor:

@@ -201,8 +201,8 @@ class View:
     def is_print(self, tracked: TrackedObject) -> bool:
         """Whether all that an engine outlined of the object was outlined as a print's letters."""
         anchors = self.marks.anchors.get(tracked.id, {}).values()
-        found = {anchor.outliner for anchor in anchors if anchor.outliner}
-        return found == {PRINT}
+        outliners = {anchor.outliner for anchor in anchors if anchor.outliner}
+        return outliners == {PRINT}
 
     def is_constant(self) -> bool:
         """Whether one mask serves the whole span."""

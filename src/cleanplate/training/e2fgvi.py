@@ -140,12 +140,12 @@ class E2FGVIRecipe:
         self.generator: E2FGVI = network.to(device).train()
         self.modules: dict[str, nn.Module] = {"generator": self.generator}
         settings = configuration.optimiser
-        own = {name for name, _ in network.update_spynet.named_parameters(prefix="update_spynet")}
+        names = {name for name, _ in network.update_spynet.named_parameters(prefix="update_spynet")}
         by_name = dict(network.named_parameters())
         groups: list[dict[str, Any]] = [
-            {"params": [p for name, p in by_name.items() if name not in own]},
+            {"params": [p for name, p in by_name.items() if name not in names]},
             {
-                "params": [p for name, p in by_name.items() if name in own],
+                "params": [p for name, p in by_name.items() if name in names],
                 "lr": settings.learning_rate * settings.flow_factor,
             },
         ]

@@ -45,7 +45,7 @@ def build(about: dict[str, Any]) -> gr.Blocks:
                 with gr.Accordion("More settings", open=False, elem_id="cp-more"):
                     form = settings_form()
         _part("foot.html")
-        texts = [key for key, one in form.items() if isinstance(one, gr.Textbox)]
+        texts = [key for key, component in form.items() if isinstance(component, gr.Textbox)]
         back = _BACK % tuple(json.dumps(part) for part in (defaults(), texts, list(form)))
         panel.change(None, None, list(form.values()), js=back, api_visibility="private")
     return blocks

@@ -61,8 +61,8 @@ def _card(about: About, choice: Choice) -> Card:
         *((choice.checkpoint,) if choice.checkpoint else ()),
     ]
     strange = about.fault or registry.missing(about) or catalogue.unknown(needed)
-    found = [] if strange else [catalogue.find(name) for name in needed]
-    sizes = [one.size for one in found]
+    checkpoints = [] if strange else [catalogue.find(name) for name in needed]
+    sizes = [checkpoint.size for checkpoint in checkpoints]
     return Card(
         about.task,
         about.name,
@@ -73,9 +73,9 @@ def _card(about: About, choice: Choice) -> Card:
         bool(about.checkpoints or choice.checkpoint),
         _get(about, choice.checkpoint),
         choice.checkpoint,
-        tuple(needed) if found and all(one.url for one in found) else (),
+        tuple(needed) if checkpoints and all(checkpoint.url for checkpoint in checkpoints) else (),
         None if None in sizes else sum(size or 0 for size in sizes) or None,
-        "; ".join(dict.fromkeys(one.licence for one in found)),
+        "; ".join(dict.fromkeys(checkpoint.licence for checkpoint in checkpoints)),
     )
 
 

@@ -39,13 +39,13 @@ _NUMBER_OUT = """(text) => {
 
 def settings_form() -> dict[str, Component]:
     """Lay the form out in the Blocks that is open; its components by the settings' names."""
-    found: dict[str, Component] = {}
+    components: dict[str, Component] = {}
     for title, cls in _GROUPS:
         with gr.Group(elem_classes="cp-form-group"):
             gr.HTML(f"<h3>{title}</h3>", padding=False, apply_default_css=False)
             for field in dataclasses.fields(cls):
                 if field.name not in _ELSEWHERE:
-                    found[field.name] = _component(cls, field, field.name)
+                    components[field.name] = _component(cls, field, field.name)
     for task in registry.TASKS:
         for name in registry.names(task):
             cls = registry.find(task, name).Settings
@@ -57,8 +57,8 @@ def settings_form() -> dict[str, Component]:
                 gr.HTML(f"<h3>Engine {name}</h3>", padding=False, apply_default_css=False)
                 for field in fields:
                     key = f"{name}.{field.name}"
-                    found[key] = _component(cls, field, key)
-    for key, component in found.items():
+                    components[key] = _component(cls, field, key)
+    for key, component in components.items():
         # A number that may be unset is told when it is whole: on Enter, or when the field is left.
         unset = "cp-number" in component.elem_classes
         events = ("submit", "blur") if unset else ("input",)
@@ -66,7 +66,7 @@ def settings_form() -> dict[str, Component]:
             listener = getattr(component, event)
             js = (_NUMBER_OUT if unset else _OUT) % repr(key)
             listener(None, [component], None, js=js, api_visibility="private")
-    return found
+    return components
 
 
 def defaults() -> dict[str, Any]:

@@ -44,5 +44,5 @@ def flicker(before: np.ndarray, now: np.ndarray, filled: np.ndarray) -> np.ndarr
     return (now * _DIM * (1 - strength) + colours * strength).astype(np.uint8)
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return cv2.absdiff(one, other).max(axis=2)
+def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return cv2.absdiff(first, second).max(axis=2)

@@ -69,14 +69,14 @@ def _prompt(project: Project, args: Args) -> Any:
     return _outline(project.set_prompt(frame, number, prompt, painted))
 
 
-def _outline(found: Outline | None) -> dict[str, Any]:
-    if found is None:
+def _outline(outline: Outline | None) -> dict[str, Any]:
+    if outline is None:
         return {"candidates": 0, "chosen": 0, "scores": [], "area": 0}
     return {
-        "candidates": found.candidates,
-        "chosen": found.chosen,
-        "scores": list(found.scores),
-        "area": int(found.mask.sum()),
+        "candidates": outline.candidates,
+        "chosen": outline.chosen,
+        "scores": list(outline.scores),
+        "area": int(outline.mask.sum()),
     }
 
 
@@ -124,8 +124,8 @@ def _values(args: Args) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     values: dict[str, Any] = {}
     fields: dict[str, dict[str, Any]] = {}
     for name, value in (_typed(args, "values", dict) or {}).items():
-        engine, dot, own = name.partition(".")
-        (fields.setdefault(engine, {}) if dot else values)[own if dot else name] = value
+        engine, dot, setting = name.partition(".")
+        (fields.setdefault(engine, {}) if dot else values)[setting if dot else name] = value
     return values, fields
 
 

@@ -142,24 +142,24 @@ class _Calls:
 
     def suggest(self, clip: FileData) -> list[Overlay]:
         """Find burned-in logos and captions: what stays while the picture behind it moves."""
-        found = look(self._sent(clip))
+        suggested = look(self._sent(clip))
         return [
             Overlay(
-                kind=one.kind,
-                box=[one.box.x0, one.box.y0, one.box.x1, one.box.y1],
-                first=one.start,
-                last=one.stop - 1,
-                confidence=one.confidence,
+                kind=overlay.kind,
+                box=[overlay.box.x0, overlay.box.y0, overlay.box.x1, overlay.box.y1],
+                first=overlay.start,
+                last=overlay.stop - 1,
+                confidence=overlay.confidence,
             )
-            for one in found.overlays
+            for overlay in suggested.overlays
         ]
 
     def job_status(self, job: str) -> Status:
         """Where the job is: state, stage, frames done, rate, seconds left, place in the queue."""
-        found = self._desk.work.current(self._desk.sessions.get(job))
-        if found is None:
+        job_now = self._desk.work.current(self._desk.sessions.get(job))
+        if job_now is None:
             raise InputError("There is no such job here.")
-        known = found.as_json()
+        known = job_now.as_json()
         return Status(**{name: known[name] for name in Status.__annotations__})  # type: ignore[typeddict-item]
 
     def job_result(self, job: str) -> FileData:
@@ -218,9 +218,9 @@ class _Calls:
         }
         if masks is not None:
             given = self._sent(masks)
-            own = folder / f"masks{safe_suffix(_field(masks, 'orig_name') or given.name)}"
-            given.replace(own)
-            args["masks"] = str(own)
+            file = folder / f"masks{safe_suffix(_field(masks, 'orig_name') or given.name)}"
+            given.replace(file)
+            args["masks"] = str(file)
         session = self._desk.sessions.begin(folder, name, kept, uploaded=True)
         self._desk.work.begin(session, "order", args)
         return session.id

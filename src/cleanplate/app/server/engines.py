@@ -58,7 +58,7 @@ def _row(engine: Any) -> dict[str, Any]:
         "also": list(about.also),
         "size": sum(size or 0 for size in sizes) or None,
         "device": resolve(engine, EngineSettings()).device,
-        "settings": [_field(one) for one in dataclasses.fields(engine.Settings)],
+        "settings": [_field(setting) for setting in dataclasses.fields(engine.Settings)],
     }
 
 

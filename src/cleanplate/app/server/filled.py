@@ -155,7 +155,7 @@ def _looked_at(
         if guessed := unknown.get(number):
             guess = _resized(carried[number], (height, width))
             guess = np.where(np.isin(guess, guessed), guess, 0).astype(np.uint8)
-            most = max(growth.get(one, 0) for one in guessed) * height / view.size[0]
+            most = max(growth.get(object_id, 0) for object_id in guessed) * height / view.size[0]
             far = abs(number - frame) / _STRIDE
             guess = grow(guess, round(most + 1 + _SPREAD * height * far))
             mask = np.where(mask > 0, mask, guess)
@@ -166,9 +166,9 @@ def _looked_at(
 def _unknown(view: View, number: int) -> list[int]:
     """The objects that were not tracked to a frame."""
     return [
-        one.id
-        for one in view.marks.objects
-        if not one.static and view.tracks[one.id].codes[number] == _NONE
+        tracked.id
+        for tracked in view.marks.objects
+        if not tracked.static and view.tracks[tracked.id].codes[number] == _NONE
     ]
 
 

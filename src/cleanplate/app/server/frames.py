@@ -41,10 +41,10 @@ class Frames:
             MediaError: it cannot be decoded.
         """
         key = (str(path), _version(path))
-        found = self._kept.get((*key, index))
-        if found is None:
-            found = self._reader(key, path).read(index)
-        return found.rgb()
+        image = self._kept.get((*key, index))
+        if image is None:
+            image = self._reader(key, path).read(index)
+        return image.rgb()
 
     def still(self, path: Path, index: int, width: int | None = None) -> bytes:
         """The same as a JPEG, at most ``width`` px wide."""
@@ -108,8 +108,8 @@ class _Reader:
 
     def read(self, index: int) -> Picture:
         with self._lock:
-            found = self._kept.get((*self._key, index))  # another request may have passed by
-            return found or self._decode(index)
+            image = self._kept.get((*self._key, index))  # another request may have passed by
+            return image or self._decode(index)
 
     def close(self) -> None:
         with self._lock:

@@ -38,8 +38,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, options: Options) -> None:
         self._app, self._options = app, options
-        own = () if options.is_local else (options.host, socket.gethostname(), socket.getfqdn())
-        self._names = _LOCAL | {name.lower() for name in (*own, *options.names)}
+        names = () if options.is_local else (options.host, socket.gethostname(), socket.getfqdn())
+        self._names = _LOCAL | {name.lower() for name in (*names, *options.names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it in a sentence."""

@@ -53,7 +53,7 @@ def kind_of(project: Project, frames: Frames, proxy: Path, number: int) -> Picke
     """
     project.state.object(number)
     anchors = project.state.anchors.get(number, {})
-    marked = [at for at, one in sorted(anchors.items()) if _is_marked(one)]
+    marked = [at for at, anchor in sorted(anchors.items()) if _is_marked(anchor)]
     if not marked:
         return None
     frame = marked[0]

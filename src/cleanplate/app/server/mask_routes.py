@@ -80,12 +80,14 @@ def _unpack(path: Path, folder: Path, name: str, limit: int) -> None:
     folder.mkdir()
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if one.filename.lower().endswith(".png")]
-            if sum(one.file_size for one in members) > limit or len(members) > _MOST_FILES:
+            members = [
+                member for member in archive.infolist() if member.filename.lower().endswith(".png")
+            ]
+            if sum(member.file_size for member in members) > limit or len(members) > _MOST_FILES:
                 raise Refusal(413, f"{name} holds more than may be sent here.")
-            for one in members:
-                target = folder / shown_name(one.filename)
-                with archive.open(one) as source, target.open("xb") as file:
+            for entry in members:
+                target = folder / shown_name(entry.filename)
+                with archive.open(entry) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file)
     except (zipfile.BadZipFile, FileExistsError) as error:
         raise InputError(f"{name} is damaged, or holds two masks of one name.") from error
@@ -116,6 +118,6 @@ def _archive(session: Session, folder: Path) -> Path:
     pictures, path = folder / "masks", folder / "masks.zip"
     session.project.export_masks(f"{pictures}/")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # PNGs are compressed
-        for one in sorted(pictures.iterdir()):
-            archive.write(one, one.name)
+        for picture in sorted(pictures.iterdir()):
+            archive.write(picture, picture.name)
     return path

@@ -44,9 +44,9 @@ def offers(project: Project, is_unseen: bool) -> list[dict[str, Any]]:
     """
     settings, wanted = project.settings, []
     picked = [
-        one.name
-        for one in project.state.objects
-        if not one.static and _may_bend(project.state.anchors.get(one.id, {}))
+        tracked.name
+        for tracked in project.state.objects
+        if not tracked.static and _may_bend(project.state.anchors.get(tracked.id, {}))
     ]
     is_open = AUTO in (settings.engines.tracker, settings.engines.segmenter)
     if picked and is_open and not picked_engine("track", settings) and _can_run("track", PICKED):
@@ -67,7 +67,7 @@ def offers(project: Project, is_unseen: bool) -> list[dict[str, Any]]:
                 "might look.",
             )
         )
-    return [asdict(one) for one in wanted]
+    return [asdict(offer) for offer in wanted]
 
 
 def _may_bend(anchors: Mapping[int, Anchor]) -> bool:
@@ -75,7 +75,9 @@ def _may_bend(anchors: Mapping[int, Anchor]) -> bool:
     if is_picked(anchors):
         return True
     marks = (anchors[at] for at in sorted(anchors))
-    first = next((one for one in marks if one.kind is Kind.PROMPT and not one.is_empty), None)
+    first = next(
+        (anchor for anchor in marks if anchor.kind is Kind.PROMPT and not anchor.is_empty), None
+    )
     return first is not None and first.painted
 
 
@@ -96,7 +98,7 @@ def fetchable(names: Any) -> list[str]:
     Raises:
         InputError: something else than names of checkpoints that can be fetched.
     """
-    known = {one.name for one in all_checkpoints() if one.url}
-    if not isinstance(names, list) or not names or not all(one in known for one in names):
+    known = {checkpoint.name for checkpoint in all_checkpoints() if checkpoint.url}
+    if not isinstance(names, list) or not names or not all(name in known for name in names):
         raise InputError(f"{names!r} names no weights that can be fetched.")
     return names

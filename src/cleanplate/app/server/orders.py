@@ -131,8 +131,8 @@ def suffix_for(clip: Path, info: VideoInfo, encoder: EncoderSettings) -> str:
     Raises:
         InputError: no container can have what is asked for.
     """
-    own = clip.suffix.lower()
-    for suffix in ([own] if own in CONTAINERS else []) + [".mp4", ".mov"]:
+    source_suffix = clip.suffix.lower()
+    for suffix in ([source_suffix] if source_suffix in CONTAINERS else []) + [".mp4", ".mov"]:
         try:
             choose_encoder(info, Path(f"clean{suffix}"), encoder)
         except InputError:

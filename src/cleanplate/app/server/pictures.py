@@ -68,9 +68,9 @@ def picture_routes(desk: Desk) -> APIRouter:
     @routes.get("/mask/{frame}.png")
     def mask(project: str, frame: int, v: str = "") -> Response:
         opened = desk.sessions.get(project).project
-        colours = {one.id: one.colour for one in opened.state.objects}
-        found = mask_png(opened.mask(frame), colours)
-        return Response(found, media_type="image/png", headers=_FOREVER if v else _NEVER)
+        colours = {tracked.id: tracked.colour for tracked in opened.state.objects}
+        png = mask_png(opened.mask(frame), colours)
+        return Response(png, media_type="image/png", headers=_FOREVER if v else _NEVER)
 
     @routes.get("/preview")
     def preview(
@@ -87,8 +87,8 @@ def picture_routes(desk: Desk) -> APIRouter:
         with foreseen.newest(project) as is_newest:
             if not is_newest():  # the pointer has gone on: nobody wants this one any more
                 return Response(status_code=204)
-            found = opened.preview(frame, number, prompt, painted=known.painted)
-        return _of_object(opened, number, found.mask)
+            outline = opened.preview(frame, number, prompt, painted=known.painted)
+        return _of_object(opened, number, outline.mask)
 
     @routes.get("/outlined")
     def outlined(
@@ -107,19 +107,19 @@ def picture_routes(desk: Desk) -> APIRouter:
         _check_frame(session, frame)
         with desk.filling.newest(project) as is_newest:
             try:
-                found = filled_frame(
+                filled = filled_frame(
                     *(frames, session.project, session.folder / PROXY),
                     *(frame, sharp, is_newest),
                 )
             except NotWantedError:
                 return Response(status_code=204)
-        if found is None:
+        if filled is None:
             return Response(status_code=204)
         if sharp:
-            desk.speeds.suggest(ENGINE, "cpu", found.pace)
-        box = found.around
+            desk.speeds.suggest(ENGINE, "cpu", filled.pace)
+        box = filled.around
         headers = {"X-Around": f"{box.x0},{box.y0},{box.x1},{box.y1}"} | _NEVER
-        return Response(jpeg(found.image), media_type="image/jpeg", headers=headers)
+        return Response(jpeg(filled.image), media_type="image/jpeg", headers=headers)
 
     @routes.get("/look/{frame}/{number}.jpg")
     def look(project: str, frame: int, number: int) -> Response:
@@ -148,8 +148,8 @@ def picture_routes(desk: Desk) -> APIRouter:
     def kind(project: str, number: int) -> dict[str, str] | None:
         """What an object is taken for, the tracker that suits it, and why; null: unmarked."""
         session = desk.sessions.get(project)
-        found = kind_of(session.project, frames, session.folder / PROXY, number)
-        return None if found is None else asdict(found)
+        kind = kind_of(session.project, frames, session.folder / PROXY, number)
+        return None if kind is None else asdict(kind)
 
     @routes.get("/candidate/{frame}/{number}/{place}.jpg")
     def candidate(project: str, frame: int, number: int, place: int) -> Response:
@@ -163,9 +163,9 @@ def picture_routes(desk: Desk) -> APIRouter:
     @routes.get("/proposal/{number}.jpg")
     def proposal(project: str, number: int) -> Response:
         session = desk.sessions.get(project)
-        one = Proposals(session.folder).get(session.project.state, number)
-        image = frames.picture(session.clip, one["middle"])
-        return _jpeg(jpeg(narrowed(image[_around(one["box"], image.shape)], _THUMBNAIL)))
+        proposal = Proposals(session.folder).get(session.project.state, number)
+        image = frames.picture(session.clip, proposal["middle"])
+        return _jpeg(jpeg(narrowed(image[_around(proposal["box"], image.shape)], _THUMBNAIL)))
 
     @routes.get("/result/{name}/{frame}.jpg")
     def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:
@@ -191,7 +191,7 @@ def picture_routes(desk: Desk) -> APIRouter:
     def flickers(project: str, name: str, frame: int) -> Response:
         session, result, path = made(project, name)
         before, opened = max(result.first, frame - 1), session.project
-        now, then = (of_result(result, path, one) for one in (frame, before))
+        now, then = (of_result(result, path, at) for at in (frame, before))
         filled = (opened.mask(frame) > 0) | (opened.mask(before) > 0)
         return _png(flicker(then, now, filled))
 

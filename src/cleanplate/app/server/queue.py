@@ -76,8 +76,8 @@ class Queue:
     def live(self, folder: Path) -> list[Job]:
         """Jobs of the project in ``folder`` that wait or run, oldest first."""
         with self._changed:
-            found = [task.job for task in self._tasks() if task.folder == folder]
-        return sorted(found, key=lambda job: job.created)
+            jobs = [task.job for task in self._tasks() if task.folder == folder]
+        return sorted(jobs, key=lambda job: job.created)
 
     def stop(self, folder: Path, job_id: str) -> bool:
         """Ask a job to stop; False when it neither waits nor runs.
@@ -85,10 +85,10 @@ class Queue:
         It is ``stopping`` until its worker says ``stopped``, or was killed after the grace.
         """
         with self._changed:
-            found = [t for t in self._tasks() if t.folder == folder and t.job.id == job_id]
-            if not found:
+            matching = [t for t in self._tasks() if t.folder == folder and t.job.id == job_id]
+            if not matching:
                 return False
-            task = found[-1]  # one before it may have said that it is over and not have gone yet
+            task = matching[-1]  # one before it may have said that it is over and not have gone yet
             task.is_wanted = False
             if task.process is None:
                 self._waiting[_lane(task.job)].remove(task)

@@ -31,12 +31,12 @@ async def json_of(request: Request) -> dict[str, Any]:
         if len(body) > _MOST_JSON:
             raise Refusal(413, "That is too much for a request in words.")
     try:
-        found = json.loads(body)
+        parsed = json.loads(body)
     except ValueError as error:
         raise InputError("The request is no JSON.") from error
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise InputError("The request is no JSON object.")
-    return found
+    return parsed
 
 
 def length_of(request: Request) -> int | None:

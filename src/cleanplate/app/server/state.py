@@ -31,7 +31,7 @@ def stamp(session: Session, work: Work) -> str:
         parts += [session.project.version, session.project.masks_key]
     for job in (work.current(session), work.proxy(session), work.fetching(session)):
         parts.append(None if job is None else job.as_json())
-    parts += [one.stat().st_mtime_ns for one in session.results.glob("*")]
+    parts += [file.stat().st_mtime_ns for file in session.results.glob("*")]
     return f"{hash(repr(parts)) & 0xFFFFFFFFFFFF:012x}"
 
 
@@ -51,7 +51,9 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         "messages": [],
         "fetch": _plain(work.fetching(session)),
         "offers": [],
-        "weights": [one.name for one in all_checkpoints() if store.is_here(one.name)],
+        "weights": [
+            checkpoint.name for checkpoint in all_checkpoints() if store.is_here(checkpoint.name)
+        ],
     }
     megapixels = None
     if session.is_open:
@@ -61,7 +63,7 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         state["masks"] = project.masks_key
         state["growth"] = _growth(project)
         chosen = chosen_trackers(project.state, project.settings)
-        state["trackers"] = {number: one.name for number, one in chosen.items()}
+        state["trackers"] = {number: choice.name for number, choice in chosen.items()}
         state["proposals"] = Proposals(session.folder).as_json(project.state)
         state["offers"] = offers(project, _is_unseen(session))
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
@@ -79,7 +81,7 @@ def brief_of(session: Session, work: Work) -> dict[str, Any]:
     return {
         "name": session.about.name,
         "job": None if job is None else job.as_json(),
-        "results": [one.kind for one in Results(session.results).all()],
+        "results": [result.kind for result in Results(session.results).all()],
     }
 
 
@@ -105,10 +107,12 @@ def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
     chosen = project.settings.engines
     names = {chosen.inpainter}
     if kind == "follow":
-        names = {one.name for one in chosen_trackers(project.state, project.settings).values()}
+        names = {
+            choice.name for choice in chosen_trackers(project.state, project.settings).values()
+        }
     devices = {row["device"] for row in rows if row["name"] in names} - {"cpu"}
-    found = next(iter(devices), "cpu")
-    return found if chosen.device == AUTO or found == "cpu" else chosen.device
+    device = next(iter(devices), "cpu")
+    return device if chosen.device == AUTO or device == "cpu" else chosen.device
 
 
 def _plain(job: Job | None) -> dict[str, Any] | None:
@@ -140,7 +144,7 @@ def _clip(session: Session) -> dict[str, Any]:
         "frames": frames,
         "rate": float(proxy_rate(info)),
         "seconds": None if seconds is None else float(seconds),
-        "audio": sum(one.kind == "audio" for one in info.streams),
+        "audio": sum(stream.kind == "audio" for stream in info.streams),
         "codec": info.codec,
         "pixels": info.pixel_format,
         "depth": info.bit_depth,
@@ -180,8 +184,10 @@ def _settings(project: Project) -> dict[str, Any]:
     groups = (chosen.engines, chosen.masks, chosen.regions, chosen.encoder)
     values = {name: value for group in groups for name, value in asdict(group).items()}
     fields = project.state.engine_fields
-    own = {f"{engine}.{name}": value for engine, f in fields.items() for name, value in f.items()}
-    return values | {"engine_fields": own}
+    engine_values = {
+        f"{engine}.{name}": value for engine, f in fields.items() for name, value in f.items()
+    }
+    return values | {"engine_fields": engine_values}
 
 
 def _growth(project: Project) -> dict[str, Any]:

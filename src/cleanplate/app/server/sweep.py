@@ -72,7 +72,7 @@ def _age(path: Path) -> float:
     """Seconds since the newest thing in ``path`` was written."""
     times = [path.stat().st_mtime]
     if path.is_dir():
-        times += [one.stat().st_mtime for one in path.iterdir()]
+        times += [file.stat().st_mtime for file in path.iterdir()]
     return time.time() - max(times)
 
 

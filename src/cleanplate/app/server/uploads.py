@@ -19,7 +19,7 @@ _LONGEST = 100  # characters of a name that are shown
 def shown_name(name: str) -> str:
     """What a page may show of a file's name: its last part, printable, not too long."""
     last = PurePosixPath(PureWindowsPath(name).name).name
-    clean = "".join(one for one in last if one.isprintable()).strip()
+    clean = "".join(character for character in last if character.isprintable()).strip()
     return clean[-_LONGEST:] or "clip"
 
 

@@ -49,20 +49,20 @@ def _proxy(folder: Path, job: Job, reporter: Reporter) -> str:
 
 def _suggest(folder: Path, job: Job, reporter: Reporter) -> str:
     project = Project.open(folder)
-    found = look(project.source, reporter)
-    Proposals(folder).write(found, project)
-    return _found(found)
+    suggested = look(project.source, reporter)
+    Proposals(folder).write(suggested, project)
+    return _found(suggested)
 
 
-def _found(found: Suggested) -> str:
-    number = len(found.overlays)
+def _found(suggested: Suggested) -> str:
+    number = len(suggested.overlays)
     if number:
         what = "1 logo or caption" if number == 1 else f"{number} logos or captions"
         said = f"Found {what}. Add what to remove, and check where it begins and ends."
     else:
         said = "Found no logo or caption that stays in place while the picture moves."
-    if found.still:
-        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in found.still)
+    if suggested.still:
+        spans = ", ".join(f"{start} to {stop - 1}" for start, stop in suggested.still)
         said += f" The camera hardly moves in frames {spans}, so nothing can be told there"
         said += "." if number else ": draw a box instead."
     return said
@@ -105,9 +105,9 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     Speeds(folder.parent.parent).note(report)
     result.when = time.time()
     result.sentence = _told(project, report, time.monotonic() - began)
-    result.unseen = [[one["first"], one["last"]] for one in report.unseen]
+    result.unseen = [[stretch["first"], stretch["last"]] for stretch in report.unseen]
     result.encoding, result.lossless = _encoding(report), report.encoding["lossless"]
-    result.doubts = [one for one in report.warnings if "could be learnt" in one]
+    result.doubts = [warning for warning in report.warnings if "could be learnt" in warning]
     results.write(result)
 
 
@@ -202,7 +202,7 @@ def _encoding(report: Report) -> str:
 
 
 def _told(project: Project, report: Report, seconds: float) -> str:
-    names = [f"'{one.name}'" for one in project.state.objects]
+    names = [f"'{tracked.name}'" for tracked in project.state.objects]
     what = " and ".join(names) or "what the masks cover"
     sound = any(stream.kind == "audio" for stream in project.info.streams)
     first, stop = project.state.span

@@ -39,13 +39,13 @@ class UnseenShares:
 
     def stretches(self, start: int, stop: int) -> list[UnseenStretch]:
         """Where at least a tenth of a hole was made up, in the frames [start, stop)."""
-        found: list[UnseenStretch] = []
+        stretches: list[UnseenStretch] = []
         for frame, share in sorted(self._shares.items()):
             if share < LEAST or not start <= frame < stop:
                 continue
-            if found and frame - found[-1]["last"] <= _GAP:
-                found[-1]["last"] = frame
-                found[-1]["share"] = max(found[-1]["share"], round(share, 4))
+            if stretches and frame - stretches[-1]["last"] <= _GAP:
+                stretches[-1]["last"] = frame
+                stretches[-1]["share"] = max(stretches[-1]["share"], round(share, 4))
             else:
-                found.append(UnseenStretch(first=frame, last=frame, share=round(share, 4)))
-        return found
+                stretches.append(UnseenStretch(first=frame, last=frame, share=round(share, 4)))
+        return stretches

@@ -156,7 +156,7 @@ class Engine:
 
 def _doubts(frames: list[MaskedFrame], matte: Matte | None) -> list[str]:
     """What a person should know of an overlay that was, or was not, learnt from ``frames``."""
-    masked = next((one for one in frames if one.mask.any()), None)
+    masked = next((frame for frame in frames if frame.mask.any()), None)
     if masked is None:
         return []
     x, y = masked.origin
@@ -166,7 +166,7 @@ def _doubts(frames: list[MaskedFrame], matte: Matte | None) -> list[str]:
             f"Nothing could be learnt of {where}: the picture behind it hardly changes. It was "
             "filled, not undone."
         ]
-    views = _differing([one.frame.image for one in frames], masked.mask != 0)
+    views = _differing([frame.frame.image for frame in frames], masked.mask != 0)
     if views >= _FEW_VIEWS:
         return []
     return [

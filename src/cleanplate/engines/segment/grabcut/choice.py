@@ -67,5 +67,5 @@ def distinct(masks: list[np.ndarray], scores: list[float], alike: float = 0.95) 
     return kept
 
 
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    return np.count_nonzero(first & second) / np.count_nonzero(first | second)

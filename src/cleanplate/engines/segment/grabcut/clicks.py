@@ -69,8 +69,8 @@ def guesses(encoded: Encoded, events: list[Held], held: Held) -> list[Guess]:
     return [Guess(mask, doubt) for mask, doubt in zip(masks, doubts, strict=False)]
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return (one & other).sum() >= ALIKE * (one | other).sum()
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return (first & second).sum() >= ALIKE * (first | second).sum()
 
 
 def correct(encoded: Encoded, mask: np.ndarray, events: list[Held], held: Held) -> np.ndarray:
