@@ -50,6 +50,7 @@ def test_it_serves_a_clip_until_ctrl_c_and_stops_what_it_began(
     assert process.stdout is not None
     assert process.stderr is not None
     try:
+        assert process.stdout.readline() == "cleanplate is starting ...\n"
         line = process.stdout.readline()
         found = re.fullmatch(
             r"cleanplate is at (http://127\.0\.0\.1:(\d+)/\?project=(.{22}))\n", line

@@ -53,8 +53,8 @@ def finished(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """A project tried and removed without loss, and its clip."""
     clip = write_scene(tmp_path_factory.mktemp("clip") / "harbour.mp4", COUNT)
     project = followed(server, clip)
-    server.edit(project, "settings", values={"lossless": True, "flowfill.window": 5})
-    for wanted in ({"kind": "try", "frame": 20, "seconds": 0.4}, {"kind": "remove"}):
+    server.edit(project, "settings", values={"lossless": True, "flowfill.window": 3})
+    for wanted in ({"kind": "try", "frame": 20, "seconds": 0.8}, {"kind": "remove"}):
         server.post(f"/project/{project}/job", wanted)
         server.done(project)
     return project, clip
@@ -406,7 +406,7 @@ def test_what_are_no_masks_is_refused(
         ({"kind": "try", "frame": 3, "seconds": "x"}, 400, "give up to 10"),
         ({"kind": "follow", "direction": "up"}, 400, "both, forward or backward"),
         ({"kind": "follow", "objects": "all"}, 400, "a list of object ids"),
-        ({"kind": "follow"}, 409, "Everything is followed"),
+        ({"kind": "follow"}, 409, "Everything is tracked"),
         ({"kind": "resume"}, 409, "nothing to go on with"),
         ({"kind": "remove", "whole": "all"}, 400, "give true or false"),
     ],

@@ -174,7 +174,7 @@ def test_a_project_of_images_takes_and_shows_the_numbers_in_their_names(
     run("project", "gone", folder, "--object", 1, "--at", "@1008")
     run("project", "show", folder)
     shown = capsys.readouterr().out
-    assert "12 frames, of which 1002 to 1009 count" in shown
+    assert "12 frames; working on 1002 to 1009" in shown
     assert "1004-1004" in shown
     project = Project.open(folder)
     assert project.state.span == (1, 9)

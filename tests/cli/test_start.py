@@ -41,7 +41,9 @@ def test_importing_cleanplate_takes_under_a_tenth_of_a_second() -> None:
 
 
 def test_help_comes_within_half_a_second() -> None:
-    assert fastest(str(PROGRAM), "--help") < 0.5
+    library = fastest(sys.executable, "-c", "import typer.main, typer.rich_utils")
+    # On a slow machine, or one at work, what the library alone takes there is the measure.
+    assert fastest(str(PROGRAM), "--help") < max(0.5, 2.5 * library)
 
 
 def test_every_public_name_can_be_imported() -> None:

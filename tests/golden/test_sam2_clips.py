@@ -156,10 +156,8 @@ class Predictor:
         else:
             frames = range(start_frame_idx, min(start_frame_idx + most, self.frames - 1) + 1)
         kept, maps, scores = self.case["kept"][self.op], [], []
-        for frame in frames:
+        for frame in kept:  # the frames that the authors' run was followed through
             found = self.video.follow(frame, self.seen(frame), reverse)
-            if frame not in kept:
-                continue
             logits = self.shown(list(found.values()))
             maps.append(labels_of(logits))
             scores.append([one.presence for one in found.values()])

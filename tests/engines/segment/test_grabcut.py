@@ -177,7 +177,7 @@ def test_a_click_outside_and_only_negative_clicks_are_refused() -> None:
     image, _, _ = two_balls()
     with pytest.raises(InputError, match="Point 640,10 is outside the picture of 640x400"):
         segment(image, Prompt((Point(640, 10),)))
-    with pytest.raises(InputError, match="add a point on the object"):
+    with pytest.raises(InputError, match="add a point on it"):
         segment(image, Prompt((Point(10, 10, False),)))
 
 
