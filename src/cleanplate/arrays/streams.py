@@ -24,7 +24,12 @@ class _Producer(Generic[T]):
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
         self._items = items
-        self._ready: queue.Queue[T | _End] = queue.Queue(maxsize=max(1, depth))
+        # Of these, unlike of ``queue.Queue``, an interrupt in the middle of a call leaves no lock
+        # held that stopping would then wait for.
+        self._ready: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(max(1, depth)):
+            self._room.put(None)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._produce, name="prefetch", daemon=True)
         self._thread.start()
@@ -46,13 +51,16 @@ class _Producer(Generic[T]):
 
     def _put(self, item: T | _End) -> bool:
         while not self._stopped.is_set():
-            with contextlib.suppress(queue.Full):
-                self._ready.put(item, timeout=_PATIENCE)
+            with contextlib.suppress(queue.Empty):
+                self._room.get(timeout=_PATIENCE)
+                self._ready.put(item)
                 return True
         return False
 
     def take(self) -> T | _End:
-        return self._ready.get()
+        item = self._ready.get()
+        self._room.put(None)
+        return item
 
     def stop(self, wait: float) -> None:
         self._stopped.set()
