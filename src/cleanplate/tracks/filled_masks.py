@@ -50,6 +50,24 @@ def spanned(view: View, count: int) -> Masks:
     return Masks(_ORIGIN, read)
 
 
+def grown_mask(mask: np.ndarray, growth: Mapping[int, int]) -> np.ndarray:
+    """``mask`` ((H, W) uint8, value = object id) with each object grown.
+
+    Args:
+        mask: as it is shown.
+        growth: px by object id, from ``growths``.
+    """
+    amounts = sorted(set(growth.values()))
+    if len(amounts) == 1:
+        return grow(mask, amounts[0])
+    together = np.zeros_like(mask)
+    for pixels in amounts:
+        ids = [number for number, by in growth.items() if by == pixels]
+        part = grow(np.where(np.isin(mask, ids), mask, 0).astype(np.uint8), pixels)
+        together = np.where(together > 0, together, part)
+    return np.where(mask > 0, mask, together)
+
+
 def grown(view: View, growth: Mapping[int, int], count: int, still: bool) -> Masks:
     """The masks of all frames of the clip with each object grown.
 
@@ -59,23 +77,11 @@ def grown(view: View, growth: Mapping[int, int], count: int, still: bool) -> Mas
         count: frames of the clip.
         still: where one mask serves the whole span, it may stand for all frames of the clip.
     """
-    amounts = sorted(set(growth.values()))
-    by_amount = {pixels: [i for i, g in growth.items() if g == pixels] for pixels in amounts}
-
-    def filled(mask: np.ndarray) -> np.ndarray:
-        if len(by_amount) == 1:
-            return grow(mask, amounts[0])
-        together = np.zeros_like(mask)
-        for pixels, ids in by_amount.items():
-            part = grow(np.where(np.isin(mask, ids), mask, 0).astype(np.uint8), pixels)
-            together = np.where(together > 0, together, part)
-        return np.where(mask > 0, mask, together)
-
     key = hashlib.sha256(f"{sorted(growth.items())} {view.marks.span}".encode())
     for frame in range(*view.marks.span):
         key.update(view.key(frame).encode())
     if still and view.is_constant():
-        mask = filled(view.mask(view.marks.span[0]))
+        mask = grown_mask(view.mask(view.marks.span[0]), growth)
         return replace(constant_masks(mask, count, _ORIGIN), key=key.hexdigest())
     shown = spanned(view, count)
 
@@ -83,7 +89,7 @@ def grown(view: View, growth: Mapping[int, int], count: int, still: bool) -> Mas
         latest: tuple[np.ndarray | None, np.ndarray] = None, np.zeros(0)
         for mask in shown.read(start):
             if latest[0] is not mask:
-                latest = mask, filled(mask)
+                latest = mask, grown_mask(mask, growth)
             yield latest[1]
 
     return Masks(_ORIGIN, read, key=key.hexdigest())

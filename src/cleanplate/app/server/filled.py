@@ -26,7 +26,7 @@ from cleanplate.arrays.regions import Margins, room_for
 from cleanplate.projects.project import Project
 from cleanplate.runtime import make_engine
 from cleanplate.settings.groups import Settings
-from cleanplate.tracks.filled_masks import growths
+from cleanplate.tracks.filled_masks import grown_mask, growths
 from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
 from cleanplate.tracks.view import View
 from cleanplate.types import Box, Frame, MaskedFrame
@@ -98,7 +98,7 @@ def filled_frame(
     settings = project.settings
     source = frames.picture(project.source, frame)
     growth = growths(view, settings.masks)
-    whole = _grown(mask, growth)
+    whole = grown_mask(mask, growth)
     clip = proxy if proxy.exists() and not is_sharp else project.source
     numbers = _around(project, frame, _SHARP if is_sharp else _DRAFT)
     looks = _looked_at(frames, clip, project, view, frame, numbers, growth, is_wanted)
@@ -151,7 +151,7 @@ def _looked_at(
     carried = _carried(greys, view.mask(frame), frame) if any(unknown.values()) else {}
     looks = []
     for number, image in images.items():
-        mask = _resized(_grown(view.mask(number), growth), (height, width))
+        mask = _resized(grown_mask(view.mask(number), growth), (height, width))
         if guessed := unknown.get(number):
             guess = _resized(carried[number], (height, width))
             guess = np.where(np.isin(guess, guessed), guess, 0).astype(np.uint8)
@@ -178,16 +178,6 @@ def _grey(image: np.ndarray) -> np.ndarray:
     part = min(1.0, _MOTION_WIDTH / width)
     size = (max(1, round(width * part)), max(1, round(height * part)))
     return cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-
-
-def _grown(mask: np.ndarray, growth: dict[int, int]) -> np.ndarray:
-    """``mask`` as it is filled: grown, each object by its own amount."""
-    together = mask
-    for pixels in sorted(set(growth.values())):
-        ids = [number for number, by in growth.items() if by == pixels]
-        part = grow(np.where(np.isin(mask, ids), mask, 0).astype(np.uint8), pixels)
-        together = np.where(together > 0, together, part)
-    return together
 
 
 def _carried(greys: dict[int, np.ndarray], mask: np.ndarray, frame: int) -> dict[int, np.ndarray]:
