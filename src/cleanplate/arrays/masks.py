@@ -45,6 +45,23 @@ def shifted(box: Box, dx: int, dy: int) -> Box:
     return Box(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy)
 
 
+def around(first: Box, second: Box) -> Box:
+    """The smallest box that holds both."""
+    return Box(
+        min(first.x0, second.x0),
+        min(first.y0, second.y0),
+        max(first.x1, second.x1),
+        max(first.y1, second.y1),
+    )
+
+
+def shared_area(first: Box, second: Box) -> int:
+    """px that lie in both."""
+    wide = min(first.x1, second.x1) - max(first.x0, second.x0)
+    high = min(first.y1, second.y1) - max(first.y0, second.y0)
+    return max(wide, 0) * max(high, 0)
+
+
 def clipped(box: Box, width: int, height: int) -> Box | None:
     """The part of ``box`` inside a picture of that size; None where there is none."""
     x0, y0 = max(box.x0, 0), max(box.y0, 0)

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.arrays.masks import clipped, shifted, widened
+from cleanplate.arrays.masks import around, clipped, shared_area, shifted, widened
 from cleanplate.arrays.overlay import Stays, find_letters, what_stays
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.samples import sampled, spread
@@ -247,28 +247,13 @@ def _merged(finds: list[_Find]) -> list[_Find]:
     return kept
 
 
-def _shared(first: Box, second: Box) -> int:
-    wide = min(first.x1, second.x1) - max(first.x0, second.x0)
-    high = min(first.y1, second.y1) - max(first.y0, second.y0)
-    return max(wide, 0) * max(high, 0)
-
-
 def _overlap(first: Box, second: Box) -> float:
-    shared = _shared(first, second)
+    shared = shared_area(first, second)
     return shared / (first.width * first.height + second.width * second.height - shared)
 
 
-def _around(first: Box, second: Box) -> Box:
-    return Box(
-        min(first.x0, second.x0),
-        min(first.y0, second.y0),
-        max(first.x1, second.x1),
-        max(first.y1, second.y1),
-    )
-
-
 def _union(first: _Find, second: _Find) -> _Find:
-    box = _around(first.box, second.box)
+    box = around(first.box, second.box)
     start, stop = min(first.start, second.start), max(first.stop, second.stop)
     best = max(first, second, key=lambda find: find.confidence)
     look = np.zeros((box.height, box.width, 2), np.float32)
@@ -278,7 +263,7 @@ def _union(first: _Find, second: _Find) -> _Find:
 
 def _alike(first: _Find, second: _Find) -> bool:
     """Whether both show the same, not captions that follow each other in one place."""
-    box = _around(first.box, second.box)
+    box = around(first.box, second.box)
     looks = []
     for find in (first, second):
         look = np.zeros((box.height, box.width, 2), np.float32)
@@ -302,7 +287,7 @@ def _is_same(first: Suggestion, second: Suggestion) -> bool:
     smaller = min(first.box.width * first.box.height, second.box.width * second.box.height)
     together = min(first.stop, second.stop) - max(first.start, second.start)
     shorter = min(first.stop - first.start, second.stop - second.start)
-    return _shared(first.box, second.box) > _INSIDE * smaller and together > _SAME * shorter
+    return shared_area(first.box, second.box) > _INSIDE * smaller and together > _SAME * shorter
 
 
 def _suggestion(clip: Clip, surveyed: Survey, find: _Find, scale: float) -> Suggestion:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from cleanplate.arrays.masks import shifted, widened
+from cleanplate.arrays.masks import around, shared_area, shifted, widened
 from cleanplate.suggestions.lines import is_text
 from cleanplate.types import Box
 
@@ -163,12 +163,7 @@ def joined(stretches: list[Stretch], step: int) -> list[Stretch]:
 
 
 def _union(first: Stretch, second: Stretch) -> Stretch:
-    box = Box(
-        min(first.box.x0, second.box.x0),
-        min(first.box.y0, second.box.y0),
-        max(first.box.x1, second.box.x1),
-        max(first.box.y1, second.box.y1),
-    )
+    box = around(first.box, second.box)
     letters = np.zeros((box.height, box.width), bool)
     for part in (first, second):
         y, x = part.box.y0 - box.y0, part.box.x0 - box.x0
@@ -188,10 +183,8 @@ def _are_near(first: Box, second: Box) -> bool:
 
 def _overlies(first: Box, second: Box) -> bool:
     """Whether they share most of the smaller one."""
-    wide = min(first.x1, second.x1) - max(first.x0, second.x0)
-    high = min(first.y1, second.y1) - max(first.y0, second.y0)
     smaller = min(first.width * first.height, second.width * second.height)
-    return wide > 0 and high > 0 and wide * high > 0.5 * smaller
+    return shared_area(first, second) > 0.5 * smaller
 
 
 def _usual(lumas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
