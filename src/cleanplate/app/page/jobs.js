@@ -3,7 +3,7 @@
 import { discard, goOn, stop } from "./actions.js";
 import { busy, desk, isStopping } from "./desk.js";
 import { icon, make, say } from "./dom.js";
-import { count as counted, lasting, rate } from "./words.js";
+import { DOING, count as counted, lasting, rate } from "./words.js";
 
 const STAGES = {
   survey: "reading",
@@ -16,14 +16,6 @@ const STAGES = {
   write: "writing",
   proxy: "preparing playback",
 };
-const DOING = {
-  open: "Opening",
-  suggest: "Searching",
-  follow: "Tracking",
-  try: "Trying",
-  remove: "Removing",
-};
-
 /** The job's numbers as one line. */
 export function jobLine(one) {
   const parts = [];

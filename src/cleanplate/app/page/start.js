@@ -3,7 +3,7 @@
 import { change, desk, listen } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { Refused, destroy, get, post, upload } from "./server.js";
-import { bytes, clock } from "./words.js";
+import { DOING, bytes, clock } from "./words.js";
 
 const RECENT = "cleanplate.recent";
 const PACE = 2000; // milliseconds between two looks at what is done with the recent clips
@@ -100,14 +100,6 @@ async function erase({ id, name }) {
   }
   forgetRecent(id);
 }
-
-const DOING = {
-  open: "Opening",
-  suggest: "Searching",
-  follow: "Tracking",
-  try: "Trying",
-  remove: "Removing",
-};
 
 /** What is being done with a clip, or was made of it. */
 function briefWord(one) {

@@ -43,6 +43,15 @@ export function count(number, one, many = `${one}s`) {
 }
 
 /** States of an object in a frame, in the words of the page. */
+/** What a job does, by its kind. */
+export const DOING = {
+  open: "Opening",
+  suggest: "Searching",
+  follow: "Tracking",
+  try: "Trying",
+  remove: "Removing",
+};
+
 export const LANE_WORDS = {
   visible: "tracked",
   "partly hidden": "tracked, partly hidden",
