@@ -1,4 +1,4 @@
-"""Serves a page on a thread, beside work that goes on in another."""
+"""The web server as cleanplate runs it: by itself, or on a thread beside other work."""
 
 from __future__ import annotations
 
@@ -13,17 +13,28 @@ from starlette.types import ASGIApp
 _LAST_WAIT = 3.0  # seconds that the server is given to end
 
 
+def server_of(app: ASGIApp, log_level: str, patience: int) -> uvicorn.Server:
+    """A server of ``app`` that says nothing of itself.
+
+    Args:
+        app: what it serves.
+        log_level: uvicorn's name of what is logged.
+        patience: seconds that open requests are given to end.
+    """
+    config = uvicorn.Config(
+        app,
+        log_level=log_level,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=patience,
+    )
+    return uvicorn.Server(config)
+
+
 @contextlib.contextmanager
 def served_aside(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
     """Serve ``app`` on the socket ``listening`` while the block runs."""
-    config = uvicorn.Config(
-        app,
-        log_level="critical",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
+    server = server_of(app, "critical", patience=1)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="page", daemon=True
     )

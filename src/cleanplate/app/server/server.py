@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse, Response
@@ -19,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from cleanplate.app.sentences import told
 from cleanplate.app.server import engines
+from cleanplate.app.server.aside import server_of
 from cleanplate.app.server.clips import check_video
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.guard import Guard
@@ -158,13 +158,6 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
             )
         listening = stack.enter_context(contextlib.closing(listen(options.host, options.port)))
         app = create_app(options)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-        )
         shown = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}/"
         if clip is not None:
@@ -174,7 +167,7 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
             opening = threading.Timer(1.0, webbrowser.open, [address])
             opening.daemon = True
             opening.start()
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(app, "warning", patience=3).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
