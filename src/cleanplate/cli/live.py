@@ -18,7 +18,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets, with_settings
-from cleanplate.cli.prompts import PromptCommand, prompts_of
+from cleanplate.cli.prompts import PromptCommand, prompts_of, with_bare
 from cleanplate.errors import InputError, MissingDependencyError
 from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings
 
@@ -147,12 +147,8 @@ class LiveCommand(PromptCommand):
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
         """Let ``--stats`` stand without a value."""
-        following = [*args[1:], ""]
-        bare = [
-            f"--stats={_TABLE}" if arg == "--stats" and after != _JSON else arg
-            for arg, after in zip(args, following, strict=True)
-        ]
-        return super().parse_args(ctx, bare)
+        args = with_bare(args, "--stats", _TABLE, lambda after: after != _JSON)
+        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:

@@ -42,6 +42,24 @@ class Word:
     """Of a mask: whether all that is in it is one object."""
 
 
+def with_bare(
+    args: list[str], flag: str, value: str, stands_alone: Callable[[str | None], bool]
+) -> list[str]:
+    """``args`` with ``value`` given to each ``flag`` that is typed without one.
+
+    Args:
+        args: as typed.
+        flag: an option's name.
+        value: what it means by itself.
+        stands_alone: whether the word after it, None at the end, is not its value.
+    """
+    following = [*args[1:], None]
+    return [
+        f"{flag}={value}" if arg == flag and stands_alone(after) else arg
+        for arg, after in zip(args, following, strict=True)
+    ]
+
+
 class PromptCommand(TyperCommand):
     """A command that keeps the order of its prompts, which option parsers lose."""
 

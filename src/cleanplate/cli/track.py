@@ -9,7 +9,7 @@ import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
-from cleanplate.cli.prompts import PromptCommand, numbered_prompts
+from cleanplate.cli.prompts import PromptCommand, numbered_prompts, with_bare
 from cleanplate.cli.show import print_doubts
 from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
 
@@ -37,12 +37,10 @@ class TrackCommand(PromptCommand):
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
         """Let ``--report`` stand without a value."""
-        following = [*args[1:], "-"]
-        bare = [
-            f"{arg}={TABLE}" if arg == "--report" and after.startswith("-") else arg
-            for arg, after in zip(args, following, strict=True)
-        ]
-        return super().parse_args(ctx, bare)
+        args = with_bare(
+            args, "--report", TABLE, lambda after: after is None or after.startswith("-")
+        )
+        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
