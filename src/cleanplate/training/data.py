@@ -198,7 +198,7 @@ def count_frames(video: Video) -> int:
     if video.count is not None:
         return video.count
     if video.source.suffix.lower() == ".zip":
-        return len(_names(video.source))
+        return len(names_in(video.source))
     with open_clip(video.source) as clip:
         count = clip.info.frame_count
         return sum(1 for _ in clip.pictures()) if count is None else count
@@ -211,7 +211,7 @@ def read(video: Video, indexes: list[int]) -> list[np.ndarray]:
         MediaError: one of them cannot be read.
     """
     if video.source.suffix.lower() == ".zip":
-        names = _names(video.source)
+        names = names_in(video.source)
         with zipfile.ZipFile(video.source) as archive:
             return [
                 _decoded(archive.read(names[n]), f"{names[n]} in {video.source}") for n in indexes
@@ -237,7 +237,12 @@ def _runs(indexes: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _names(path: Path) -> list[str]:
+def names_in(path: Path) -> list[str]:
+    """The images in the zip ``path``, in the order of their numbers.
+
+    Raises:
+        MediaError: it is no zip.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if Path(n).suffix.lower() in IMAGES]
