@@ -17,7 +17,7 @@ _NEXT = 1 / 6
 _LEAST_OBJECT = 60.0
 TEXT = 30.0
 MOTION = 4.0  # of the most that moves
-LOOK = 0.3  # of what only looks like something
+LOOK = 1.0  # of what only stands out
 
 TEXT_KEY, MOTION_KEY, LOOK_KEY = 1000, -1, -1000  # objects have their ids
 _SAFE = 1.0  # px around an object that may be lost to rounding
@@ -53,9 +53,8 @@ class Foci:
         rows = slice(*np.searchsorted(self.frames, [start, stop]).tolist())
         return Foci(self.frames[rows], self.boxes[rows], self.keys[rows], self.weights[rows])
 
-    def without(self, frames: np.ndarray) -> Foci:
-        """Those that are not in ``frames``."""
-        kept = ~np.isin(self.frames, frames)
+    def where(self, kept: np.ndarray) -> Foci:
+        """The rows that are ``kept`` ((M,) bool)."""
         return Foci(self.frames[kept], self.boxes[kept], self.keys[kept], self.weights[kept])
 
     def save(self, path: Path) -> None:

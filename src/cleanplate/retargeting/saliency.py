@@ -1,9 +1,9 @@
 """What draws the eye where nobody points: what moves otherwise than the camera, or stands out.
 
 Motion: the dense flow between two small pictures less the affine flow that most of it shares, the
-camera's. What only looks like something decides where nothing moves: colours far from the mean of
-their picture (Achanta et al., "Frequency-tuned Salient Region Detection", CVPR 2009), more in the
-middle than at the sides.
+camera's. What only looks like something counts less: detail, of colours that the rim of the picture
+does not have (the rim is background: Wei et al., "Geodesic Saliency Using Background Priors", ECCV
+2012, section 2), more in the middle than at the sides.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ _LEAST = 0.0015  # of the picture: smaller movers are noise
 _MOST = 3  # movers in a picture
 _EVERYWHERE = 0.5  # of the picture in motion, from which on it says nothing
 _SMOOTH = 4  # looks of which motion is the mean
+_LARGE = 0.01  # of the picture: from here on a mover counts in full
 _ATTENTION = 0.35  # of the picture's size: the spread of the look towards the middle
+_RIM = 0.06  # of the picture's size: what is taken for background at the top and both sides
+_BINS = 16  # of each colour's coordinate
+_SMOOTH_COUNTS = 0.2  # what a place without detail counts, where the most detail is 1
+_EDGE = 0.04  # of what stands out, that may lie beyond each end of its box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +67,8 @@ def saliency(
         else:
             recent = moved
         before = look, grey
-        rows = [*_movers(recent, look, scale), _window(look, scale, crop)]
-        yield Foci.joined([_repeated(row, look, step) for row in rows])
+        rows = [*_movers(recent, look, scale), _standing_out(look, scale, crop)]
+        yield Foci.joined([_repeated(row, look, step) for row in rows if row[2] > 0])
 
 
 Row = tuple[int, tuple[float, float, float, float], float]
@@ -108,25 +113,61 @@ def _movers(moving: np.ndarray, look: Look, scale: tuple[float, float]) -> Itera
         if number == 0 or area < _LEAST * moving.size:
             continue
         box = (x * scale[0], y * scale[1], (x + w) * scale[0], (y + h) * scale[1])
-        yield MOTION_KEY - rank, box, MOTION * float(masses[number]) / total
+        size = min(1.0, np.sqrt(area / (_LARGE * moving.size)))
+        yield MOTION_KEY - rank, box, MOTION * size * float(masses[number]) / total
 
 
-def _window(look: Look, scale: tuple[float, float], crop: tuple[float, float]) -> Row:
-    """Where a crop would hold most of what stands out."""
-    lab = cv2.cvtColor(look.image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    off = cv2.GaussianBlur(lab, (0, 0), 1.5) - lab.mean(axis=(0, 1))
-    height, width = look.image.shape[:2]
-    across, down = (
+def _standing_out(look: Look, scale: tuple[float, float], crop: tuple[float, float]) -> Row:
+    """The box of what stands out most, or its middle where that is larger than the crop."""
+    seen = _conspicuous(look.image)
+    _, clear = cv2.threshold((seen * 255).astype(np.uint8), 0, 1, cv2.THRESH_OTSU)
+    clear = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((_JOIN, _JOIN), np.uint8))
+    count, labels = cv2.connectedComponents(clear)
+    masses = np.bincount(labels.ravel(), seen.ravel(), count)
+    masses[0] = 0
+    number = int(masses.argmax())
+    if number == 0:
+        return LOOK_KEY, (0.0, 0.0, crop[0], crop[1]), 0.0
+    part = seen * (labels == number)
+    ends = []
+    for axis, length in ((0, crop[0] / scale[0]), (1, crop[1] / scale[1])):
+        along = np.cumsum(part.sum(axis=axis)) / part.sum()
+        low, middle, high = (int(np.searchsorted(along, q)) for q in (_EDGE, 0.5, 1 - _EDGE))
+        if high + 1 - low > length:
+            low, high = middle, middle - 1
+        ends.append((low, high + 1))
+    (x0, x1), (y0, y1) = ends
+    return LOOK_KEY, (x0 * scale[0], y0 * scale[1], x1 * scale[0], y1 * scale[1]), LOOK
+
+
+def _conspicuous(image: np.ndarray) -> np.ndarray:
+    """(h, w) float32, 0 to 1: detail, of colours that the rim of the picture does not have."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    height, width = lab.shape[:2]
+    rim = np.ones((height, width), np.uint8)
+    across, down = max(1, round(_RIM * width)), max(1, round(_RIM * height))
+    rim[down:, across : width - across] = 0  # what stands in a picture stands on its lower edge
+    bins, limits = [_BINS] * 3, [0, 256] * 3
+    whole, outer = (cv2.calcHist([lab], [0, 1, 2], mask, bins, limits) for mask in (None, rim))
+    whole, outer = (_blurred(counts) / max(counts.sum(), 1) for counts in (whole, outer))
+    places = (lab // (256 // _BINS)).reshape(-1, 3).T
+    ratio = outer[tuple(places)] / np.maximum(whole[tuple(places)], 1e-6)
+    inner = np.exp(-ratio).reshape(height, width).astype(np.float32)
+    luma = lab[..., 0].astype(np.float32)
+    detail = cv2.GaussianBlur(np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2)), (0, 0), 3)
+    detail /= max(float(detail.max()), 8.0)
+    x, y = (
         np.exp(-(((np.arange(n) + 0.5) / n - 0.5) ** 2) / (2 * _ATTENTION**2))
         for n in (width, height)
     )
-    seen = (off**2).sum(axis=2) * across * down[:, None]
-    size = min(round(crop[0] / scale[0]), width), min(round(crop[1] / scale[1]), height)
-    sums = cv2.boxFilter(
-        seen.astype(np.float32), -1, size, anchor=(0, 0), normalize=False,
-        borderType=cv2.BORDER_ISOLATED,
-    )  # fmt: skip
-    inside = sums[: height - size[1] + 1, : width - size[0] + 1]
-    y, x = (int(place) for place in np.unravel_index(int(inside.argmax()), inside.shape))
-    middle = ((x + size[0] / 2) * scale[0], (y + size[1] / 2) * scale[1])
-    return LOOK_KEY, (middle[0], middle[1], middle[0], middle[1]), LOOK
+    seen = (_SMOOTH_COUNTS + detail) * cv2.GaussianBlur(inner, (0, 0), 2) * x * y[:, None]
+    return (seen / max(float(seen.max()), 1e-6)).astype(np.float32)
+
+
+def _blurred(counts: np.ndarray) -> np.ndarray:
+    """A histogram of three colours in which near colours count a little, too."""
+    for axis in range(3):
+        padded = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], "edge")
+        low, high = (np.take(padded, np.arange(_BINS) + k, axis) for k in (0, 2))
+        counts = (low + 2 * counts + high) / 4
+    return counts

@@ -10,7 +10,7 @@ import numpy as np
 
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
-from cleanplate.retargeting.foci import LOOK_KEY, TEXT, TEXT_KEY, Foci, of_stretch
+from cleanplate.retargeting.foci import TEXT, TEXT_KEY, Foci, of_stretch
 from cleanplate.retargeting.saliency import LOOKS, WIDTH, Look, saliency
 from cleanplate.suggestions.overlays import look_through
 
@@ -48,13 +48,7 @@ def seen_foci(clip: Clip, survey: Survey, span: Span, size: CropSize, progress: 
     shots = span.shots[np.clip(found.frames, span.start, span.stop - 1)]
     begun = span.shots[span.start + (found.frames - span.start) // step * step]
     inside = (found.frames < span.stop) & (shots == begun)
-    found = Foci(*(array[inside] for array in (
-        found.frames, found.boxes, found.keys, found.weights
-    )))  # fmt: skip
-    is_look = found.keys == LOOK_KEY
-    busy = np.isin(found.frames, found.frames[~is_look])
-    kept = ~(is_look & busy)
-    return Foci(found.frames[kept], found.boxes[kept], found.keys[kept], found.weights[kept])
+    return found.where(inside)
 
 
 def caption_foci(clip: Clip, survey: Survey, span: Span, progress: Progress) -> Foci:
