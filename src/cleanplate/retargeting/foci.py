@@ -17,7 +17,7 @@ _NEXT = 1 / 6
 _LEAST_OBJECT = 60.0
 TEXT = 30.0
 MOTION = 4.0  # of the most that moves
-LOOK = 1.0  # of what only stands out
+LOOK = 1.5  # of what only stands out
 
 TEXT_KEY, MOTION_KEY, LOOK_KEY = 1000, -1, -1000  # objects have their ids
 _SAFE = 1.0  # px around an object that may be lost to rounding

@@ -27,6 +27,7 @@ _MOST = 3  # movers in a picture
 _EVERYWHERE = 0.5  # of the picture in motion, from which on it says nothing
 _SMOOTH = 4  # looks of which motion is the mean
 _LARGE = 0.01  # of the picture: from here on a mover counts in full
+_PLAIN = 0.3  # what a mover counts that is as plain as the background
 _ATTENTION = 0.35  # of the picture's size: the spread of the look towards the middle
 _RIM = 0.06  # of the picture's size: what is taken for background at the top and both sides
 _BINS = 16  # of each colour's coordinate
@@ -67,7 +68,8 @@ def saliency(
         else:
             recent = moved
         before = look, grey
-        rows = [*_movers(recent, look, scale), _standing_out(look, scale, crop)]
+        seen = _conspicuous(look.image)
+        rows = [*_movers(recent, seen, scale), _standing_out(seen, scale, crop)]
         yield Foci.joined([_repeated(row, look, step) for row in rows if row[2] > 0])
 
 
@@ -97,7 +99,9 @@ def _off_camera(before: np.ndarray, after: np.ndarray, seconds: float) -> np.nda
     return found.astype(np.float32)
 
 
-def _movers(moving: np.ndarray, look: Look, scale: tuple[float, float]) -> Iterator[Row]:
+def _movers(
+    moving: np.ndarray, seen: np.ndarray, scale: tuple[float, float]
+) -> Iterator[Row]:
     clear = (moving > _CLEAR).astype(np.uint8)
     share = float(clear.mean())
     if share > _EVERYWHERE:
@@ -114,12 +118,12 @@ def _movers(moving: np.ndarray, look: Look, scale: tuple[float, float]) -> Itera
             continue
         box = (x * scale[0], y * scale[1], (x + w) * scale[0], (y + h) * scale[1])
         size = min(1.0, np.sqrt(area / (_LARGE * moving.size)))
-        yield MOTION_KEY - rank, box, MOTION * size * float(masses[number]) / total
+        looks = min(1.0, _PLAIN + 1.5 * float(seen[labels == number].mean()))
+        yield MOTION_KEY - rank, box, MOTION * size * looks * float(masses[number]) / total
 
 
-def _standing_out(look: Look, scale: tuple[float, float], crop: tuple[float, float]) -> Row:
+def _standing_out(seen: np.ndarray, scale: tuple[float, float], crop: tuple[float, float]) -> Row:
     """The box of what stands out most, or its middle where that is larger than the crop."""
-    seen = _conspicuous(look.image)
     _, clear = cv2.threshold((seen * 255).astype(np.uint8), 0, 1, cv2.THRESH_OTSU)
     clear = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((_JOIN, _JOIN), np.uint8))
     count, labels = cv2.connectedComponents(clear)
