@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from media_make import make_video
 
+from cleanplate import api
 from cleanplate.errors import InputError
 from cleanplate.media.crop import Cropper, CropSize, reshaped
 from cleanplate.media.layout import component_views
@@ -16,6 +18,7 @@ from cleanplate.media.orientation import Orientation, make_matrix
 from cleanplate.media.picture import Picture
 from cleanplate.media.read import open_clip
 
+INTERLACED = (1 << 18) | (1 << 29)  # flags of encoders: interlaced DCT and motion estimation
 LOSSLESS = {"yuv420p": "libx264", "yuv422p10le": "libx264", "yuv444p": "libx264", "gray": "ffv1"}
 LOSSLESS |= {"gbrp10le": "ffv1", "yuva420p": "ffv1", "yuv411p": "ffv1"}
 
@@ -98,3 +101,38 @@ def test_a_part_that_reaches_out_of_the_picture_is_refused(tmp_path: Path) -> No
     picture = first(make_video(tmp_path / "in.mkv", count=2))
     with pytest.raises(InputError, match="reaches out of the picture of 64x48"):
         Cropper(size(24, 32)).crop(picture, 41, 0)
+
+
+def test_fields_are_not_mixed(tmp_path: Path) -> None:
+    """Of two fields, rows stay rows of their own field wherever the crop goes."""
+    source = make_video(
+        tmp_path / "in.mp4", size=(64, 64), count=6, flags=INTERLACED, field_order=2
+    )
+    keys = [{"frame": 0, "box": [0, 3, 64, 35]}, {"frame": 5, "box": [0, 21, 64, 53]}]
+    (tmp_path / "path.json").write_text(json.dumps({"frames": keys}))
+    out = tmp_path / "out.mp4"
+    report = api.retarget(source, out, aspect="2:1", path=tmp_path / "path.json", lossless=True)
+    rows = [box[1] for box in report.boxes]
+    assert all(row % 4 == 0 for row in rows)
+    with open_clip(source) as old, open_clip(out) as new:
+        assert new.info.field_order == old.info.field_order == "top first"
+        for before, after, row in zip(old.pictures(), new.pictures(), rows, strict=True):
+            y = int(row)
+            assert (samples(after)["y"] == samples(before)["y"][y : y + 32]).all()
+
+
+def test_ten_bits_tags_and_pixel_aspect_are_kept(tmp_path: Path) -> None:
+    color = {"color_primaries": 9, "color_trc": 16, "colorspace": 9}
+    source = make_video(
+        *(tmp_path / "in.mkv",), pixel_format="yuv420p10le", codec="libx265", count=6,
+        aspect=Fraction(4, 3), color=color, metadata={"title": "Ten"}, audio=0.2,
+    )  # fmt: skip
+    out = tmp_path / "out.mkv"
+    api.retarget(source, out, aspect="1:1", lossless=True, captions="ignore")
+    with open_clip(source) as old, open_clip(out) as new:
+        assert new.info.pixel_format == "yuv420p10le"
+        for name in ("primaries", "transfer", "matrix", "sample_aspect_ratio"):
+            assert getattr(new.info, name) == getattr(old.info, name), name
+        assert ("title", "Ten") in new.info.metadata
+        assert [s.codec for s in new.info.streams] == [s.codec for s in old.info.streams]
+        assert (new.info.width, new.info.height) == (36, 48), "4:3 pixels make a square of it"

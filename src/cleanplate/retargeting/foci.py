@@ -20,7 +20,7 @@ MOTION = 4.0  # of the most that moves
 LOOK = 1.5  # of what only stands out
 
 TEXT_KEY, MOTION_KEY, LOOK_KEY = 1000, -1, -1000  # objects have their ids
-_SAFE = 1.0  # px around an object that may be lost to rounding
+SAFE = 1.0  # px around an object that may be lost to rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +83,7 @@ def of_objects(boxes: dict[int, np.ndarray], first: Sequence[int] = ()) -> Foci:
     for rank, number in enumerate(n for n in ranked if n in boxes):
         frames = np.flatnonzero(boxes[number][:, 0] != NONE)
         price = max(OBJECT * _NEXT**rank, _LEAST_OBJECT)
-        wide = boxes[number][frames] + np.array([-_SAFE, -_SAFE, _SAFE, _SAFE])
+        wide = boxes[number][frames] + np.array([-SAFE, -SAFE, SAFE, SAFE])
         count = len(frames)
         parts.append(Foci(frames, wide, np.full(count, number), np.full(count, price)))
     return Foci.joined(parts)

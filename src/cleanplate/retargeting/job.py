@@ -28,7 +28,13 @@ from cleanplate.progress import Progress
 from cleanplate.retargeting.foci import Foci, of_objects
 from cleanplate.retargeting.order import RetargetOrder, check, check_free, fingerprint
 from cleanplate.retargeting.path import CropPath, read_path, write_path
-from cleanplate.retargeting.plan import lost_parts, lost_sentence, plan_path, shots_of
+from cleanplate.retargeting.plan import (
+    keeping_fields,
+    lost_parts,
+    lost_sentence,
+    plan_path,
+    shots_of,
+)
 from cleanplate.retargeting.report import RetargetReport
 from cleanplate.retargeting.shape import crop_size
 from cleanplate.retargeting.watch import caption_foci, seen_foci
@@ -100,9 +106,10 @@ def _walk(
     if order.path is not None:
         path, size = read_path(order.path, order.shape, survey, span, clip.info)
         progress.note(f"The crop follows {order.path}.")
+        path = keeping_fields(path, clip.info)
     else:
         foci = _foci(order, clip, survey, span, size, engines, work, report, progress)
-        path = plan_path(foci, size, survey, span, clip.info)
+        path = keeping_fields(plan_path(foci, size, survey, span, clip.info), clip.info)
         report.lost = lost_parts(foci.within(span.start, span.stop), path)
         for lost in sorted(report.lost, key=lambda lost: -lost["share"])[:_TOLD]:
             progress.note(lost_sentence(lost, path))

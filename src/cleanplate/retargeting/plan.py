@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
@@ -12,7 +13,7 @@ from cleanplate.media.crop import CropSize
 from cleanplate.media.layout import find_layout
 from cleanplate.media.survey import Span, Survey
 from cleanplate.retargeting import planner
-from cleanplate.retargeting.foci import TEXT_KEY, Foci
+from cleanplate.retargeting.foci import SAFE, TEXT_KEY, Foci
 from cleanplate.retargeting.path import CropPath, settled
 from cleanplate.types import VideoInfo
 
@@ -54,8 +55,6 @@ def plan_path(foci: Foci, size: CropSize, survey: Survey, span: Span, info: Vide
             corners[start - span.start : stop - span.start, axis] = settled(
                 places, grids[axis], room - length
             )
-    if info.field_order in ("top first", "bottom first"):
-        _keep_fields(corners, info, size)
     return CropPath(span.start, corners, size.width, size.height)
 
 
@@ -74,12 +73,16 @@ def _grids(info: VideoInfo) -> tuple[int, int]:
     return (down, across) if info.rotation in (90, 270) else (across, down)
 
 
-def _keep_fields(corners: np.ndarray, info: VideoInfo, size: CropSize) -> None:
-    """Rows of two fields may not be mixed: the crop moves by whole pairs of chroma rows."""
+def keeping_fields(path: CropPath, info: VideoInfo) -> CropPath:
+    """``path``; of interlaced clips one that moves by whole pairs of rows, lest fields be mixed."""
+    if info.field_order not in ("top first", "bottom first"):
+        return path
     axis = 0 if info.rotation in (90, 270) else 1
     grid = 2 * _grids(info)[axis]
-    room = (info.width - size.width, info.height - size.height)[axis]
-    corners[:, axis] = np.clip(np.rint(corners[:, axis] / grid), 0, room // grid) * grid
+    most = (info.width - path.width, info.height - path.height)[axis] // grid * grid
+    corners = path.corners.copy()
+    corners[:, axis] = np.clip(np.rint(corners[:, axis] / grid) * grid, 0, most)
+    return replace(path, corners=corners)
 
 
 def lost_parts(foci: Foci, path: CropPath) -> list[LostStretch]:
@@ -88,7 +91,9 @@ def lost_parts(foci: Foci, path: CropPath) -> list[LostStretch]:
     crops = path.boxes()
     for key in np.unique(foci.keys[foci.keys > 0]).tolist():
         rows = foci.keys == key
-        frames, boxes = foci.frames[rows], foci.boxes[rows]
+        safe = SAFE if key < TEXT_KEY else 0.0
+        frames = foci.frames[rows]
+        boxes = foci.boxes[rows] + np.array([safe, safe, -safe, -safe])
         crop = crops[frames - path.start]
         shown = np.minimum(boxes[:, 2:], crop[:, 2:]) - np.maximum(boxes[:, :2], crop[:, :2])
         whole = boxes[:, 2:] - boxes[:, :2]

@@ -8,6 +8,8 @@ does not have (the rim is background: Wei et al., "Geodesic Saliency Using Backg
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -25,7 +27,6 @@ _JOIN = 7  # px: parts of one mover that lie so near are one
 _LEAST = 0.0015  # of the picture: smaller movers are noise
 _MOST = 3  # movers in a picture
 _EVERYWHERE = 0.5  # of the picture in motion, from which on it says nothing
-_SMOOTH = 4  # looks of which motion is the mean
 _LARGE = 0.01  # of the picture: from here on a mover counts in full
 _PLAIN = 0.3  # what a mover counts that is as plain as the background
 _ATTENTION = 0.35  # of the picture's size: the spread of the look towards the middle
@@ -57,20 +58,35 @@ def saliency(
         crop: (width, height) in px of the clip.
         step: frames from one look to the next.
     """
+    for look, moving in _steadied(_moved(looks)):
+        seen = _conspicuous(look.image)
+        rows = [*_movers(moving, seen, scale), _standing_out(seen, scale, crop)]
+        yield Foci.joined([_repeated(row, look, step) for row in rows if row[2] > 0])
+
+
+def _moved(looks: Iterable[Look]) -> Iterator[tuple[Look, np.ndarray]]:
+    """Each look with how much has moved since the one before, (h, w) float32, 0 to 1."""
     before: tuple[Look, np.ndarray] | None = None
-    recent = np.zeros(0)
     for look in looks:
         grey = cv2.cvtColor(look.image, cv2.COLOR_RGB2GRAY)
         moved = np.zeros(grey.shape, np.float32)
         if before is not None and before[0].shot == look.shot:
             moved = _off_camera(before[1], grey, look.seconds - before[0].seconds)
-            recent = recent + (moved - recent) / _SMOOTH
-        else:
-            recent = moved
         before = look, grey
-        seen = _conspicuous(look.image)
-        rows = [*_movers(recent, seen, scale), _standing_out(seen, scale, crop)]
-        yield Foci.joined([_repeated(row, look, step) for row in rows if row[2] > 0])
+        yield look, moved
+
+
+def _steadied(moved: Iterable[tuple[Look, np.ndarray]]) -> Iterator[tuple[Look, np.ndarray]]:
+    """The same with the mean of each and its two neighbours in the shot: nothing flickers."""
+    held: deque[tuple[Look, np.ndarray]] = deque(maxlen=3)
+    for entry in itertools.chain(moved, [None]):
+        middle = held[-1] if held else None
+        if middle is not None:
+            near = [*held, *([entry] if entry is not None else [])][-3:]
+            alike = [motion for look, motion in near if look.shot == middle[0].shot]
+            yield middle[0], np.mean(alike, axis=0)
+        if entry is not None:
+            held.append(entry)
 
 
 Row = tuple[int, tuple[float, float, float, float], float]
@@ -99,9 +115,7 @@ def _off_camera(before: np.ndarray, after: np.ndarray, seconds: float) -> np.nda
     return found.astype(np.float32)
 
 
-def _movers(
-    moving: np.ndarray, seen: np.ndarray, scale: tuple[float, float]
-) -> Iterator[Row]:
+def _movers(moving: np.ndarray, seen: np.ndarray, scale: tuple[float, float]) -> Iterator[Row]:
     clear = (moving > _CLEAR).astype(np.uint8)
     share = float(clear.mean())
     if share > _EVERYWHERE:
