@@ -28,6 +28,8 @@ _LEAST = 0.0015  # of the picture: smaller movers are noise
 _MOST = 3  # movers in a picture
 _EVERYWHERE = 0.5  # of the picture in motion, from which on it says nothing
 _LARGE = 0.01  # of the picture: from here on a mover counts in full
+_MEMORY = 2.0  # s after which a mover that stands counts a third
+_FORGOTTEN = 0.3  # weight from which on it does not count any more
 _PLAIN = 0.3  # what a mover counts that is as plain as the background
 _ATTENTION = 0.35  # of the picture's size: the spread of the look towards the middle
 _RIM = 0.06  # of the picture's size: what is taken for background at the top and both sides
@@ -189,3 +191,31 @@ def _blurred(counts: np.ndarray) -> np.ndarray:
         low, high = (np.take(padded, np.arange(_BINS) + k, axis) for k in (0, 2))
         counts = (low + 2 * counts + high) / 4
     return counts
+
+
+def remembered(seen: Foci, shots: np.ndarray, rate: float) -> Foci:
+    """``seen``, and the main mover where it stands still before it moves and after.
+
+    Args:
+        seen: of ``saliency``.
+        shots: (N,) shot number of each frame of the clip.
+        rate: frames a second.
+    """
+    rows = np.flatnonzero(seen.keys == MOTION_KEY)
+    if len(rows) == 0:
+        return seen
+    moving = seen.frames[rows]
+    resting = np.setdiff1d(np.unique(seen.frames), moving)
+    after = np.clip(np.searchsorted(moving, resting), 0, len(moving) - 1)
+    before = np.maximum(after - 1, 0)
+    gaps = np.stack([np.abs(resting - moving[place]) for place in (before, after)])
+    alike = np.stack([shots[resting] == shots[moving[place]] for place in (before, after)])
+    gaps = np.where(alike, gaps, np.inf)
+    nearest = np.where(gaps[0] <= gaps[1], before, after)
+    weights = seen.weights[rows][nearest] * np.exp(-gaps.min(axis=0) / (_MEMORY * rate))
+    kept = weights > _FORGOTTEN
+    count = int(kept.sum())
+    known = Foci(
+        resting[kept], seen.boxes[rows][nearest[kept]], np.full(count, MOTION_KEY), weights[kept]
+    )
+    return Foci.joined([seen, known])

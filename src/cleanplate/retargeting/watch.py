@@ -11,7 +11,7 @@ import numpy as np
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.retargeting.foci import TEXT, TEXT_KEY, Foci, of_stretch
-from cleanplate.retargeting.saliency import LOOKS, WIDTH, Look, saliency
+from cleanplate.retargeting.saliency import LOOKS, WIDTH, Look, remembered, saliency
 from cleanplate.suggestions.overlays import look_through
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def seen_foci(clip: Clip, survey: Survey, span: Span, size: CropSize, progress: 
     shots = span.shots[np.clip(found.frames, span.start, span.stop - 1)]
     begun = span.shots[span.start + (found.frames - span.start) // step * step]
     inside = (found.frames < span.stop) & (shots == begun)
-    return found.where(inside)
+    return remembered(found.where(inside), span.shots, rate)
 
 
 def caption_foci(clip: Clip, survey: Survey, span: Span, progress: Progress) -> Foci:
