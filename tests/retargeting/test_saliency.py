@@ -63,8 +63,10 @@ def test_detail_in_colours_of_its_own_stands_out() -> None:
     assert abs(foci.boxes[row][[0, 2]].mean() / 8 - 122) < 8
 
 
-def test_a_plain_picture_has_nothing_to_look_at() -> None:
-    assert len(found(looks(lambda _: np.full((HEIGHT, WIDTH, 3), 128, np.uint8))).frames) == 0
+def test_in_a_plain_picture_the_middle_counts() -> None:
+    foci = found(looks(lambda _: np.full((HEIGHT, WIDTH, 3), 128, np.uint8)))
+    assert (foci.keys == LOOK_KEY).all()
+    assert np.abs(foci.boxes[:, [0, 2]].mean(axis=1) / 8 - WIDTH / 2).max() < 3
 
 
 def test_a_mover_is_remembered_where_it_stops_and_not_across_a_cut() -> None:

@@ -12,7 +12,7 @@ from cleanplate.cli.options import with_settings
 from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.errors import InputError
 from cleanplate.settings.encoder import EncoderSettings
-from cleanplate.settings.groups import EngineSettings, SpanSettings
+from cleanplate.settings.groups import EngineSettings, MaskSettings, SpanSettings
 from cleanplate.settings.retarget import RetargetSettings
 from cleanplate.types import MAX_OBJECT_ID
 
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
     app.command(cls=PromptCommand)(retarget)
 
 
-@with_settings(EngineSettings, RetargetSettings, SpanSettings, EncoderSettings)
+@with_settings(EngineSettings, RetargetSettings, MaskSettings, SpanSettings, EncoderSettings)
 def retarget(
     ctx: typer.Context,
     clip: work.Clip,

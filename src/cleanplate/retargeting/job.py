@@ -1,6 +1,7 @@
 """A retargeting job: a clip in, the same clip in another shape out; resumable at every stage.
 
-survey ──▶ what matters (outline, track | look) ──▶ path ──▶ crop ──▶ write
+reframe:   survey ──▶ what matters (outline, track | look) ──▶ path ──▶ crop ──▶ write
+recompose: survey ──▶ outline ──▶ track ──▶ masks ──▶ fill ──▶ resize, put back ──▶ write
 """
 
 from __future__ import annotations
@@ -16,16 +17,14 @@ from cleanplate.errors import InputError
 from cleanplate.jobs.engines import JobEngines
 from cleanplate.jobs.outputs import PlannedOutput, plan_output, write_output
 from cleanplate.jobs.report import Timed
-from cleanplate.jobs.stages.measure import measured
-from cleanplate.jobs.stages.outline import outlined
 from cleanplate.jobs.stages.survey import span_of, surveyed
-from cleanplate.jobs.stages.track import tracked
 from cleanplate.jobs.work_folder import WorkFolder, checksum
 from cleanplate.media.crop import Cropper, CropSize, reshaped
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.retargeting.foci import Foci, of_objects
+from cleanplate.retargeting.follow import followed, object_boxes
 from cleanplate.retargeting.order import RetargetOrder, check, check_free, fingerprint
 from cleanplate.retargeting.path import CropPath, read_path, write_path
 from cleanplate.retargeting.plan import (
@@ -35,14 +34,12 @@ from cleanplate.retargeting.plan import (
     plan_path,
     shots_of,
 )
+from cleanplate.retargeting.recomposing import recomposed, unseen_sentences
 from cleanplate.retargeting.report import RetargetReport
 from cleanplate.retargeting.shape import crop_size
 from cleanplate.retargeting.watch import caption_foci, seen_foci
-from cleanplate.settings.retarget import AUTO, KEEP
+from cleanplate.settings.retarget import AUTO, KEEP, RECOMPOSE
 from cleanplate.tracks.choice import prompted_trackers
-from cleanplate.tracks.filled_masks import spanned
-from cleanplate.tracks.reported import reported
-from cleanplate.tracks.tracks import Tracks
 
 if TYPE_CHECKING:
     from cleanplate.media.picture import Picture
@@ -103,10 +100,43 @@ def _walk(
         progress.note(f"Going on from what an earlier run left for {order.out.name}.")
     survey = surveyed(clip, None, work.path / "survey.npz", progress)
     span = span_of(order.settings.span, survey)
+    if order.retarget.way == RECOMPOSE:
+        report.crop = asdict(size)
+        info = reshaped(clip.info, size)
+        pictures, unseen = recomposed(
+            order, clip, survey, span, size, engines, work, report, progress
+        )
+        write_output(pictures, order.source, order.out, output, info, survey, span, work, progress)
+        report.unseen = unseen.stretches(span.start, span.stop)
+        for sentence in unseen_sentences(unseen, span):
+            progress.warn(sentence)
+    else:
+        _reframe(order, clip, survey, span, size, output, engines, work, report, progress)
+    report.frame_count, report.first_frame = span.stop - span.start, span.start
+    report.shot_cuts = [int(cut) for cut in survey.cuts]
+    report.checksums = {
+        name: checksum(file)
+        for name, file in {"source": order.source, "output": order.out.path}.items()
+    }
+    work.empty()
+
+
+def _reframe(
+    order: RetargetOrder,
+    clip: Clip,
+    survey: Survey,
+    span: Span,
+    size: CropSize,
+    output: PlannedOutput | None,
+    engines: JobEngines,
+    work: WorkFolder,
+    report: RetargetReport,
+    progress: Timed,
+) -> None:
     if order.path is not None:
         path, size = read_path(order.path, order.shape, survey, span, clip.info)
-        progress.note(f"The crop follows {order.path}.")
         path = keeping_fields(path, clip.info)
+        progress.note(f"The crop follows {order.path}.")
     else:
         foci = _foci(order, clip, survey, span, size, engines, work, report, progress)
         path = keeping_fields(plan_path(foci, size, survey, span, clip.info), clip.info)
@@ -121,16 +151,9 @@ def _walk(
         return prefetch(_cropped(clip, path, size, start, span, progress))
 
     write_output(cropped, order.source, order.out, output, info, survey, span, work, progress)
-    # Last, so that the same command, stopped and run again, still finds it missing.
     if order.save_path is not None:
+        # Last, so that the same command, stopped and run again, still finds it missing.
         write_path(order.save_path, path, survey, clip.info, str(order.shape.aspect))
-    report.frame_count, report.first_frame = span.stop - span.start, span.start
-    report.shot_cuts = [int(cut) for cut in survey.cuts]
-    report.checksums = {
-        name: checksum(file)
-        for name, file in {"source": order.source, "output": order.out.path}.items()
-    }
-    work.empty()
 
 
 def _cropped(
@@ -162,7 +185,8 @@ def _foci(
     kept = work.path / "foci.npz"
     objects = Foci.joined([])
     if order.prompts:
-        boxes = _tracked_boxes(order, clip, survey, span, engines, work, report, progress)
+        view = followed(order, clip, survey, span, engines, work, report, progress)
+        boxes = object_boxes(view, survey, work, progress)
         objects = of_objects(boxes, order.first).within(span.start, span.stop)
     if kept.exists():
         return Foci.joined([objects, Foci.load(kept)])
@@ -182,29 +206,3 @@ def _foci(
     found = Foci.joined(parts)
     found.save(kept)
     return Foci.joined([objects, found])
-
-
-def _tracked_boxes(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> dict[int, np.ndarray]:
-    """Where each object is in each frame of the clip: (N, 4), ``NONE`` where it is not."""
-    tracks = Tracks(work.path, clip, survey, engines.make)
-    marks = outlined(
-        *(clip, order.prompts, survey, span, tracks, order.settings),
-        still=order.is_still,
-        make=engines.make,
-        progress=progress,
-    )
-    view = tracked(tracks, marks, order.settings, progress)
-    report.frames = list(reported(view, survey))
-    for sentence in report.tell_prompts_due(view.doubtful):
-        progress.note(sentence)
-    masks = spanned(view, survey.count)
-    return measured(masks, survey.count, work.path / "boxes.npz", progress).boxes

@@ -56,11 +56,24 @@ def check(order: RetargetOrder) -> None:
             )
     if order.path is not None and not order.path.is_file():
         raise InputError(f"There is no file {order.path}; check the name.")
-    if order.retarget.way == RECOMPOSE and not order.prompts:
+    if order.retarget.way == RECOMPOSE:
+        _check_recompose(order)
+
+
+def _check_recompose(order: RetargetOrder) -> None:
+    if not order.prompts:
         raise InputError(
             "To recompose, something must be pointed at that is taken out and put back: give "
             "--box X0,Y0,X1,Y1 or --point X,Y."
         )
+    if order.path is not None or order.save_path is not None or order.first:
+        raise InputError(
+            "There is no crop when a clip is recomposed; leave --path, --save-path and --keep out."
+        )
+    if order.retarget.zoom != 1:
+        raise InputError("A clip is recomposed as a whole; leave --zoom out.")
+    if order.is_still:
+        raise InputError("To recompose is for what moves; leave --static out.")
 
 
 def check_free(order: RetargetOrder, begun: bool) -> None:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from cleanplate.jobs.report import Report
 from cleanplate.retargeting.plan import LostStretch
+
+
+class Placed(TypedDict):
+    """Where an object was put: its pixel (x, y) went to scale * (x, y) + (dx, dy), in px."""
+
+    frame: int
+    object: int
+    scale: float
+    dx: float
+    dy: float
 
 
 @dataclass(slots=True)
@@ -19,3 +30,5 @@ class RetargetReport(Report):
     """Stretches in which some of an object or a caption is outside of the crop."""
     boxes: list[list[float]] = field(default_factory=list[list[float]])
     """For each frame the crop, x0, y0, x1, y1 in px of the source."""
+    placements: list[Placed] = field(default_factory=list[Placed])
+    """Where each object was put back in each frame, when a clip was recomposed."""
