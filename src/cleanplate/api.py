@@ -37,7 +37,7 @@ from cleanplate.retargeting.shape import Shape
 from cleanplate.runtime import check_device, make_engine
 from cleanplate.settings.groups import settings_from
 from cleanplate.settings.keywords import ComputeSettings, JobSettings
-from cleanplate.settings.retarget import AUTO, REFRAME, RetargetSettings
+from cleanplate.settings.retarget import AUTO, REFRAME, RESIZE, RetargetSettings
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -125,6 +125,7 @@ def retarget(
     path: AnyPath | None = None,
     save_path: AnyPath | None = None,
     way: str = REFRAME,
+    background: str = RESIZE,
     zoom: float = 1.0,
     captions: str = AUTO,
     overwrite: bool = False,
@@ -147,6 +148,9 @@ def retarget(
         save_path: where to write the crop of each frame, ``.json``.
         way: ``reframe`` cuts a part out; ``recompose`` takes the objects out, brings the
             background into the new shape and puts them back.
+        background: of ``recompose``: ``resize`` it to the new shape, or ``extend`` the picture by
+            what other frames of the shot show beyond its sides; ``report.unseen`` tells what none
+            shows and was made up.
         zoom: cut out a part this many times smaller than the largest of that shape; 1 to 8.
         captions: ``keep``, ``ignore`` or ``auto``: keep them where nothing is pointed at.
         overwrite: replace ``out`` and ``save_path`` if they exist.
@@ -164,7 +168,7 @@ def retarget(
         path=None if path is None else Path(path),
         save_path=None if save_path is None else Path(save_path),
         settings=settings_from(settings, engine_settings),
-        retarget=RetargetSettings(way, zoom, captions),
+        retarget=RetargetSettings(way, background, zoom, captions),
         overwrite=overwrite,
     )
     return retargeting.run(order, progress)

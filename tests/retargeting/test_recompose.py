@@ -4,6 +4,7 @@ was."""
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import cleanplate
 from cleanplate import Box, Prompt
 from cleanplate.arrays.regions import NONE
 from cleanplate.errors import InputError
+from cleanplate.media.new_clip import write_clip
 from cleanplate.media.paste import Placement, paste
 from cleanplate.media.read import open_clip
 from cleanplate.retargeting.recompose import matte, placements
@@ -147,3 +149,46 @@ def test_what_makes_no_sense_is_refused(scene_clip: Path, tmp_path: Path, wanted
         )
     with pytest.raises(InputError, match="something must be pointed at"):
         cleanplate.retarget(scene_clip, tmp_path / "o.mp4", aspect="1:1", way="recompose")
+
+
+WIDE = cv2.GaussianBlur(scene.texture(200, 160), (0, 0), 1.2)
+TILT = [(20 + n, 32 + round(28 * np.sin(n / 4))) for n in range(24)]
+
+
+def test_the_picture_is_extended_by_what_other_frames_show(tmp_path: Path) -> None:
+    clip, out = tmp_path / "tilt.mp4", tmp_path / "tall.mp4"
+    images = [WIDE[y : y + 64, x : x + 96].copy() for x, y in TILT]
+    write_clip(clip, images, Fraction(25), crf=6)
+    report = cleanplate.retarget(
+        clip, out, aspect="1:1", way="recompose", background="extend", lossless=True
+    )
+    known = np.zeros(WIDE.shape[:2], bool)
+    for x, y in TILT:
+        known[y : y + 64, x : x + 96] = True
+    errors = []
+    with open_clip(clip) as old, open_clip(out) as new:
+        for (x, y), before, after in zip(TILT, old.pictures(), new.pictures(), strict=True):
+            assert (after.width, after.height) == (96, 96)
+            assert (after.rgb()[16:80] == before.rgb()).all(), "the picture itself is untouched"
+            for row in [*range(16), *range(80, 96)]:
+                if 0 <= y - 16 + row < 160 and known[y - 16 + row, x : x + 96].all():
+                    shown = after.rgb()[row].astype(int) - WIDE[y - 16 + row, x : x + 96]
+                    errors.append(np.abs(shown).mean())
+    assert np.mean(errors) < 12, "a guess would be about 40"
+    assert report.unseen, "what no frame shows is told"
+
+
+def test_what_is_pointed_at_is_not_carried_into_the_room(tmp_path: Path) -> None:
+    clip = tmp_path / "sign.mp4"
+    images = []
+    for x, y in TILT[:10]:
+        image = WIDE[y : y + 64, x : x + 96].copy()
+        image[20:48, 30:74] = scene.sign()
+        images.append(image)
+    write_clip(clip, images, Fraction(25), crf=6)
+    out, prompt = tmp_path / "tall.mp4", Prompt(box=Box(30, 20, 74, 48))
+    wanted = {"aspect": "1:1", "way": "recompose", "background": "extend", "lossless": True}
+    cleanplate.retarget(clip, out, prompt, **wanted, tracker="fixed")
+    with open_clip(clip) as old, open_clip(out) as new:
+        for before, after in zip(old.pictures(), new.pictures(), strict=True):
+            assert (after.rgb()[16:80] == before.rgb()).all()

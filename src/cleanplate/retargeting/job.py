@@ -23,6 +23,7 @@ from cleanplate.media.crop import Cropper, CropSize, reshaped
 from cleanplate.media.read import Clip, open_clip
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
+from cleanplate.retargeting.extending import extended
 from cleanplate.retargeting.foci import Foci, of_objects
 from cleanplate.retargeting.follow import followed, object_boxes
 from cleanplate.retargeting.order import RetargetOrder, check, check_free, fingerprint
@@ -36,7 +37,7 @@ from cleanplate.retargeting.plan import (
 )
 from cleanplate.retargeting.recomposing import recomposed, unseen_sentences
 from cleanplate.retargeting.report import RetargetReport
-from cleanplate.retargeting.shape import crop_size
+from cleanplate.retargeting.shape import output_size
 from cleanplate.retargeting.watch import caption_foci, seen_foci
 from cleanplate.settings.retarget import AUTO, KEEP, RECOMPOSE
 from cleanplate.tracks.choice import prompted_trackers
@@ -59,7 +60,7 @@ def run(order: RetargetOrder, progress: Progress | None = None) -> RetargetRepor
         settings = asdict(order.settings) | {"retarget": asdict(order.retarget)}
         report = RetargetReport("retarget", str(order.source), str(order.out.path), settings)
         timed = Timed(progress or Progress(), report)
-        size = crop_size(order.shape, clip.info, order.retarget.zoom)
+        size = output_size(order.shape, clip.info, order.retarget)
         identity = fingerprint(order)
         check_free(order, WorkFolder.is_begun(order.out.path, identity))
         output = plan_output(
@@ -103,12 +104,11 @@ def _walk(
     if order.retarget.way == RECOMPOSE:
         report.crop = asdict(size)
         info = reshaped(clip.info, size)
-        pictures, unseen = recomposed(
-            order, clip, survey, span, size, engines, work, report, progress
-        )
+        make = extended if order.retarget.extends else recomposed
+        pictures, unseen = make(order, clip, survey, span, size, engines, work, report, progress)
         write_output(pictures, order.source, order.out, output, info, survey, span, work, progress)
         report.unseen = unseen.stretches(span.start, span.stop)
-        for sentence in unseen_sentences(unseen, span):
+        for sentence in unseen_sentences(unseen, span, order):
             progress.warn(sentence)
     else:
         _reframe(order, clip, survey, span, size, output, engines, work, report, progress)

@@ -15,7 +15,7 @@ from cleanplate.jobs.work_folder import identity
 from cleanplate.retargeting.shape import Shape
 from cleanplate.runtime import check_device, check_engine_fields
 from cleanplate.settings.groups import Settings
-from cleanplate.settings.retarget import RECOMPOSE, RetargetSettings
+from cleanplate.settings.retarget import EXTEND, RECOMPOSE, RetargetSettings
 from cleanplate.types import Prompt
 
 
@@ -58,10 +58,12 @@ def check(order: RetargetOrder) -> None:
         raise InputError(f"There is no file {order.path}; check the name.")
     if order.retarget.way == RECOMPOSE:
         _check_recompose(order)
+    elif order.retarget.background == EXTEND:
+        raise InputError("--background extend belongs to --way recompose; add it.")
 
 
 def _check_recompose(order: RetargetOrder) -> None:
-    if not order.prompts:
+    if not order.prompts and not order.retarget.extends:
         raise InputError(
             "To recompose, something must be pointed at that is taken out and put back: give "
             "--box X0,Y0,X1,Y1 or --point X,Y."
@@ -72,7 +74,7 @@ def _check_recompose(order: RetargetOrder) -> None:
         )
     if order.retarget.zoom != 1:
         raise InputError("A clip is recomposed as a whole; leave --zoom out.")
-    if order.is_still:
+    if order.is_still and not order.retarget.extends:
         raise InputError("To recompose is for what moves; leave --static out.")
 
 

@@ -13,7 +13,7 @@ from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.media.crop import CropSize
 from cleanplate.media.survey import Span, Survey
-from cleanplate.retargeting.shape import Shape
+from cleanplate.retargeting.shape import Shape, px_ratio
 from cleanplate.types import VideoInfo
 
 FORMAT = "cleanplate crop path"
@@ -130,9 +130,7 @@ def read_path(
 
 
 def _check_shape(file: Path, width: int, height: int, shape: Shape, info: VideoInfo) -> None:
-    pixel = float(info.sample_aspect_ratio or 1)
-    pixel = 1 / pixel if info.rotation in (90, 270) else pixel
-    wanted = height * float(shape.aspect) / pixel
+    wanted = height * float(px_ratio(shape, info))
     if abs(width - wanted) > 4:
         raise InputError(
             f"The boxes of {file} are {width}x{height} px, and the shape asked for would be "

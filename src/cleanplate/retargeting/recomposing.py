@@ -122,11 +122,12 @@ def _put_back(
     return replace(onto, index=source.index)
 
 
-def unseen_sentences(unseen: UnseenShares, span: Span) -> list[str]:
+def unseen_sentences(unseen: UnseenShares, span: Span, order: RetargetOrder) -> list[str]:
     """What a person is told of the background that no frame shows."""
+    what = "Of what was added" if order.retarget.extends else "Behind what was taken out"
     return [
-        f"Behind what was taken out in frames {part['first']} to {part['last']}, up to "
-        f"{part['share']:.0%} is shown by no frame and was made up."
+        f"{what} in frames {part['first']} to {part['last']}, up to {part['share']:.0%} is shown "
+        "by no frame and was made up."
         for part in unseen.stretches(span.start, span.stop)
         if part["share"] >= _MADE_UP
     ]

@@ -9,6 +9,8 @@ from fractions import Fraction
 from cleanplate.errors import InputError
 from cleanplate.media.crop import CropSize
 from cleanplate.media.layout import find_layout
+from cleanplate.media.pad import Room
+from cleanplate.settings.retarget import RetargetSettings
 from cleanplate.types import VideoInfo
 
 _MOST = 16384  # px of a side that encoders take
@@ -73,13 +75,8 @@ def crop_size(shape: Shape, info: VideoInfo, zoom: float) -> CropSize:
     Raises:
         InputError: nothing is left of the picture.
     """
-    pixel = info.sample_aspect_ratio or Fraction(1)
-    pixel = 1 / pixel if info.rotation in (90, 270) else pixel
-    ratio = shape.aspect / pixel  # of px to px
+    ratio, grid = px_ratio(shape, info), _grid(info)
     height = min(Fraction(info.height), info.width / ratio) / Fraction(zoom)
-    layout = find_layout(info.pixel_format)
-    shift = 1 if layout is None else max(layout.x_shift, layout.y_shift, 1)
-    grid = 1 << shift
     wide = min(_even(height * ratio, grid), info.width // grid * grid)
     high = min(_even(height, grid), info.height // grid * grid)
     if min(wide, high) < 16:
@@ -88,6 +85,49 @@ def crop_size(shape: Shape, info: VideoInfo, zoom: float) -> CropSize:
             "smaller --zoom, or another shape."
         )
     return CropSize(wide, high, *(shape.size or (wide, high)))
+
+
+def extended_room(shape: Shape, info: VideoInfo) -> Room:
+    """The smallest picture of ``shape`` that holds all of a picture of ``info``, in its middle."""
+    ratio, grid = px_ratio(shape, info), _grid(info)
+    width = max(Fraction(info.width), info.height * ratio)
+    wide, high = (
+        max(_even(length, grid), -(-least // grid) * grid)
+        for length, least in ((width, info.width), (width / ratio, info.height))
+    )
+    left, top = ((new - old) // 2 // grid * grid for new, old in (
+        (wide, info.width), (high, info.height)
+    ))  # fmt: skip
+    return Room(wide, high, left, top)
+
+
+def output_size(shape: Shape, info: VideoInfo, settings: RetargetSettings) -> CropSize:
+    """What is cut out of each picture, extended if it is to be, and the size that it is given.
+
+    Raises:
+        InputError: nothing is left of the picture, or too much would be added.
+    """
+    if not settings.extends:
+        return crop_size(shape, info, settings.zoom)
+    room = extended_room(shape, info)
+    if max(room.width, room.height) > _MOST:
+        raise InputError(
+            f"Extended, the picture would be {room.width}x{room.height}, and {_MOST} px is the "
+            "most; give another shape."
+        )
+    return CropSize(room.width, room.height, *(shape.size or (room.width, room.height)))
+
+
+def px_ratio(shape: Shape, info: VideoInfo) -> Fraction:
+    """Width to height in px."""
+    pixel = info.sample_aspect_ratio or Fraction(1)
+    return shape.aspect / (1 / pixel if info.rotation in (90, 270) else pixel)
+
+
+def _grid(info: VideoInfo) -> int:
+    """px in which whole samples of all planes begin, at least 2."""
+    layout = find_layout(info.pixel_format)
+    return 1 << (1 if layout is None else max(layout.x_shift, layout.y_shift, 1))
 
 
 def _even(length: Fraction, grid: int = 2) -> int:

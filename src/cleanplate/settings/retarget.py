@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cleanplate.settings.fields import check, setting
 
 REFRAME, RECOMPOSE = "reframe", "recompose"
+RESIZE, EXTEND = "resize", "extend"
 AUTO, KEEP, IGNORE = "auto", "keep", "ignore"
 
 
@@ -19,6 +20,12 @@ class RetargetSettings:
         "How: reframe cuts out a part that follows what matters; recompose takes what you point at "
         "out of the picture, brings the background into the new shape and puts it back.",
         choices=(REFRAME, RECOMPOSE),
+    )
+    background: str = setting(
+        RESIZE,
+        "Recompose: resize the whole background to the new shape, or extend the picture by what "
+        "other frames of a shot show beyond its sides; what none shows is made up and said so.",
+        choices=(RESIZE, EXTEND),
     )
     zoom: float = setting(
         1.0,
@@ -36,3 +43,8 @@ class RetargetSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def extends(self) -> bool:
+        """Whether the picture is extended rather than cut or resized."""
+        return self.way == RECOMPOSE and self.background == EXTEND
