@@ -139,15 +139,21 @@ def _copy(
     if not (x_part or y_part):
         target[...] = source[y : y + height, x : x + width]
         return
-    rows = np.clip(np.arange(y - _TAPS + 1, y + height + _TAPS), 0, source.shape[0] - 1)
-    columns = np.clip(np.arange(x - _TAPS + 1, x + width + _TAPS), 0, source.shape[1] - 1)
-    low, left = rows[0], columns[0]
-    around = source[low : rows[-1] + 1, left : columns[-1] + 1]
-    wide = (around >> component.shift).astype(np.float32)[rows - low][:, columns - left]
-    mixed = cv2.sepFilter2D(wide, cv2.CV_32F, _kernel(x_part), _kernel(y_part))
-    inner = mixed[_TAPS - 1 : _TAPS - 1 + height, _TAPS - 1 : _TAPS - 1 + width]
+    above, below = (_TAPS - 1, _TAPS) if y_part else (0, 0)
+    before, behind = (_TAPS - 1, _TAPS) if x_part else (0, 0)
+    y0, y1 = max(y - above, 0), min(y + height + below, source.shape[0])
+    x0, x1 = max(x - before, 0), min(x + width + behind, source.shape[1])
+    around = source[y0:y1, x0:x1]
+    around = around >> component.shift if component.shift else around
+    top, left = y0 - y + above, x0 - x + before
+    bottom, right = y + height + below - y1, x + width + behind - x1
+    native = np.ascontiguousarray(around, around.dtype.newbyteorder("="))
+    if top or bottom or left or right:
+        native = cv2.copyMakeBorder(native, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    mixed = cv2.sepFilter2D(native, cv2.CV_32F, _kernel(x_part), _kernel(y_part))
+    inner = mixed[above : above + height, before : before + width]
     values = np.clip(np.rint(inner), 0, (1 << bits) - 1).astype(target.dtype)
-    target[...] = values << component.shift
+    target[...] = values << component.shift if component.shift else values
 
 
 def _split(place: float) -> tuple[int, float]:
@@ -159,6 +165,8 @@ def _split(place: float) -> tuple[int, float]:
 
 def _kernel(part: float) -> np.ndarray:
     """Lanczos's kernel of 3 lobes for a place ``part`` behind a sample (OpenCV correlates)."""
+    if part == 0:
+        return np.ones(1, np.float32)
     offsets = np.arange(-_TAPS, _TAPS + 1) - part
     weights = np.sinc(offsets) * np.sinc(offsets / _TAPS) * (np.abs(offsets) < _TAPS)
     return (weights / weights.sum()).astype(np.float32)
