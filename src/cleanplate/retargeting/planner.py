@@ -118,11 +118,11 @@ class _Axis:
 
     def solve(self) -> np.ndarray:
         points = np.zeros(0)
-        window, kept = (max(4, round(s / self._step)) for s in (_WINDOW, _KEPT))
+        window, kept = (max(4, round(seconds / self._step)) for seconds in (_WINDOW, _KEPT))
         for first in itertools.count(0, kept):
             last = first + window >= self._count
             stop = self._count if last else first + window
-            known = points[first : first + 3] if first else np.zeros(0)
+            known = np.clip(points[first : first + 3], 0, self._span) if first else np.zeros(0)
             solved = self._solve(first, stop, known)
             points = np.concatenate([points[:first], solved])
             if last:
@@ -182,35 +182,48 @@ class _Axis:
         seconds = self._interval * self._bins
         home = np.full(len(ends), self._span / 2)
         programme.hinge(at, home, np.array(HOME * seconds / 2), home)
-        b = self._binned
-        for key in np.unique(b.keys):
-            mine = b.keys == key
-            place = np.searchsorted(b.frames[mine], of_bin)
-            place = np.minimum(place, mine.sum() - 1)
-            there = b.frames[mine][place] == of_bin
-            if not there.any():
-                continue
-            lows, highs = b.lows[mine][place], b.highs[mine][place]
-            weights = b.weights[mine][place]
-            part = _rows_of(at, there)
-            for margin, price in ((0.0, weights), (ROOM, np.minimum(weights, ROOM_LOST))):
-                low, high = lows - margin, highs + margin - 1
-                # Too long for the crop: what is lost is the same wherever it lies inside.
-                programme.hinge(
-                    part,
-                    np.maximum(low, high)[there],
-                    (price * seconds / 2)[there],
-                    floor=np.minimum(low, high)[there],
-                )
-        subject = _subjects(b)
-        place = np.minimum(np.searchsorted(subject.frames, of_bin), max(len(subject.frames) - 1, 0))
-        if len(subject.frames):
-            there = subject.frames[place] == of_bin
-            middle = ((subject.lows + subject.highs) / 2)[place][there] - 0.5
-            part, weights = _rows_of(at, there), subject.weights[place][there]
-            for free, price in ((FREE, OFF_MIDDLE), (0.0, NEARLY)):
-                prices = np.minimum(weights, price) * seconds / 2
-                programme.hinge(part, middle + free, prices, floor=middle - free)
+        for key in np.unique(self._binned.keys):
+            self._price_losses(programme, at, of_bin, _of_key(self._binned, key), seconds)
+        self._price_middles(programme, at, of_bin, seconds)
+
+    def _price_losses(
+        self, programme: Programme, at: Rows, of_bin: np.ndarray, foci: Foci, seconds: float
+    ) -> None:
+        """Of one thing what lies outside of the crop, and dearly so, or in its rim."""
+        place = np.minimum(np.searchsorted(foci.frames, of_bin), len(foci.frames) - 1)
+        there = foci.frames[place] == of_bin
+        if not there.any():
+            return
+        rows, place = _rows_of(at, there), place[there]
+        lows, highs, weights = foci.lows[place], foci.highs[place], foci.weights[place]
+        for margin, prices in ((0.0, weights), (ROOM, np.minimum(weights, ROOM_LOST))):
+            low, high = lows - margin, highs + margin - 1
+            # Too long for the crop: what is lost is the same wherever it lies inside.
+            ceiling, floor = np.maximum(low, high), np.minimum(low, high)
+            programme.hinge(rows, ceiling, prices * seconds / 2, floor)
+
+    def _price_middles(
+        self, programme: Programme, at: Rows, of_bin: np.ndarray, seconds: float
+    ) -> None:
+        """How far what comes first, with all that fits beside it, is from the crop's middle."""
+        subjects = _subjects(self._binned)
+        if len(subjects.frames) == 0:
+            return
+        place = np.minimum(np.searchsorted(subjects.frames, of_bin), len(subjects.frames) - 1)
+        there = subjects.frames[place] == of_bin
+        middle = ((subjects.lows + subjects.highs) / 2)[place][there] - 0.5
+        rows, weights = _rows_of(at, there), subjects.weights[place][there]
+        for free, price in ((FREE, OFF_MIDDLE), (0.0, NEARLY)):
+            prices = np.minimum(weights, price) * seconds / 2
+            programme.hinge(rows, middle + free, prices, middle - free)
+
+
+def _of_key(foci: Foci, key: int) -> Foci:
+    mine = foci.keys == key
+    return Foci(
+        *(foci.frames[mine], foci.keys[mine], foci.lows[mine], foci.highs[mine]),
+        foci.weights[mine],
+    )
 
 
 def _difference(order: int) -> np.ndarray:
