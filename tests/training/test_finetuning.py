@@ -164,3 +164,20 @@ def test_the_same_seed_begins_with_the_same_weights(clip: Path, tmp_path: Path) 
     configuration = Configuration(network="vinet_256", seed=5)
     states = [made_recipe(configuration).modules["generator"].state_dict() for _ in range(2)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "size"),
+    [
+        ("e2fgvi", 0, (432, 240)),
+        ("e2fgvi_hq", 0, (432, 240)),
+        ("e2fgvi_hq", 1000, (972, 540)),
+        ("vinet_512", 0, (512, 512)),
+        ("vinet_256", 64, (64, 64)),
+    ],
+)
+def test_what_is_learned_from_has_a_size_that_the_network_takes(
+    network: str, side: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    order = FineTuning(network, tmp_path, None, tmp_path, side=side)
+    assert finetuning._size(order, 1920, 1080) == size

@@ -47,7 +47,7 @@ STEPS = 200
 _TEST_SEED, _TEST_SHARE = 77, 0.03
 _LEAST_FRAMES = 24
 _MEASURED = 24  # frames of the clip that before and after are measured on
-_MULTIPLE = 16  # px, of the sides of what is learned from
+_MULTIPLES = 108, 60  # px, of the sides that E2FGVI-HQ takes
 _SIDE = {"vinet_256": 256, "vinet_512": 512, "e2fgvi": 432, "e2fgvi_hq": 432}
 _ENGINES: dict[str, tuple[str, dict[str, str]]] = {
     "vinet_256": ("vinet", {"topology": "256"}),
@@ -271,13 +271,17 @@ def _test_hole(masks: Iterator[np.ndarray], size: tuple[int, int]) -> np.ndarray
 
 
 def _size(wanted: FineTuning, width: int, height: int) -> tuple[int, int]:
+    if wanted.network == "e2fgvi":  # made for one size
+        return _SIDE["e2fgvi"], 240
     side = wanted.side or _SIDE[wanted.network]
     if wanted.network.startswith("vinet"):  # it sees a square in use, too
         return side, side
     scale = side / max(width, height)
-    sides = (max(4, round(s * scale / _MULTIPLE)) * _MULTIPLE for s in (width, height))
-    width, height = sides
-    return width, height
+    across, down = (
+        max(1, round(length * scale / multiple)) * multiple
+        for length, multiple in zip((width, height), _MULTIPLES, strict=True)
+    )
+    return across, down
 
 
 def _masks(wanted: FineTuning, count: int, width: int, height: int) -> Masks:
