@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.api import inpaint, remove, segment, segment_all, track
+    from cleanplate.api import inpaint, remove, retarget, segment, segment_all, track
     from cleanplate.errors import (
         CleanplateError,
         DiskError,
@@ -65,6 +65,7 @@ __all__ = [
     "names",
     "open_clip",
     "remove",
+    "retarget",
     "segment",
     "segment_all",
     "suggest",
@@ -72,7 +73,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "api": ("inpaint", "remove", "segment", "segment_all", "track"),
+    "api": ("inpaint", "remove", "retarget", "segment", "segment_all", "track"),
     "errors": (
         "CleanplateError",
         "DiskError",
