@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.app_browser.conftest import PICTURES, Server
 from tests.app_browser.person import CANVAS, Person
@@ -51,19 +54,28 @@ def test_the_whole_way_on_the_logo_clip(visit: Visit, server: Server, clips: Pat
         person.sees_mask()
     with waits.step("box: the frame filled"):
         person.page.locator("#cp-filled canvas").wait_for(timeout=120_000)
-    with waits.step("track"):
+
+    def track() -> None:
+        job = person.desk("state.job?.id ?? null")
         person.page.locator(CANVAS).focus()
         person.press("f")
-        person.until("state.job?.kind === 'follow'")
+        person.until(f"state.job?.kind === 'follow' && state.job.id !== {json.dumps(job)}")
         person.until("state.job.state === 'done'", seconds=300)
+
+    with waits.step("track"):
+        track()
     person.press("End")
     person.sees(last)
     person.press("b")
-    person.drag(((x0 + x1) / 2, y0 - 4), ((x0 + x1) / 2 + 20, y0 - 4))
+    rows, columns = np.nonzero(np.asarray(Image.open(io.BytesIO(person.mask(last)))))
+    middle = float(columns.mean()), float(rows.min())
+    person.drag(middle, (middle[0] + 20, middle[1]))
     with waits.step("fix: one stroke"):
         person.sees_mask()
     with waits.step("fix: the frame filled again"):
         person.page.locator("#cp-filled canvas").wait_for(timeout=120_000)
+    with waits.step("fix: tracked again"):
+        track()
     with waits.step("remove and save"):
         person.page.locator(CANVAS).focus()
         person.press("r")
