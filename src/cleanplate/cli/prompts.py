@@ -90,6 +90,11 @@ def prompts_of(context: typer.Context) -> tuple[Prompt, ...]:
     return tuple(parse(context.meta.get(_META, [])))
 
 
+def words_of(context: typer.Context) -> tuple[Word, ...]:
+    """The prompts as they were typed, in order, for clips that are not read here."""
+    return tuple(context.meta.get(_META, []))
+
+
 def numbered_prompts(
     context: typer.Context, clip: str, values: dict[str, Any] | None = None
 ) -> tuple[Prompt, ...]:
