@@ -1,4 +1,4 @@
-"""A job's filling can be done in several places; joined, it is the job done in one, byte for byte."""
+"""Filling can be done in several places; joined, it is the job done in one, byte for byte."""
 
 from __future__ import annotations
 

@@ -37,10 +37,9 @@ class Needs:
         return replace(self, cpus=min(self.cpus, cpus), memory=min(self.memory, memory))
 
 
-LOOKING = Needs(cpus=0.25, memory=_PROGRAM // 2)
-"""To look at a clip before it is worked on."""
-COPYING = Needs(cpus=0.5)
-"""To join pieces."""
+LOOKING = COPYING = Needs()
+"""To look at a clip before it is worked on, and to join pieces. A whole CPU: with less, Ray would
+start more processes than there are CPUs, and each takes a second to begin."""
 
 
 def needs_of(settings: Settings, width: int, height: int) -> Needs:

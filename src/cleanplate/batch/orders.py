@@ -174,8 +174,11 @@ def _text(jobs: str) -> Iterator[str]:
     if not filesystem.exists(path):
         raise InputError(f"There is no list {jobs}; check the name.")
     file: Any
-    with filesystem.open(path, "rb") as file:
-        yield from io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    with (
+        filesystem.open(path, "rb") as file,
+        io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text,
+    ):
+        yield from text
 
 
 def _json_lines(jobs: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -95,7 +95,10 @@ def _told(info: dict[str, Any]) -> list[Any]:
 def size(address: str) -> int:
     """Bytes of a file, or of all files in a folder; 0 where the storage does not say."""
     filesystem, path = opened(address)
-    return sum(names_below(address).values()) or int(filesystem.size(path) or 0)
+    info = filesystem.info(path)
+    if info["type"] == "directory":
+        return sum(names_below(address).values())
+    return int(info.get("size") or 0)
 
 
 def fetch(address: str, to: Path) -> None:
@@ -109,7 +112,7 @@ def fetch(address: str, to: Path) -> None:
     if draft.is_dir():
         shutil.rmtree(draft)
     draft.parent.mkdir(parents=True, exist_ok=True)
-    if filesystem.isdir(path):
+    if filesystem.info(path)["type"] == "directory":  # isdir would read a whole file by http
         for name in filesystem.find(path):
             target = draft / name[len(path) :].lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
