@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import Any
 
 import ray
@@ -18,6 +19,7 @@ from cleanplate.batch.worker import carry_out
 from cleanplate.errors import InputError
 
 _STORE = 100 << 20  # bytes of Ray's object store: only messages go through it
+_PATIENCE = 10  # seconds for a cluster to answer
 _QUEUED = 2  # steps that wait for one actor
 
 
@@ -250,9 +252,12 @@ def _begin(address: str | None, cpus: int | None) -> None:
             **quiet,
         )
         return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
+        # Ray itself waits for minutes where nobody answers.
+        socket.create_connection((host, int(port)), _PATIENCE).close()
         ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(
             f"There is no Ray cluster at {address} ({first}); start one with ray start --head, or "
