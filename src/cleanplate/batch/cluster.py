@@ -55,10 +55,6 @@ def _clean(batch: Batch) -> bool:
     return batch.on_disk.remove()
 
 
-def _called(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
-
-
 class Cluster:
     """Machines that work on one batch. Use it as a context."""
 
@@ -71,9 +67,7 @@ class Cluster:
         Raises:
             InputError: there is no cluster at ``address``.
         """
-        self._is_ours = not ray.is_initialized()
-        if self._is_ours:
-            _begin(address, cpus)
+        self._is_ours = connect(address, cpus)
         resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.cpus = 0.0 + sum(each.get("CPU", 0) for each in resources)
         self.gpus = sum(each.get("GPU", 0) for each in resources)
@@ -156,10 +150,6 @@ class Cluster:
                 del self._running[ref]
                 self._board.forget.remote(step.order.out, step.title)
 
-    def each(self, function: Any, *arguments: Any) -> Any:
-        """A reference to ``function(*arguments)``, computed on some machine; ``ray.get`` waits."""
-        return ray.remote(max_retries=0)(_called).remote(function, *arguments)
-
     def clean(self, batch: Batch) -> None:
         """Remove the scratch of ``batch`` on every machine."""
         waiting = []
@@ -241,7 +231,18 @@ class Cluster:
         return "SPREAD" if step.kind == "fill" else "DEFAULT"
 
 
-def _begin(address: str | None, cpus: int | None) -> None:
+def connect(address: str | None, cpus: int | None) -> bool:
+    """Connect this process to Ray; False where it is connected already.
+
+    Args:
+        address: of a cluster that runs; None starts one on this machine.
+        cpus: to use of this machine; None for all.
+
+    Raises:
+        InputError: there is no cluster at ``address``.
+    """
+    if ray.is_initialized():
+        return False
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address is None:
         ray.init(
@@ -251,7 +252,7 @@ def _begin(address: str | None, cpus: int | None) -> None:
             include_dashboard=None,
             **quiet,
         )
-        return
+        return True
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         # Ray itself waits for minutes where nobody answers.
@@ -263,6 +264,7 @@ def _begin(address: str | None, cpus: int | None) -> None:
             f"There is no Ray cluster at {address} ({first}); start one with ray start --head, or "
             "leave --address out to work on this machine."
         ) from error
+    return True
 
 
 def _machines(error: RayError) -> Fault:
