@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 
 from cleanplate.batch.cluster import Cluster
+from cleanplate.batch.orders import orders_from
 from cleanplate.batch.run import Rules, Watch, run
 from cleanplate.cli import app
-from tests.batch.clips import BOX
+from cleanplate.media.mask_writing import write_mask_folder
+from tests.batch.clips import BOX, write_scene
 from tests.batch.test_run import alone, batch_in, clips_in, orders_in, summary_of
+from tests.evaluation.test_runner import write_images
+from tests.scene import frames, sign_masks
 
 OPTIONS = [
     *("--box", ",".join(map(str, BOX)), "--static", "--overlay", "box", "--lossless"),
@@ -105,6 +109,51 @@ def test_the_command_says_a_line_for_each_clip(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["done before"] == 2
     assert "bad.mp4: set aside:" in printed.err
+
+
+def test_a_learned_engine_is_loaded_once_a_worker(
+    cluster_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, out, log = clips_in(tmp_path / "clips", *[8] * 6), tmp_path / "out", tmp_path / "log"
+    options = [*OPTIONS[:-3], "slow_to_load", "--set", f"slow_to_load.log={log}"]
+    assert cleanplate("batch", str(clips), "-o", str(out), *options) == 0, capsys.readouterr().err
+    made = log.read_text().split()
+    assert 1 <= len(made) <= 2, "six clips, two workers"
+    assert len(set(made)) == len(made)
+
+
+def test_an_evaluation_runs_on_a_cluster(cluster_address: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_images(tmp_path / "data" / name / "frames", [image for image, _ in frames(6)])
+        write_mask_folder(tmp_path / "data" / name / "masks", sign_masks(6))
+    out = tmp_path / "out"
+    command = ["evaluate", "track", str(tmp_path / "data"), "-o", str(out), "--tracker", "planar"]
+    assert cleanplate(*command, "--quiet", "--address", cluster_address) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert [row["name"] for row in report["videos"]] == ["one", "two"]
+    assert report["total"]["j_mean"] > 0.9
+
+
+def test_suggestions_for_a_folder_are_a_page_and_orders(
+    cluster_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, report = tmp_path / "clips", tmp_path / "report"
+    write_scene(clips / "logo.mp4", logo=True)
+    (clips / "bad.mp4").write_bytes(b"this is no video")
+    command = ["suggest", str(clips), "--report", str(report), "--address", cluster_address]
+    assert cleanplate(*command) == 0
+    told = capsys.readouterr().out
+    assert f"{clips / 'logo.mp4'}: logo " in told
+    assert "bad.mp4: " in told
+    assert "is not a video" in told
+    page = (report / "suggestions.html").read_text()
+    assert "1 of 2 clips show something to remove" in page
+    assert page.count("data:image/jpeg") == 1
+    listed = orders_from(str(report / "orders.jsonl"))
+    assert [order.clip for order in listed] == [str(clips / "logo.mp4")]
+    stamp = (report / "clips" / "logo.mp4.json").stat().st_mtime_ns
+    assert cleanplate(*command) == 0
+    assert (report / "clips" / "logo.mp4.json").stat().st_mtime_ns == stamp, "not looked at again"
 
 
 def test_ctrl_c_keeps_what_is_done(cluster_address: str, tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cleanplate.batch import storage
@@ -19,10 +20,11 @@ from cleanplate.batch.summary import Summary
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs import job
 from cleanplate.jobs.order import Order, Target
+from cleanplate.media.read import open_clip
 from cleanplate.prompts.typed import Word
 from cleanplate.settings.groups import settings_from
 from cleanplate.types import Box, Prompt
-from tests.batch.clips import BOX, write_marked
+from tests.batch.clips import BOX, LETTERS, write_marked, write_scene
 from tests.batch.inline import Inline
 
 VALUES: dict[str, Any] = {
@@ -35,14 +37,6 @@ WORD = Word("--box", ",".join(map(str, BOX)))
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cleanplate.batch.faults.BACK_OFF", 0.01)
-
-
-@pytest.fixture
-def memory() -> Iterator[str]:
-    import fsspec
-
-    yield "memory://out"
-    fsspec.filesystem("memory").store.clear()
 
 
 def orders_in(folder: Path, **values: Any) -> Orders:
@@ -190,17 +184,46 @@ def test_a_batch_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     assert written == alone(clips / "0.mp4", tmp_path / "alone" / "0.mp4")
 
 
-def test_from_one_storage_to_another(tmp_path: Path, memory: str) -> None:
+@pytest.mark.parametrize("kind", ["memory", "bucket"])
+def test_from_one_storage_to_another(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    place = request.getfixturevalue(kind)
     clips = clips_in(tmp_path / "clips", 8, 260)
     for name in ("0.mp4", "1.mp4"):
-        storage.publish(clips / name, f"memory://in/{name}")
-    orders = orders_from("memory://in/*.mp4", words=[WORD], values=VALUES)
-    summary = run(orders, batch_in(tmp_path, memory), Inline())
-    assert summary.done == 2
+        storage.publish(clips / name, f"{place}/in/{name}")
+    orders = orders_from(f"{place}/in/*.mp4", words=[WORD], values=VALUES)
+    summary = run(orders, batch_in(tmp_path, f"{place}/out"), Inline())
+    assert summary.done == 2, list(summary_at(place))
     for name in ("0.mp4", "1.mp4"):
-        storage.fetch(f"{memory}/{name}", tmp_path / name)
+        storage.fetch(f"{place}/out/{name}", tmp_path / name)
         assert (tmp_path / name).read_bytes() == alone(clips / name, tmp_path / "alone" / name)
     assert not list((tmp_path / "scratch").iterdir()), "no scratch is left"
+    assert storage.names_below(f"{place}/out/.cleanplate/work") == {}
+    machines = Inline()
+    assert run(orders, batch_in(tmp_path, f"{place}/out"), machines).again == 2
+
+
+def summary_at(place: str) -> list[str]:
+    """The sentences of what was set aside."""
+    clips = storage.read_json(f"{place}/out/summary.json")["clips"]
+    return [clip["sentence"] for clip in clips if "sentence" in clip]
+
+
+def test_what_suggest_finds_is_removed_and_a_clip_without_is_left(tmp_path: Path) -> None:
+    shown = write_scene(tmp_path / "clips" / "logo.mp4", logo=True)
+    write_scene(tmp_path / "clips" / "plain.mp4", logo=False)
+    orders = orders_from(str(tmp_path / "clips"), suggest=True, values={"inpainter": "telea"})
+    summary = run(orders, batch_in(tmp_path), Inline())
+    assert (summary.done, summary.set_aside) == (2, 0), summary_of(tmp_path)
+    by_name = {row["name"]: row["status"] for row in summary_of(tmp_path)["clips"]}
+    assert by_name == {"logo.mp4": "done", "plain.mp4": "nothing found"}
+    assert not (tmp_path / "out" / "plain.mp4").exists()
+    with open_clip(shown) as before, open_clip(tmp_path / "out" / "logo.mp4") as after:
+        first, second = (next(clip.pictures(40)).rgb() for clip in (before, after))
+    letters = LETTERS[..., 0] > 0.9
+    assert np.abs(first[letters].astype(int) - second[letters]).mean() > 20, "the logo is gone"
+    assert run(orders, batch_in(tmp_path), Inline()).again == 2
 
 
 def test_two_batches_do_not_write_to_one_place(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,43 +13,6 @@ import pytest
 from cleanplate.batch import storage
 from cleanplate.batch.scratch import Scratch, ScratchFullError
 from cleanplate.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """An S3 server on this machine."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of an empty bucket."""
-    import fsspec
-
-    names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for name, value in {**names, "AWS_ENDPOINT_URL": s3_server}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3 = fsspec.filesystem("s3", use_listings_cache=False)
-    if s3.exists("clips"):
-        s3.rm("clips", recursive=True)
-    s3.mkdir("clips")
-    return "s3://clips"
-
-
-@pytest.fixture
-def memory() -> Iterator[str]:
-    """An address in memory."""
-    import fsspec
-
-    yield "memory://batch"
-    fsspec.filesystem("memory").store.clear()
 
 
 def goes_through(address: str, tmp_path: Path) -> None:

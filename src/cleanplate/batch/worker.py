@@ -79,12 +79,7 @@ class Told(Progress):
 
 def carry_out(batch: Batch, step: Step, tell: Tell) -> Any:
     """Do ``step``; what it returns, or a ``Fault``. A fault's log lies in the output's storage."""
-    threads = max(1, round(step.needs.cpus))
-    cv2.setNumThreads(threads)
-    if step.needs.keeps_engine or "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(threads)
+    cv2.setNumThreads(max(1, round(step.needs.cpus)))  # torch is told by Ray, through OpenMP
     told = Told(step.order.out, step.title, tell)
     began = time.strftime("%Y-%m-%d %H:%M:%S")
     try:
