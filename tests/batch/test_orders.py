@@ -110,6 +110,7 @@ def test_what_is_common_holds_unless_a_line_says_otherwise(tmp_path: Path) -> No
         ({"clip": "a.mp4", "suggest": True, "grow": "far"}, "line 2, field grow: Setting grow"),
         ({"clip": "a.mp4", "suggest": True, "grow": 9999}, "line 2, field grow: Setting grow"),
         ({"clip": "a.mp4", "suggest": True, "out": "../a.mp4"}, "line 2, field out"),
+        ({"clip": "a.mp4", "suggest": True, "out": "pictures/"}, "line 2, field out: pictures/ is"),
         ({"clip": "a.mp4", "suggest": True, "set": {"nobody": {"x": 1}}}, "line 2: There is no"),
         ({"clip": "a.mp4", "prompts": {"box": "1"}, "suggest": True}, "line 2, field prompts"),
         ({"clip": "first.mp4", "suggest": True}, "Two orders would be written to first.mp4"),

@@ -21,6 +21,7 @@ from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs import job
 from cleanplate.jobs.order import Order, Target
 from cleanplate.media.read import open_clip
+from cleanplate.projects.project import Project
 from cleanplate.prompts.typed import Word
 from cleanplate.settings.groups import settings_from
 from cleanplate.types import Box, Prompt
@@ -224,6 +225,22 @@ def test_what_suggest_finds_is_removed_and_a_clip_without_is_left(tmp_path: Path
     letters = LETTERS[..., 0] > 0.9
     assert np.abs(first[letters].astype(int) - second[letters]).mean() > 20, "the logo is gone"
     assert run(orders, batch_in(tmp_path), Inline()).again == 2
+
+
+def test_a_project_is_removed_once(tmp_path: Path) -> None:
+    clip = write_marked(tmp_path / "clip.mp4", 12)
+    project = Project.create(tmp_path / "work", clip)
+    values = {name: value for name, value in VALUES.items() if name != "static"}
+    project.set_settings({**values, "tracker": "fixed"})
+    project.set_prompt(0, project.add_object(), Prompt(box=Box(*BOX)))
+    project.follow()
+    orders = orders_from(str(tmp_path / "work"))
+    assert run(orders, batch_in(tmp_path), Inline()).done == 1, summary_of(tmp_path)
+    job.run(Project.open(tmp_path / "work").removal(tmp_path / "alone.mkv"))
+    with open_clip(tmp_path / "alone.mkv") as one, open_clip(tmp_path / "out" / "work.mkv") as two:
+        for first, second in zip(one.pictures(), two.pictures(), strict=True):
+            assert np.array_equal(first.rgb(), second.rgb())
+    assert run(orders, batch_in(tmp_path), Inline()).again == 1
 
 
 def test_two_batches_do_not_write_to_one_place(tmp_path: Path) -> None:

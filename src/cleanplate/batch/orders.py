@@ -259,6 +259,11 @@ def _checked_out(out: str, where: str) -> str:
         raise InputError(
             f"{where}, field out: {out} must be a name, or a path below the output folder."
         )
+    if PurePosixPath(out).suffix.lower() not in _WRITTEN:
+        raise InputError(
+            f"{where}, field out: {out} is no video; give a name that ends in "
+            f"{', '.join(_WRITTEN)}."
+        )
     return out
 
 

@@ -32,6 +32,7 @@ from cleanplate.jobs.report import Report, versions
 from cleanplate.jobs.work_folder import WorkFolder
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
+from cleanplate.projects.project import Project
 from cleanplate.runtime import MakeEngine
 
 _OWN = ".cleanplate"
@@ -123,7 +124,11 @@ def look(batch: Batch, order: ClipOrder) -> Looked:
     Raises:
         InputError: what is wrong with the order or in the way of its output.
     """
-    identity = storage.identity(order.clip)
+    project, identity = None, []
+    if order.is_project:
+        project, identity = _project_of(order)
+    else:
+        identity = storage.identity(order.clip)
     mark = _mark(order, identity)
     record = storage.read_json(batch.done_at(order.out))
     target = storage.joined(batch.out, order.out)
@@ -137,16 +142,16 @@ def look(batch: Batch, order: ClipOrder) -> Looked:
             f"{target} exists and was not made by this order; add --overwrite to replace it, or "
             "give another output."
         )
-    with batch.on_disk.fetched(order.clip, identity) as source:
-        source = _source_of(order, source)
-        with open_clip(source, stream=order.settings.span.stream) as clip:
-            info = clip.info
+    with (
+        batch.on_disk.fetched(order.clip, identity) as source,
+        open_clip(project or source, stream=order.settings.span.stream) as clip,
+    ):
+        info = clip.info
     needs = needs_of(order.settings, info.width, info.height)
     if not is_ours:
         storage.remove(batch.work_at(order.out))
         storage.write_json(storage.joined(batch.work_at(order.out), "begun.json"), {"mark": mark})
-    is_video = PurePosixPath(order.out).suffix.lower() != ".png"
-    is_long = is_video and (info.frame_count or 0) > batch.chunk
+    is_long = (info.frame_count or 0) > batch.chunk
     return Looked(mark, None, needs, is_long, info.frame_count or 0)
 
 
@@ -235,12 +240,10 @@ def _mark(order: ClipOrder, identity: object) -> str:
     return mark_of(json.dumps([plain, identity, files, versions()], sort_keys=True, default=str))
 
 
-def _source_of(order: ClipOrder, path: Path) -> Path:
-    if not order.is_project:
-        return path
-    from cleanplate.projects.project import Project
-
-    return Project.open(path).source
+def _project_of(order: ClipOrder) -> tuple[Path, list[Any]]:
+    """The clip of a project, and what tells its removal from others: files in it come and go."""
+    project = Project.open(Path(order.clip))
+    return project.source, [fingerprint(project.removal(Path(order.out)))]
 
 
 @contextlib.contextmanager
