@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TextIO
+from urllib.parse import quote
 
 from cleanplate.batch import storage
 from cleanplate.batch.schedule import Settled
@@ -155,7 +156,7 @@ class Summary:
         ]
         if aside:
             parts.append(f"<h2>{len(aside)} set aside</h2>")
-            told = [(row["name"], row["step"], row["sentence"], row["log"]) for row in aside]
+            told = [(row["name"], row["step"], row["sentence"], _Link(row["log"])) for row in aside]
             parts.append(_table(("clip", "step", "why", "log"), told))
         parts.append("<h2>Worth a look, worst first</h2>")
         if not self.doubts:
@@ -166,18 +167,27 @@ class Summary:
 
 _STYLE = """
 td, th { text-align: left; }
+tr:last-child { font-weight: normal; }
 .doubt { margin: 1.2rem 0; }
 .doubt p { margin: .2rem 0; }
 """
 
 
+class _Link(str):
+    """A path from the page on, shown as a link."""
+
+
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     top = "".join(f"<th scope=col>{html.escape(title)}</th>" for title in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    text = html.escape(str(value))
+    return f"<a href='{quote(value)}'>{text}</a>" if isinstance(value, _Link) else text
 
 
 def _doubt(doubt: dict[str, Any]) -> str:
@@ -189,7 +199,7 @@ def _doubt(doubt: dict[str, Any]) -> str:
         "</figcaption></figure>"
         for title, picture in zip(("before", "after"), doubt["pictures"], strict=False)
     )
-    name = html.escape(doubt["name"])
+    name = _cell(_Link(doubt["name"]))
     reason = html.escape(str(doubt["reason"]))
     return (
         f"<div class=doubt><p><b>{name}</b>, {span}{which}: {reason}</p>"
