@@ -56,7 +56,8 @@ class BatchOptions(work.OutputOptions):
     keep_going: Annotated[
         bool,
         typer.Option(
-            "--keep-going/--stop-at-first", help="Whether a clip that fails stops the others."
+            "--keep-going/--stop-at-first",
+            help="Go on with the others when a clip fails, or stop at the first that does.",
         ),
     ] = True
     price: Annotated[
