@@ -13,7 +13,7 @@ from cleanplate.batch.worker import carry_out
 class Inline:
     """Carries each step out when it is asked what ended."""
 
-    cpus = 2.0
+    cpus, gpus = 2.0, 0.0
 
     def __init__(self, before: Callable[[Step], Any] = lambda step: None) -> None:
         """``before`` is called before each step; what it returns, if anything, is its result."""

@@ -11,10 +11,11 @@ from cleanplate.batch.needs import Needs, needs_of
 from cleanplate.batch.orders import ClipOrder
 from cleanplate.batch.plan import chunks, frames_in
 from cleanplate.batch.schedule import Schedule, Step
+from cleanplate.batch.scratch import ScratchFullError
 from cleanplate.batch.steps import Looked, Prepared, Record
 from cleanplate.errors import DiskError, InputError, MediaError
 from cleanplate.jobs.shares import Shared
-from cleanplate.settings.groups import settings_from
+from cleanplate.prompts.typed import Word
 
 MACHINES, OWN = Fault("The disk failed.", True), Fault("It is no video.", False)
 
@@ -107,6 +108,16 @@ def test_a_machines_fault_is_tried_again_later_and_later_and_then_given_up() -> 
     assert schedule.retried == 3
 
 
+def test_a_step_without_room_waits_and_counts_no_try() -> None:
+    schedule = Schedule.of(orders(1), 4, retries=0)
+    (step,) = steps(schedule)
+    for round_ in range(1, 9):
+        assert schedule.failed(step, fault_of(ScratchFullError("no room")), 0.0) is None
+        (step,) = steps(schedule, 5.0)
+        assert step.tries == 0, round_
+    assert schedule.retried == 0
+
+
 def test_a_clips_own_fault_sets_it_aside_at_once_with_all_its_chunks() -> None:
     schedule = Schedule.of(orders(2), 4, retries=3)
     look, other = steps(schedule)
@@ -139,16 +150,24 @@ def test_whose_fault_it_is(error: Exception, is_machines: bool) -> None:
     assert fault_of(error).is_machines is is_machines
 
 
+def needs(width: int, height: int, has_gpus: bool = False, **values: Any) -> Needs:
+    order = ClipOrder("a.mp4", "a.mp4", (Word("--box", "1,2,3,4"),), values=values)
+    return needs_of(order, width, height, has_gpus)
+
+
 def test_needs_follow_the_picture_the_engine_and_the_budget() -> None:
-    small = needs_of(settings_from({}), 720, 576)
-    large = needs_of(settings_from({}), 3840, 2160)
+    small, large = needs(720, 576), needs(3840, 2160)
     assert (small.cpus, large.cpus) == (1, 4)
     assert small.memory < 1 << 30 < large.memory < 8 << 30
     assert not small.keeps_engine
-    learned = settings_from({"inpainter": "e2fgvi", "memory": "6GiB", "device": "cpu"})
-    needs = needs_of(learned, 720, 576)
-    assert needs.keeps_engine
-    assert needs.gpus == 0
-    assert 6 << 30 < needs.memory < 8 << 30
+    learned: dict[str, Any] = {"inpainter": "e2fgvi", "memory": "6GiB"}
+    on_cpu, on_gpu = (needs(720, 576, has_gpus, **learned) for has_gpus in (False, True))
+    assert on_cpu.keeps_engine
+    assert (on_cpu.gpus, on_gpu.gpus) == (0, 1)
+    assert 6 << 30 < on_cpu.memory < 8 << 30
+    assert on_gpu.memory < 2 << 30, "the budget is the GPU's own memory"
+    assert needs(720, 576, True, **learned, device="cpu").gpus == 0
+    assert needs(720, 576, True, tracker="deaot").gpus == 1, "trackers count, too"
+    assert needs(720, 576, True).gpus == 0, "without a network there is nothing to compute there"
     assert large.within(2, 1 << 30).cpus == 2
     assert large.within(2, 1 << 30).memory == 1 << 30

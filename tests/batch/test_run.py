@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cleanplate.batch.run import Rules, batch_of, run
 from cleanplate.batch.schedule import Step
 from cleanplate.batch.steps import Batch
 from cleanplate.batch.summary import Summary
+from cleanplate.batch.worker import Told
 from cleanplate.errors import CancelledError, InputError
 from cleanplate.jobs import job
 from cleanplate.jobs.order import Order, Target
@@ -183,6 +185,43 @@ def test_a_batch_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     assert seen == [stamp], "the first chunk was not filled again"
     written = (tmp_path / "out" / "0.mp4").read_bytes()
     assert written == alone(clips / "0.mp4", tmp_path / "alone" / "0.mp4")
+
+
+def test_tracking_goes_on_on_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene_clip: Path
+) -> None:
+    box = ",".join(str(side) for side in (40, 60, 84, 88))
+    (tmp_path / "clips").mkdir()
+    shutil.copy(scene_clip, tmp_path / "clips" / "scene.mp4")
+    values = {"inpainter": "telea", "lossless": True}
+    orders = orders_from(str(tmp_path / "clips"), words=[Word("--box", f"{box}@2")], values=values)
+    batch = batch_in(tmp_path, chunk=20, sync_seconds=0.0)
+    tracked: list[int] = []
+    advance = Told.advance
+
+    def counted(self: Told) -> None:
+        if self._stage == "track":
+            tracked.append(self._done)
+            if len(tracked) == 36:
+                raise KeyboardInterrupt
+        advance(self)
+
+    monkeypatch.setattr(Told, "advance", counted)
+    with pytest.raises(CancelledError):
+        run(orders, batch, Inline())
+    assert not list((tmp_path / "scratch").iterdir()), "all is in the output's storage"
+    first = len(tracked)
+    assert run(orders, batch, Inline()).done == 1
+    again = len(tracked) - first
+    assert again <= 10, f"{again} frames were tracked after {first}"
+    order = Order(
+        *("remove", scene_clip, Target(tmp_path / "alone.mp4")),
+        (Prompt(box=Box(40, 60, 84, 88), at=2),),
+        settings=settings_from(values),
+    )
+    job.run(order)
+    written = (tmp_path / "out" / "scene.mp4").read_bytes()
+    assert written == (tmp_path / "alone.mp4").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["memory", "bucket"])

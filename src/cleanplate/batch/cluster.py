@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from typing import Any
 
@@ -70,7 +71,7 @@ class Cluster:
         self._is_ours = connect(address, cpus)
         resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.cpus = 0.0 + sum(each.get("CPU", 0) for each in resources)
-        self.gpus = sum(each.get("GPU", 0) for each in resources)
+        self.gpus = 0.0 + sum(each.get("GPU", 0) for each in resources)
         self._most_cpus = max(each.get("CPU", 1) for each in resources)
         self._most_memory = int(max(each.get("memory", 1 << 40) for each in resources))
         context = ray.get_runtime_context()
@@ -100,7 +101,7 @@ class Cluster:
     def begin(self, batch: Batch, step: Step) -> bool:
         """Have ``step`` carried out; False where the actors that could do it are busy."""
         needs = step.needs.within(self._most_cpus, self._most_memory)
-        if needs.keeps_engine and step.kind not in ("look", "join"):
+        if needs.keeps_engine and step.kind != "look":
             return self._begin_with_actor(batch, step, needs)
         self._release(None)
         ref = self._task.options(
@@ -136,7 +137,10 @@ class Cluster:
 
     def places(self) -> dict[tuple[str, str], tuple[str, int, int]]:
         """Where the steps are that run: (name, step) -> stage, done, total."""
-        return ray.get(self._board.read.remote())
+        try:
+            return ray.get(self._board.read.remote())
+        except RayError:  # its process was killed: the work goes on, unseen
+            return {}
 
     def cancel(self, name: str | None = None) -> None:
         """Stop the steps of one clip, or all."""
@@ -245,6 +249,7 @@ def connect(address: str | None, cpus: int | None) -> bool:
         return False
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address is None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
         ray.init(
             address="local",
             num_cpus=cpus,

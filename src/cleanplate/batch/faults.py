@@ -5,8 +5,10 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from cleanplate.batch.scratch import ScratchFullError
 from cleanplate.errors import CleanplateError, DiskError
 
+WAIT = 5.0  # seconds before a step that found no room is tried again
 BACK_OFF, LONGEST = 1.0, 60.0  # seconds before the first retry, doubled for each; at most
 _STORAGE = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "fsspec", "requests", "urllib3")
 
@@ -22,11 +24,15 @@ class Fault:
     full."""
     trace: str = ""
     """For the log."""
+    waits: bool = False
+    """Whether it is none at all: there was no room yet, and there will be."""
 
 
 def fault_of(error: BaseException) -> Fault:
     """What ``error``, raised by a step, means."""
     trace = "".join(traceback.format_exception(error))
+    if isinstance(error, ScratchFullError):
+        return Fault(str(error), True, trace, waits=True)
     if isinstance(error, CleanplateError) and not isinstance(error, DiskError):
         return Fault(str(error), False, trace)
     if isinstance(error, DiskError | OSError | MemoryError | EOFError) or _is_storages(error):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cleanplate import registry
-from cleanplate.runtime import resolve
+from cleanplate.batch.orders import ClipOrder
+from cleanplate.runtime import picked_engine
 from cleanplate.settings.amounts import parse_bytes
-
-if TYPE_CHECKING:
-    from cleanplate.settings.groups import Settings
+from cleanplate.settings.groups import AUTO, Settings
 
 _PROGRAM = 300 << 20  # bytes of the program with its libraries, without torch
 _TORCH = 900 << 20  # more with torch
@@ -37,26 +37,47 @@ class Needs:
         return replace(self, cpus=min(self.cpus, cpus), memory=min(self.memory, memory))
 
 
-LOOKING = COPYING = Needs()
-"""To look at a clip before it is worked on, and to join pieces. A whole CPU: with less, Ray would
-start more processes than there are CPUs, and each takes a second to begin."""
+LOOKING = Needs()
+"""To look at a clip before it is worked on. A whole CPU: with less, Ray would start more processes
+than there are CPUs, and each takes a second to begin."""
 
 
-def needs_of(settings: Settings, width: int, height: int) -> Needs:
-    """What a job with these settings needs for a clip of ``width`` x ``height`` px.
+def needs_of(order: ClipOrder, width: int, height: int, has_gpus: bool) -> Needs:
+    """What a job of ``order`` needs for a clip of ``width`` x ``height`` px.
 
     Memory is the engine's budget where one is set (``memory``), else its window of whole pictures,
     what the encoder holds, and the program itself.
+
+    Args:
+        order: what is to be done.
+        width, height: of the picture.
+        has_gpus: whether any machine has a GPU; this process may not be allowed to see it.
     """
+    settings = order.settings
     engine = registry.find("inpaint", settings.engines.inpainter)
-    learned = "torch" in engine.about.needs
+    learned = any("torch" in each.about.needs for each in (engine, *_pointing(order, settings)))
+    on_gpu = learned and has_gpus and settings.engines.device != "cpu"
     pixels = width * height
-    device = resolve(engine, settings.engines).device if learned else "cpu"
     window = getattr(engine, "window", None)
     frames = min(window, _SHOT) if isinstance(window, int) else _SHOT
     memory = _PROGRAM + pixels * (_PLANAR * _ENCODER + _WORKED * frames) + learned * _TORCH
     if settings.engines.memory is not None and learned:
         budget = parse_bytes(settings.engines.memory)
-        memory = _PROGRAM + _TORCH + pixels * _PLANAR * _ENCODER + budget * (device == "cpu")
+        memory = _PROGRAM + _TORCH + pixels * _PLANAR * _ENCODER + budget * (not on_gpu)
     cpus = 4 if pixels >= _HUGE else 2 if pixels >= _LARGE else 1
-    return Needs(cpus, float(device.startswith("cuda")), memory, keeps_engine=learned)
+    return Needs(cpus, float(on_gpu), memory, keeps_engine=learned)
+
+
+def _pointing(order: ClipOrder, settings: Settings) -> Iterator[Any]:
+    """The engines that outline and track what is pointed at, as far as settings name them."""
+    if order.words:
+        picks = any(word.flag == "--point" for word in order.words)
+        tracker = settings.engines.tracker_name
+        if picks and settings.engines.tracker == AUTO and not settings.engines.static:
+            tracker = picked_engine("track", settings) or tracker
+        yield registry.find("track", tracker)
+        segmenter = settings.engines.segmenter
+        if segmenter == AUTO:
+            segmenter = picks and picked_engine("segment", settings)
+        if segmenter:
+            yield registry.find("segment", segmenter)

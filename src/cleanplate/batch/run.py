@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ class Machines(Protocol):
     """What the driver needs of a cluster."""
 
     cpus: float
+    gpus: float
 
     @property
     def running(self) -> int:
@@ -67,6 +68,9 @@ class Watch:
 
     def places(self, places: dict[tuple[str, str], tuple[str, int, int]]) -> None:
         """Where the steps are that run."""
+
+    def note(self, message: str) -> None:
+        """A sentence that a person should read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def run(
     """
     rules, watch = rules or Rules(), watch or Watch()
     count = orders.checked()
+    batch = replace(batch, has_gpus=machines.gpus > 0)
     lock = Path(f"{batch.scratch}.lock")
     with locked(lock, wait=False) as held:
         if not held:
@@ -165,7 +170,7 @@ def _drive(
                 continue
             if settled.fault is not None:
                 machines.cancel(settled.order.out)
-                _keep_log(batch, settled)
+                _keep_log(batch, settled, watch)
             summary.add(settled)
             watch.settled(settled)
             if settled.fault is not None and rules.stops_at_first:
@@ -183,16 +188,19 @@ def _told(
     if not isinstance(result, Fault):
         return schedule.succeeded(step, result, node, now)
     settled = schedule.failed(step, result, now)
-    if settled is None:
+    if settled is None and not result.waits:
         watch.retried(step, result)
     return settled
 
 
-def _keep_log(batch: Batch, settled: Settled) -> None:
+def _keep_log(batch: Batch, settled: Settled, watch: Watch) -> None:
     """A worker that died could not write a log: the driver writes what it knows."""
     fault = settled.fault
     assert fault is not None
     address = batch.log_at(settled.order.out, settled.step)
-    if not storage.exists(address):
-        text = f"{fault.sentence}\n\nclip: {settled.order.clip}\nstep: {settled.step}\n\n"
-        storage.write_text(address, text + fault.trace)
+    text = f"{fault.sentence}\n\nclip: {settled.order.clip}\nstep: {settled.step}\n\n"
+    try:
+        if not storage.exists(address):
+            storage.write_text(address, text + fault.trace)
+    except Exception as error:  # noqa: BLE001  the other clips matter more than this log
+        watch.note(f"{address} cannot be written: {error}")

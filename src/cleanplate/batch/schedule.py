@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cleanplate.batch.faults import Fault, delay
-from cleanplate.batch.needs import COPYING, LOOKING, Needs
+from cleanplate.batch.faults import WAIT, Fault, delay
+from cleanplate.batch.needs import LOOKING, Needs
 from cleanplate.batch.orders import ClipOrder
 from cleanplate.batch.steps import Looked, Prepared, Record
 
@@ -138,13 +138,16 @@ class Schedule:
             active.lacking -= 1
             active.spent += result
             if not active.lacking:
-                joining = Step("join", step.order, COPYING, mark=step.mark, spent=active.spent)
-                self._add(replace(joining, near=node), now)
+                joining = Step("join", step.order, step.needs, mark=step.mark, near=node)
+                self._add(replace(joining, spent=active.spent), now)
         return None
 
     def failed(self, step: Step, fault: Fault, now: float) -> Settled | None:
         """``step`` did not succeed; the clip, if it is set aside for that."""
         if step.order.out not in self._active:
+            return None
+        if fault.waits:
+            self._add(replace(step, near=""), now + WAIT)
             return None
         tries = step.tries + 1
         if fault.is_machines and tries <= self.retries:

@@ -53,6 +53,8 @@ class Batch:
     chunk: int = 1000
     """Frames; clips that are longer are filled in chunks of as many."""
     overwrite: bool = False
+    has_gpus: bool = False
+    """Whether any machine has a GPU; the driver says it."""
     sync_seconds: float = 60
     """Between two times at which what was tracked is put into the output's storage."""
 
@@ -147,7 +149,7 @@ def look(batch: Batch, order: ClipOrder) -> Looked:
         open_clip(project or source, stream=order.settings.span.stream) as clip,
     ):
         info = clip.info
-    needs = needs_of(order.settings, info.width, info.height)
+    needs = needs_of(order, info.width, info.height, batch.has_gpus)
     if not is_ours:
         storage.remove(batch.work_at(order.out))
         storage.write_json(storage.joined(batch.work_at(order.out), "begun.json"), {"mark": mark})

@@ -86,7 +86,8 @@ def carry_out(batch: Batch, step: Step, tell: Tell) -> Any:
         return _result(batch, step, told)
     except Exception as error:  # noqa: BLE001  whatever it was, the other clips go on
         fault = fault_of(error)
-        _write_log(batch, step, fault, told.notes, began)
+        if not fault.waits:
+            _write_log(batch, step, fault, told.notes, began)
         return fault
 
 

@@ -112,6 +112,10 @@ class BatchBars(Watch):
         if self._task is not None:
             self._bars.update(self._task, told=", ".join(told))
 
+    def note(self, message: str) -> None:
+        """See ``Watch``: a line."""
+        self.console.print(message, soft_wrap=True, markup=False)
+
     def conclude(self, summary: Summary, out: str) -> None:
         """Say what became of all clips, and where to look."""
         totals = summary.totals()
