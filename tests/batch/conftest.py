@@ -1,4 +1,4 @@
-"""One small Ray cluster for all tests of batches: starting one takes seconds; storages."""
+"""One small Ray cluster for all tests that need one: starting it takes seconds; storages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Engine:
 '''
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Another package's engine, which workers see, too."""
     folder = tmp_path_factory.mktemp("engine")
@@ -68,7 +68,7 @@ def engine_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["PYTHONPATH"] = before or ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster_address(engine_package: None) -> Iterator[str]:
     """The address of a cluster of two CPUs that this process is connected to."""
     import ray

@@ -1,9 +1,11 @@
-"""A batch on Ray: the same results, workers that die, engines loaded once, the command line."""
+"""A batch on Ray: workers that die, engines loaded once, the commands, the page's examples."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from tests.batch.test_run import alone, batch_in, clips_in, orders_in, summary_o
 from tests.evaluation.test_runner import write_images
 from tests.scene import frames, sign_masks
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "batch.md"
 OPTIONS = [
     *("--box", ",".join(map(str, BOX)), "--static", "--overlay", "box", "--lossless"),
     *("--least-context", "8", "--inpainter", "telea", "--chunk", "250"),
@@ -188,3 +191,34 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
     )
     assert done.returncode == 2, done.stderr
     assert "There is no Ray cluster at 127.0.0.1:1" in done.stderr
+
+
+def test_the_page_s_examples_work(
+    cluster_address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    commands = [
+        line
+        for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    ((name, text),) = re.findall(r"```json title=(\S+)\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(text)
+    for clip in "abc":
+        write_scene(Path("clips") / f"{clip}.mp4", logo=clip == "c", count=24 if clip == "c" else 6)
+    assert len(commands) == 2
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "cleanplate"
+        assert (app(arguments, standalone_mode=False) or 0) == 0, capsys.readouterr().err
+    assert sorted(path.name for path in Path("clean").glob("*.mp4")) == ["a.mp4", "b.mp4", "c.mp4"]
+    assert Path("clean2/second/b.mkv").exists()
+    totals = json.loads(Path("clean2/summary.json").read_text())["totals"]
+    assert (totals["done"], totals["set aside"]) == (3, 0)
+    assert totals["cost"] is not None
+    for kind in ("json", "csv", "html"):
+        assert Path(f"clean/summary.{kind}").exists()
