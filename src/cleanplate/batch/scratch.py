@@ -61,11 +61,6 @@ class Scratch:
                         storage.fetch(address, folder / name)
             yield folder / name
 
-    def forget(self, address: str, identity: object) -> None:
-        """Remove a clip that nobody uses now."""
-        if storage.local_path(address) is None:
-            _remove_unused(self.path / "clips" / mark_of(f"{address} {identity}"))
-
     @contextlib.contextmanager
     def job_folder(self, name: str) -> Iterator[Path]:
         """A folder for one step of one clip, removed at the end whatever happens."""
