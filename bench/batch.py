@@ -124,9 +124,7 @@ def long(folder: Path, frames: int) -> None:
             folder / "long", folder / f"long{cpus}", cluster, 250, least_context=24
         )
         cluster.close()
-    print(
-        f"one clip of {frames} frames, {WIDTH}x{HEIGHT}, flowfill fast, chunks of 250, context 24 px"
-    )
+    print(f"one clip of {frames} frames, {WIDTH}x{HEIGHT}, flowfill fast, chunks of 250")
     print(f"  one worker {taken[1]:.1f} s, two {taken[2]:.1f} s")
     print(f"  two / one  {taken[2] / taken[1]:.2f}   bar 0.60")
 

@@ -261,6 +261,12 @@ def test_nothing_later_than_the_lookahead_matters(engine: Any) -> None:
         assert same(plain[: last + 1], changed)
 
 
+def test_what_is_said_to_work_live_waits_for_no_later_frame(engine: Any) -> None:
+    if engine.about.live is None:
+        pytest.skip("This engine does not work live")
+    assert registry.create("inpaint", engine.about.name, engine.about.live).lookahead == 0
+
+
 def test_nothing_earlier_than_the_lookback_matters(engine: Any) -> None:
     if engine.lookback is None:
         pytest.skip("This engine looks at all of the shot before a frame")
