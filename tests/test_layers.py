@@ -7,7 +7,10 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 import pytest
 
-PACKAGES = {"av": "media", "gradio": "app", "fastapi": "app", "uvicorn": "app", "typer": "cli"}
+PACKAGES = {
+    **{"av": "media", "gradio": "app", "fastapi": "app", "uvicorn": "app", "typer": "cli"},
+    **{"ray": "batch", "fsspec": "batch"},
+}
 
 
 @pytest.fixture(scope="module")

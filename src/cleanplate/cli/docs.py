@@ -61,7 +61,7 @@ def _command(name: str, command: Any) -> str:
 
 
 def _row(option: Any) -> str:
-    flag = ", ".join(f"`{name}`" for name in option.opts)
+    flag = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     if option.metavar and not option.is_flag:
         flag += f" `{option.metavar}`"
     default = option.default

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json as json_text
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cleanplate.cli import work
 from cleanplate.cli.options import parse_sets
 from cleanplate.errors import InputError
+
+if TYPE_CHECKING:
+    from cleanplate.protocols import Task
+    from cleanplate.settings.groups import EngineSettings
 
 group = typer.Typer(no_args_is_help=True, help="Measure an engine, or another program's results.")
 
@@ -31,6 +35,14 @@ Save = Annotated[
     str | None, typer.Option("--save-results", metavar="DIR", help="Keep every frame as PNG.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", help="Clips at once.", min=1)]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Clips at once on a Ray cluster, which sees DATA at the same path.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 
 
@@ -66,6 +78,7 @@ def inpaint(
     results: Results = None,
     save_results: Save = None,
     jobs: Jobs = 1,
+    address: Address = None,
     device: Device = "auto",
     seed_of_engine: Annotated[int, typer.Option(help="Seed of the engine.")] = 0,
     sets: work.Set = None,
@@ -95,7 +108,12 @@ def inpaint(
         i3d=_path(i3d) or _kept("i3d"),
     )
     chosen = videos_of(Path(data), order, video)
-    _show(lambda bars: evaluate_inpainting(chosen, order, Path(out), jobs, bars), out, quiet, json)
+    pool = _pool(address, "inpaint", inpainter, order.engines)
+
+    def run(bars: Any) -> Any:
+        return evaluate_inpainting(chosen, order, Path(out), jobs, bars, pool)
+
+    _show(run, out, quiet, json)
 
 
 @group.command()
@@ -108,6 +126,7 @@ def track(
     results: Results = None,
     save_results: Save = None,
     jobs: Jobs = 1,
+    address: Address = None,
     device: Device = "auto",
     sets: work.Set = None,
     quiet: work.Quiet = False,
@@ -131,7 +150,27 @@ def track(
     masked = [listed for listed in find_videos(Path(data), video) if listed.masks is not None]
     if not masked:
         raise InputError(f"No clip in {data} has masks to compare with.")
-    _show(lambda bars: evaluate_tracking(masked, order, Path(out), jobs, bars), out, quiet, json)
+    pool = _pool(address, "track", tracker, order.engines)
+
+    def run(bars: Any) -> Any:
+        return evaluate_tracking(masked, order, Path(out), jobs, bars, pool)
+
+    _show(run, out, quiet, json)
+
+
+def _pool(address: str | None, task: Task, engine: str, engines: EngineSettings) -> Any:
+    """The workers of the cluster at ``address``; None without one."""
+    if address is None:
+        return None
+    from cleanplate.cli.batch import check_ray
+
+    check_ray("cleanplate evaluate --address")
+    from cleanplate import registry
+    from cleanplate.batch.executor import ClusterExecutor
+    from cleanplate.runtime import resolve
+
+    device = resolve(registry.find(task, engine), engines).device
+    return ClusterExecutor(address, gpus=float(device.startswith("cuda")))
 
 
 def _kept(name: str) -> Path | None:

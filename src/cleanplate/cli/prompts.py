@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand
 
 from cleanplate.errors import InputError
+from cleanplate.prompts.typed import Word, parse
 from cleanplate.settings.moments import parse_moment
-from cleanplate.types import MAX_OBJECT_ID, Box, Point, Prompt
+from cleanplate.types import Prompt
 
 if TYPE_CHECKING:
     import typer
@@ -30,16 +30,6 @@ HELP = {
     "merge": "Treat everything in the preceding mask as one object.",
     "object": "The prompts that follow are for object N (1 to 255).",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One prompt option as typed."""
-
-    flag: str
-    value: str
-    merge: bool = False
-    """Of a mask: whether all that is in it is one object."""
 
 
 def with_bare(
@@ -100,6 +90,11 @@ def prompts_of(context: typer.Context) -> tuple[Prompt, ...]:
     return tuple(parse(context.meta.get(_META, [])))
 
 
+def words_of(context: typer.Context) -> tuple[Word, ...]:
+    """The prompts as they were typed, in order, for clips that are not read here."""
+    return tuple(context.meta.get(_META, []))
+
+
 def numbered_prompts(
     context: typer.Context, clip: str, values: dict[str, Any] | None = None
 ) -> tuple[Prompt, ...]:
@@ -134,63 +129,3 @@ def number_span(clip: str, values: dict[str, Any]) -> None:
         for name, text in zip(("start", "end"), typed, strict=True):
             if text is not None:
                 values[name] = text
-
-
-def parse(
-    words: list[Word], index: Callable[[int], int] = lambda number: number
-) -> Iterator[Prompt]:
-    """Prompts from the options as typed.
-
-    Args:
-        words: the options.
-        index: gives the index of a frame from its number as typed.
-
-    Raises:
-        InputError: a value that is no box, point, mask, moment or object.
-    """
-    object_id: int | None = None
-    for word in words:
-        if word.flag == "--object":
-            object_id = int(word.value) if word.value.isdecimal() else -1
-            if not 1 <= object_id <= MAX_OBJECT_ID:
-                raise InputError(
-                    f"--object {word.value} is not an object id; use 1 to {MAX_OBJECT_ID}."
-                )
-            continue
-        value, at = _moment(word, index)
-        if word.flag == "--mask":
-            from cleanplate.media.mask_files import mask_prompts
-
-            yield from mask_prompts(value, at=at, object_id=object_id, merge=word.merge)
-        else:
-            yield _prompt(word.flag, value, object_id or 1, at)
-
-
-def _moment(word: Word, index: Callable[[int], int]) -> tuple[str, int | Fraction]:
-    value, sign, moment = word.value.rpartition("@")
-    if not sign:
-        return word.value, 0
-    if word.flag == "--mask" and Path(word.value).exists():
-        return word.value, 0  # a file may have an @ in its name
-    at = parse_moment(moment)
-    return value, index(at) if isinstance(at, int) else at
-
-
-def _prompt(flag: str, value: str, object_id: int, at: int | Fraction) -> Prompt:
-    if flag == "--box":
-        x0, y0, x1, y1 = _numbers(flag, value, 4)
-        box = Box(round(x0), round(y0), round(x1), round(y1))
-        return Prompt(box=box, object_id=object_id, at=at)
-    x, y = _numbers(flag, value, 2)
-    return Prompt(points=(Point(x, y, flag == "--point"),), object_id=object_id, at=at)
-
-
-def _numbers(flag: str, value: str, count: int) -> list[float]:
-    form = "X0,Y0,X1,Y1" if count == 4 else "X,Y"
-    try:
-        numbers = [float(part) for part in value.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise InputError(f"{flag} {value} is not of the form {form}[@T], in pixels.")
-    return numbers

@@ -31,12 +31,36 @@ def register(app: typer.Typer) -> None:
     app.command()(suggest)
 
 
+Report = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FOLDER",
+        help="CLIP is a folder or a glob of clips: write a page and orders for batch.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="HOST:PORT", help="With --report: a Ray cluster."),
+]
+
+
 @with_settings()
-def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> None:
+def suggest(
+    clip: work.Clip,
+    options: work.OutputOptions,
+    out: Out = None,
+    report: Report = None,
+    address: Address = None,
+) -> None:
     """Find burned-in logos, captions and watermarks, and propose boxes for them.
 
-    Look at them, then give the boxes to remove with --static.
+    Look at them, then give the boxes to remove with --static. With --report, many clips are
+    looked at.
     """
+    if report is not None:
+        _suggest_all(clip, report, address, options)
+        return
     from pathlib import Path
 
     from cleanplate.cli.show import Bars
@@ -61,6 +85,34 @@ def suggest(clip: work.Clip, options: work.OutputOptions, out: Out = None) -> No
     if not options.quiet:
         for note in _notes(suggested):
             typer.echo(note, err=True)
+
+
+def _suggest_all(clips: str, report: str, address: str | None, options: work.OutputOptions) -> None:
+    from pathlib import Path
+
+    from cleanplate.cli.batch import check_ray
+
+    check_ray("cleanplate suggest --report")
+    from cleanplate.batch.executor import ClusterExecutor
+    from cleanplate.batch.orders import orders_from
+    from cleanplate.batch.run import batch_of
+    from cleanplate.batch.suggesting import suggest_all
+    from cleanplate.cli.show import Bars
+
+    orders = orders_from(clips, suggest=True)
+    orders.checked()
+    scratch = batch_of(report).scratch
+    with Bars(options.quiet or options.json) as bars:
+        pool = ClusterExecutor(address)
+        found = suggest_all(orders, Path(report), pool, scratch, bars)
+    if options.json:
+        typer.echo((Path(report) / "suggestions.json").read_text(encoding="utf-8"))
+        return
+    for each in found:
+        boxes = [f"{o['kind']} {','.join(map(str, o['box']))}" for o in each["overlays"]]
+        typer.echo(f"{each['clip']}: {each.get('fault') or '; '.join(boxes) or 'nothing'}")
+    if not options.quiet:
+        typer.echo(str(Path(report) / "suggestions.html"), err=True)
 
 
 def _notes(suggested: Suggested) -> list[str]:

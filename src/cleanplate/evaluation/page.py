@@ -11,7 +11,7 @@ import numpy as np
 
 from cleanplate.evaluation.pictures import TITLES
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { max-width: 1560px; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -55,7 +55,7 @@ def page(report: dict[str, Any], videos: Sequence[dict[str, Any]]) -> str:
     title = f"{order['results']}" if order["results"] else f"{name}"
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>",
-        f"<meta name=viewport content='width=device-width'><style>{_STYLE}</style>",
+        f"<meta name=viewport content='width=device-width'><style>{STYLE}</style>",
         f"<h1>{html.escape(task)}: {html.escape(title)}</h1>",
         _table([*report["videos"], report["total"]]),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,12 @@ from cleanplate.progress import Progress
 
 
 def evaluate_inpainting(
-    videos: list[Video], order: InpaintingOrder, out: Path, jobs: int, progress: Progress
+    videos: list[Video],
+    order: InpaintingOrder,
+    out: Path,
+    jobs: int,
+    progress: Progress,
+    pool: Executor | None = None,
 ) -> dict[str, Any]:
     """Evaluate an inpainter, or what another program filled, on ``videos``.
 
@@ -40,11 +45,12 @@ def evaluate_inpainting(
         out: folder of the report; a run that was stopped goes on from what is in it.
         jobs: clips at once.
         progress: told about every clip.
+        pool: does it in place of ``jobs`` processes of this machine.
 
     Returns:
         What is in ``report.json``.
     """
-    results = _run(inpainting.evaluate_video, videos, order, out, jobs, progress)
+    results = _run(inpainting.evaluate_video, videos, order, out, jobs, progress, pool)
     rows = [
         {"name": result["name"], **inpainting.summary(result["frames"]), **_cost(result)}
         for result in results
@@ -69,10 +75,15 @@ def evaluate_inpainting(
 
 
 def evaluate_tracking(
-    videos: list[Video], order: TrackingOrder, out: Path, jobs: int, progress: Progress
+    videos: list[Video],
+    order: TrackingOrder,
+    out: Path,
+    jobs: int,
+    progress: Progress,
+    pool: Executor | None = None,
 ) -> dict[str, Any]:
     """Evaluate a tracker, or another program's masks; arguments as in ``evaluate_inpainting``."""
-    results = _run(trackers.evaluate_video, videos, order, out, jobs, progress)
+    results = _run(trackers.evaluate_video, videos, order, out, jobs, progress, pool)
     rows = [
         {
             "name": result["name"],
@@ -109,6 +120,7 @@ def _run(
     out: Path,
     jobs: int,
     progress: Progress,
+    given: Executor | None,
 ) -> list[dict[str, Any]]:
     folder = out / "videos"
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +129,7 @@ def _run(
     progress.start("evaluate", len(videos), len(videos) - len(waiting))
     # A process for each clip: its peak memory is the clip's own, and a crash is the clip's alone.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=1) as pool:
+    with given or ProcessPoolExecutor(jobs, context, max_tasks_per_child=1) as pool:
         working = {pool.submit(evaluate, video, order): video for video in waiting}
         try:
             for done in as_completed(working):

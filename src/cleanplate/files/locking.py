@@ -12,15 +12,17 @@ from cleanplate.errors import MediaError
 
 
 @contextlib.contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+def locked(path: Path, wait: bool = True, *, shared: bool = False) -> Iterator[bool]:
     """Hold the file ``path`` against other programs; False when it is held and not waited for.
+
+    Several programs may hold it ``shared`` at once, where the system knows that.
 
     Raises:
         MediaError: the disk cannot hold files for one program.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        if not _hold(file, wait):
+        if not _hold(file, wait, shared):
             if wait:
                 raise MediaError(f"{path} cannot be locked; use another disk.")
             yield False
@@ -31,7 +33,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
             _let_go(file)
 
 
-def _hold(file: BinaryIO, wait: bool) -> bool:
+def _hold(file: BinaryIO, wait: bool, shared: bool) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
@@ -41,7 +43,8 @@ def _hold(file: BinaryIO, wait: bool) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True

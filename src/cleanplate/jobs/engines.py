@@ -8,21 +8,24 @@ from typing import Any
 from cleanplate.jobs.report import Report
 from cleanplate.progress import Progress
 from cleanplate.protocols import Runtime, Task
-from cleanplate.runtime import make_engine
+from cleanplate.runtime import MakeEngine, make_engine
 from cleanplate.settings.groups import Settings
 
 
 class JobEngines:
     """Makes engines and keeps them; ``make`` stands in for ``runtime.make_engine``."""
 
-    def __init__(self, report: Report, progress: Progress) -> None:
-        self._report, self._progress = report, progress
+    def __init__(
+        self, report: Report, progress: Progress, make_one: MakeEngine = make_engine
+    ) -> None:
+        """``make_one`` constructs an engine, or gives one that the program has already."""
+        self._report, self._progress, self._make_one = report, progress, make_one
         self._made: dict[tuple[Task, str], tuple[Any, Runtime]] = {}
 
     def make(self, task: Task, name: str, settings: Settings) -> tuple[Any, Runtime]:
         """See ``runtime.make_engine``; all calls of a job give the same settings."""
         if (task, name) not in self._made:
-            engine, runtime = make_engine(task, name, settings)
+            engine, runtime = self._make_one(task, name, settings)
             self._made[task, name] = engine, runtime
             # Objects may have trackers of their own: the first is the task's, others are named.
             taken = task in self._report.engines

@@ -71,6 +71,14 @@ class WorkFolder:
         known = cls.location(out) / _IDENTITY
         return known.is_file() and known.read_text(encoding="utf-8") == _text(job)
 
+    @classmethod
+    def adopt(cls, out: Path, job: dict[str, Any]) -> None:
+        """Take what lies in the work folder of ``out`` for that of ``job``.
+
+        For one who brought it from another place, where the same job had another source path.
+        """
+        write_text(cls.location(out) / _IDENTITY, _text(job))
+
     @staticmethod
     def location(out: Path) -> Path:
         """Where the work folder of ``out`` lies, there or not."""

@@ -77,14 +77,16 @@ def suggest(clip: str | PathLike[str], progress: Progress | None = None) -> list
     return list(look(clip, progress).overlays)
 
 
-def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggested:
-    """As ``suggest``, and say where the camera stands still so that nothing can be told."""
+def look(
+    clip: str | PathLike[str], progress: Progress | None = None, known: Survey | None = None
+) -> Suggested:
+    """As ``suggest``, and say where the camera stands still so that nothing can be told.
+
+    ``known`` is what the clip was found to be, where it was surveyed before.
+    """
     progress = progress or Progress()
     with open_clip(Path(clip)) as opened:
-        progress.start("survey", opened.info.frame_count)
-        surveyed = survey(opened, progress.advance)
-        progress.finish()
-        return look_through(opened, surveyed, progress)
+        return look_through(opened, known or _surveyed(opened, progress), progress)
 
 
 def look_through(opened: Clip, surveyed: Survey, progress: Progress) -> Suggested:
@@ -117,6 +119,13 @@ def look_through(opened: Clip, surveyed: Survey, progress: Progress) -> Suggeste
     overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
     overlays.sort(key=lambda overlay: -overlay.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
+
+
+def _surveyed(clip: Clip, progress: Progress) -> Survey:
+    progress.start("survey", clip.info.frame_count)
+    surveyed = survey(clip, progress.advance)
+    progress.finish()
+    return surveyed
 
 
 def _small_size(clip: Clip) -> tuple[int, int]:

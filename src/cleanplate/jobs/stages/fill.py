@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from cleanplate.media.picture import Picture
     from cleanplate.media.read import Clip
 
-FillFrom = Callable[[int], Iterator["Picture"]]
-"""``fill_from(start)`` gives the filled pictures from frame ``start`` on."""
+FillFrom = Callable[..., Iterator["Picture"]]
+"""``fill_from(start, stop)`` gives the filled pictures from frame ``start`` up to, not including,
+``stop``; without it, all that are to be given from there on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,9 @@ class PlannedFill:
 
     regions: Sequence[Region]
     fill_from: FillFrom
+    first_needed: Callable[[int], int]
+    """The first frame that the engine must see so that frames from the given one on can be
+    filled."""
 
 
 def plan_fill(
@@ -80,23 +84,26 @@ def plan_fill(
         inpainter = studied(inpainter, clip, masks.constant, regions, whole)
         _warn_of_doubts(inpainter, progress)
     feather = settings.masks.feathered_by(filled.growth)
-    stop = max([shown.stop, *(region.stop for region in regions)])
+    last = max([shown.stop, *(region.stop for region in regions)])
 
     worked = range(*filled.known) if filled.known else range(shown.start, shown.stop)
     worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
 
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
-        pictures = zip(clip.pictures(first, stop), masks.read(first), strict=False)
+        pictures = zip(clip.pictures(first, last), masks.read(first), strict=False)
         for picture, mask in pictures:
             yield MaskedPicture(picture, mask, int(apart.shots[picture.index]))
 
-    def fill_from(start: int) -> Iterator[Picture]:
-        source = prefetch(masked(first_needed(regions, start, inpainter.lookback)))
+    def needed(start: int) -> int:
+        return first_needed(regions, start, inpainter.lookback)
+
+    def fill_from(start: int, stop: int = shown.stop) -> Iterator[Picture]:
+        source = prefetch(masked(needed(start)))
         planned = PlannedRegions(regions, inpainter.lookback, start)
-        line = fill(source, planned, inpainter, feather, start, shown.stop, tell=tell)
+        line = fill(source, planned, inpainter, feather, start, stop, tell=tell)
         return prefetch(_counted(line, start, worked, progress))
 
-    return PlannedFill(regions, fill_from)
+    return PlannedFill(regions, fill_from, needed)
 
 
 def _regions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,39 @@ def write_folder(fill_from: FillFrom, folder: Path, out: Path, source: Path, sho
         path.replace(out / names[index])
 
 
+def piece_paths(folder: Path, shown: Span) -> list[Path]:
+    """Where the pieces of a clip of which ``shown`` is written lie in ``folder``, there or not."""
+    total = -(-(shown.stop - shown.start) // PIECE)
+    return [folder / f"{number:06d}.mkv" for number in range(total)]
+
+
+def encode_pieces(
+    fill_from: FillFrom,
+    paths: Sequence[Path],
+    shown: Span,
+    numbers: range,
+    info: VideoInfo,
+    choice: EncoderChoice,
+    written: Callable[[int], None] = lambda number: None,
+) -> None:
+    """Fill and encode the pieces ``numbers``, in order.
+
+    Args:
+        fill_from: gives the pictures.
+        paths: of all pieces.
+        shown: the frames that all pieces hold together.
+        numbers: of the pieces to make, one after the other.
+        info: what is in the clip.
+        choice: of the encoder.
+        written: called after each piece with its number.
+    """
+    first = shown.start + numbers.start * PIECE
+    pictures = fill_from(first, min(shown.start + numbers.stop * PIECE, shown.stop))
+    for number in numbers:
+        encode_piece(islice(pictures, PIECE), paths[number], info, choice)
+        written(number)
+
+
 def write_video(
     fill_from: FillFrom,
     folder: Path,
@@ -72,13 +106,10 @@ def write_video(
         shown: the frames to write.
         progress: told of the stage and of what could not be kept.
     """
-    total = -(-(shown.stop - shown.start) // PIECE)
-    paths = [folder / f"{number:06d}.mkv" for number in range(total)]
-    done = next((n for n, path in enumerate(paths) if not path.exists()), total)
-    if done < total:
-        pictures = fill_from(shown.start + done * PIECE)
-        for path in paths[done:]:
-            encode_piece(islice(pictures, PIECE), path, info, choice)
+    paths = piece_paths(folder, shown)
+    lacking = [number for number, path in enumerate(paths) if not path.exists()]
+    if lacking:
+        encode_pieces(fill_from, paths, shown, range(lacking[0], len(paths)), info, choice)
     progress.start("write", None)
     whole = shown.start == 0 and shown.stop == survey.count
     written = assemble(
