@@ -1,0 +1,257 @@
+"""Dirt, fibres, drop-outs and tape lines: what stands in one frame alone, and does not move on.
+
+Where a frame leaps out of what its neighbours show (``spikes``), pixels are gathered into patches.
+Many things leap besides damage: what moves too fast to be followed, glints, rain, snow, sparks. A
+patch is judged by what tells these apart: whether the picture around it is followed well, whether
+its neighbours agree on what should be there, whether something alike stands near by in a
+neighbour, and whether other frames leap in the same place.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.restoration.lines import unit_of
+from cleanplate.restoration.spikes import View, leap, sided
+from cleanplate.types import Box
+
+AROUND = 4  # frames each way in which other leaps are counted
+_SEED, _REST = (10.0, 2.0), (6.0, 1.5)  # grey levels, and times the noise, that a patch leaps
+_REACH = 3  # px that a patch goes on beyond its seeds
+_LEAST_SEEDS, _LEAST_AREA = 2, 3  # px
+_LARGEST = 0.02  # of the picture; of a patch lower than _LOW rows nothing is too large
+_LOW = 8  # px
+_MOST = 0.08  # of the picture: a frame that leaps in more is lit otherwise
+_BUSY = 24  # px around a patch in which other leaps are counted
+_NEAR = 32  # px around a patch in which something alike is looked for
+_RING = 2, 5  # px around a patch whose picture ought to be followed well
+_WIDEST = 150  # px: what is wider is not looked for near by
+_HOPELESS = 0.1  # confidence, before that search, below which it is not made
+_CERTAIN = 3.0  # ratio that stands for what was not looked for
+
+FEATURES = (
+    *("area", "contrast", "ring", "disagreement", "alike", "busy"),
+    *("motion", "ring_disagreement"),
+)
+# Logistic regression, see bench/restore.py --learn: mean, deviation and weight of each feature.
+_MEANS = np.array([2.6, 3.1, -1.0, -1.1, -0.6, 0.7, 1.0, 2.2])
+_DEVIATIONS = np.array([1.1, 0.5, 0.9, 1.2, 0.4, 0.3, 1.6, 0.9])
+_WEIGHTS = np.array([0.44, 1.6, -1.3, -0.3, 1.6, -1.0, -0.6, -0.4])
+_BIAS = -6.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Pixels of one frame that leap together."""
+
+    box: Box
+    mask: np.ndarray
+    """(h, w) bool, of the box's size."""
+    features: np.ndarray
+    """(8,) float32, as in ``FEATURES``; ``alike`` and ``busy`` come with the other frames."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaps:
+    """What leaps in one frame, and what is needed to judge it when its neighbours are known."""
+
+    frame: int
+    grey: np.ndarray
+    """(H, W) uint8."""
+    neighbours: tuple[np.ndarray, ...]
+    """The frames before and after it, (H, W) uint8."""
+    patches: Sequence[Patch]
+    busy: np.ndarray
+    """(H / 8, W / 8) uint8: where anything leaps."""
+    is_one_sided: bool
+    """At the end of a shot: both neighbours lie on the same side in time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blotch:
+    """A patch that is taken for damage."""
+
+    box: Box
+    mask: np.ndarray
+    """(h, w) bool, of the box's size."""
+    confidence: float
+    """0..1."""
+
+
+_CELL = 8  # px of a cell of ``Leaps.busy``
+
+
+def leaps_in(
+    frame: int,
+    grey: np.ndarray,
+    view: View,
+    motion: np.ndarray,
+    neighbours: tuple[np.ndarray, ...],
+    known: np.ndarray | None = None,
+    *,
+    is_one_sided: bool = False,
+) -> Leaps:
+    """The patches of one frame.
+
+    Args:
+        frame: its number.
+        grey: (H, W) uint8.
+        view: the same frame beside its neighbours.
+        motion: (h, w) float32, of any size: how fast things move, in px of the frame a frame.
+        neighbours: the frames before and after it.
+        known: (H, W) bool: lines that are found otherwise, and left out.
+        is_one_sided: both neighbours lie on the same side in time.
+    """
+    height, width = grey.shape
+    unit = unit_of(height, width)
+    jump, all_of_it = leap(view), sided(view)
+    patches: list[Patch] = []
+    busy = np.zeros((-(-height // _CELL), -(-width // _CELL)), np.uint8)
+    measures = _Measures(view, cv2.resize(motion, (width, height)), unit)
+    kernel = np.ones((2 * round(_REACH * unit) + 1,) * 2, np.uint8)
+    for sign in (1, -1):
+        seeds = sign * jump > _SEED[0] + _SEED[1] * view.noise
+        if known is not None:
+            seeds &= ~known
+        if not seeds.any() or np.count_nonzero(seeds) > _MOST * seeds.size:
+            continue
+        near = cv2.dilate(seeds.view(np.uint8), kernel)
+        area = near & (sign * all_of_it > _REST[0] + _REST[1] * view.noise)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(area, connectivity=8)
+        sure = np.bincount(labels[seeds], minlength=count)
+        for label in range(1, count):
+            x, y, wide, high, pixels = stats[label].tolist()
+            if sure[label] < _LEAST_SEEDS or pixels < _LEAST_AREA:
+                continue
+            busy[y // _CELL : -(-(y + high) // _CELL), x // _CELL : -(-(x + wide) // _CELL)] = 1
+            if pixels > _LARGEST * grey.size and high > _LOW * unit:
+                continue
+            box = Box(x, y, x + wide, y + high)
+            mask = labels[box.slices] == label
+            patches.append(Patch(box, mask, measures.of(box, mask)))
+    return Leaps(frame, grey, neighbours, patches, busy, is_one_sided)
+
+
+class _Measures:
+    """What one frame tells of its patches."""
+
+    def __init__(self, view: View, motion: np.ndarray, unit: float) -> None:
+        self._all_of_it = np.abs(sided(view))
+        self._off = np.abs(view.grey - (view.before + view.after) / 2)
+        self._disagreement = np.abs(view.before - view.after)
+        self._motion = motion
+        self._inner, self._outer = (
+            np.ones((2 * max(round(reach * unit), 1) + 1,) * 2, np.uint8) for reach in _RING
+        )
+
+    def of(self, box: Box, mask: np.ndarray) -> np.ndarray:
+        """(8,) float32 features of the patch ``mask`` in ``box``."""
+        margin = self._outer.shape[0] // 2
+        height, width = self._off.shape
+        top, left = min(margin, box.y0), min(margin, box.x0)
+        rows = slice(box.y0 - top, min(box.y1 + margin, height))
+        columns = slice(box.x0 - left, min(box.x1 + margin, width))
+        padded = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+        padded[top : top + box.height, left : left + box.width] = mask
+        ring = (cv2.dilate(padded, self._outer) > 0) & (cv2.dilate(padded, self._inner) == 0)
+        inside = padded > 0
+        area = (rows, columns)
+        contrast = float(self._all_of_it[area][inside].mean())
+        around = float(self._off[area][ring].mean()) if ring.any() else contrast
+        apart = float(self._disagreement[area][ring].mean()) if ring.any() else contrast
+        within = float(self._disagreement[area][inside].mean())
+        return np.array(
+            [
+                np.log(np.count_nonzero(mask)),
+                np.log(contrast),
+                np.log(around / contrast + 0.02),
+                np.log(within / contrast + 0.02),
+                np.log(_CERTAIN),
+                0.0,
+                np.log(float(self._motion[area].mean()) + 0.1),
+                np.log(apart + 0.5),
+            ],
+            np.float32,
+        )
+
+
+def judged(stream: Iterable[Leaps | None]) -> Iterator[tuple[int, list[tuple[Patch, float]]]]:
+    """For each frame its number and its patches, features complete, with their confidence.
+
+    Args:
+        stream: in order, ``None`` where a shot ends; ``AROUND`` frames are waited for.
+    """
+    waiting: deque[Leaps] = deque()
+    behind: deque[np.ndarray] = deque(maxlen=AROUND)
+    for leaps in stream:
+        if leaps is None:
+            while waiting:
+                yield _judge(waiting, behind)
+            behind.clear()
+            continue
+        waiting.append(leaps)
+        if len(waiting) > AROUND:
+            yield _judge(waiting, behind)
+    while waiting:
+        yield _judge(waiting, behind)
+
+
+def _judge(
+    waiting: deque[Leaps], behind: deque[np.ndarray]
+) -> tuple[int, list[tuple[Patch, float]]]:
+    leaps = waiting.popleft()
+    others = [*behind, *(later.busy for later in waiting)]
+    behind.append(leaps.busy)
+    unit = unit_of(*leaps.grey.shape)
+    reach = max(round(_BUSY * unit / _CELL), 1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+    share = np.mean([cv2.dilate(cells, disc) for cells in others], axis=0) if others else None
+    results: list[tuple[Patch, float]] = []
+    for patch in leaps.patches:
+        box = patch.box
+        if share is not None:
+            y, x = (box.y0 + box.y1) // 2 // _CELL, (box.x0 + box.x1) // 2 // _CELL
+            patch.features[5] = share[y, x]
+        sure = confidence(patch.features)
+        if sure > _HOPELESS and box.width < _WIDEST * unit:
+            patch.features[4] = np.log(min(_alike(leaps, patch, unit), _CERTAIN) + 0.05)
+            sure = confidence(patch.features)
+        results.append((patch, sure))
+    return leaps.frame, results
+
+
+def confidence(features: np.ndarray) -> float:
+    """How surely a patch with these features is damage, 0..1."""
+    total = float(((features - _MEANS) / _DEVIATIONS) @ _WEIGHTS) + _BIAS
+    return float(1 / (1 + np.exp(-total)))
+
+
+def _alike(leaps: Leaps, patch: Patch, unit: float) -> float:
+    """How unlike the patch is to all that is near its place in a neighbour.
+
+    The least root of the mean squared difference of the patch and its rim, relative to that at its
+    own place: 1 where nothing is more like it, 0 where it is found again.
+    """
+    box, rim = patch.box, 2
+    reach = round(_NEAR * unit)
+    mask = cv2.dilate(np.pad(patch.mask.astype(np.uint8), rim), np.ones((5, 5), np.uint8))
+    height, width = mask.shape
+    pad = reach + rim
+
+    def part(grey: np.ndarray, margin: int) -> np.ndarray:
+        rows = np.clip(np.arange(box.y0 - margin, box.y1 + margin), 0, grey.shape[0] - 1)
+        columns = np.clip(np.arange(box.x0 - margin, box.x1 + margin), 0, grey.shape[1] - 1)
+        return np.ascontiguousarray(grey[rows[:, None], columns], np.float32)
+
+    template, weights = part(leaps.grey, rim), mask.astype(np.float32)
+    least, here = np.inf, np.inf
+    for neighbour in leaps.neighbours:
+        errors = cv2.matchTemplate(part(neighbour, pad), template, cv2.TM_SQDIFF, mask=weights)
+        least = min(least, float(errors.min()))
+        here = min(here, float(errors[reach, reach]))
+    return float(np.sqrt(max(least, 0) / max(here, 1e-3)))
