@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.api import inpaint, remove, segment, segment_all, track
+    from cleanplate.api import detect_damage, inpaint, remove, restore, segment, segment_all, track
     from cleanplate.errors import (
         CleanplateError,
         DiskError,
@@ -59,12 +59,14 @@ __all__ = [
     "Visibility",
     "WeightsError",
     "create",
+    "detect_damage",
     "find",
     "inpaint",
     "mask_prompts",
     "names",
     "open_clip",
     "remove",
+    "restore",
     "segment",
     "segment_all",
     "suggest",
@@ -72,7 +74,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "api": ("inpaint", "remove", "segment", "segment_all", "track"),
+    "api": (
+        "detect_damage",
+        "inpaint",
+        "remove",
+        "restore",
+        "segment",
+        "segment_all",
+        "track",
+    ),
     "errors": (
         "CleanplateError",
         "DiskError",

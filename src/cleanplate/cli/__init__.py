@@ -16,7 +16,7 @@ import typer
 from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
-    *("remove", "segment", "suggest", "track", "inpaint"),
+    *("remove", "segment", "suggest", "track", "inpaint", "restore"),
     *("live", "project", "app", "info", "compare", "evaluate", "train"),
     *("engines", "weights", "demo"),
 )

@@ -28,6 +28,7 @@ _TITLES = {
     "inpaint": "Painting the background",
     "write": "Writing",
     "evaluate": "Evaluating clips",
+    "damage": "Looking for damage",
     "train": "Training",
 }
 

@@ -30,7 +30,7 @@ _MOST = 0.08  # of the picture: a frame that leaps in more is lit otherwise
 _BUSY = 24  # px around a patch in which other leaps are counted
 _NEAR = 32  # px around a patch in which something alike is looked for
 _RING = 2, 5  # px around a patch whose picture ought to be followed well
-_WIDEST = 150  # px: what is wider is not looked for near by
+_FAR, _SIZED, _FOUND = 120, 12, 0.5  # px, px, _alike: a ball may fly so far; a speck says nothing
 _HOPELESS = 0.1  # confidence, before that search, below which it is not made
 _CERTAIN = 3.0  # ratio that stands for what was not looked for
 
@@ -39,10 +39,10 @@ FEATURES = (
     *("motion", "ring_disagreement"),
 )
 # Logistic regression, see bench/restore.py --learn: mean, deviation and weight of each feature.
-_MEANS = np.array([2.6, 3.1, -1.0, -1.1, -0.6, 0.7, 1.0, 2.2])
-_DEVIATIONS = np.array([1.1, 0.5, 0.9, 1.2, 0.4, 0.3, 1.6, 0.9])
-_WEIGHTS = np.array([0.44, 1.6, -1.3, -0.3, 1.6, -1.0, -0.6, -0.4])
-_BIAS = -6.0
+_MEANS = np.array([2.833, 3.08, -0.991, -1.152, -0.564, 0.747, 1.769, 2.313])
+_DEVIATIONS = np.array([1.029, 0.441, 0.757, 1.237, 0.455, 0.31, 1.17, 0.974])
+_WEIGHTS = np.array([-0.015, 0.917, -1.871, -0.339, 0.984, -1.132, -0.63, -0.008])
+_BIAS = -5.61
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,17 +70,6 @@ class Leaps:
     """(H / 8, W / 8) uint8: where anything leaps."""
     is_one_sided: bool
     """At the end of a shot: both neighbours lie on the same side in time."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Blotch:
-    """A patch that is taken for damage."""
-
-    box: Box
-    mask: np.ndarray
-    """(h, w) bool, of the box's size."""
-    confidence: float
-    """0..1."""
 
 
 _CELL = 8  # px of a cell of ``Leaps.busy``
@@ -218,9 +207,13 @@ def _judge(
             y, x = (box.y0 + box.y1) // 2 // _CELL, (box.x0 + box.x1) // 2 // _CELL
             patch.features[5] = share[y, x]
         sure = confidence(patch.features)
-        if sure > _HOPELESS and box.width < _WIDEST * unit:
-            patch.features[4] = np.log(min(_alike(leaps, patch, unit), _CERTAIN) + 0.05)
+        if sure > _HOPELESS:
+            unlike = _alike(leaps, patch, round(_NEAR * unit))
+            patch.features[4] = np.log(min(unlike, _CERTAIN) + 0.05)
             sure = confidence(patch.features)
+        is_sized = min(box.width, box.height) >= _SIZED * unit
+        if sure > 0.5 and is_sized and _alike(leaps, patch, round(_FAR * unit)) < _FOUND:
+            sure = 0.0
         results.append((patch, sure))
     return leaps.frame, results
 
@@ -231,27 +224,28 @@ def confidence(features: np.ndarray) -> float:
     return float(1 / (1 + np.exp(-total)))
 
 
-def _alike(leaps: Leaps, patch: Patch, unit: float) -> float:
-    """How unlike the patch is to all that is near its place in a neighbour.
+def _alike(leaps: Leaps, patch: Patch, reach: int) -> float:
+    """How unlike the patch is to all that is within ``reach`` px of its place in a neighbour.
 
-    The least root of the mean squared difference of the patch and its rim, relative to that at its
-    own place: 1 where nothing is more like it, 0 where it is found again.
+    The least root mean squared difference of the patch and its rim, relative to the patch's
+    contrast: about 1 where nothing is like it, 0 where it is found again.
     """
-    box, rim = patch.box, 2
-    reach = round(_NEAR * unit)
+    rim = 2
     mask = cv2.dilate(np.pad(patch.mask.astype(np.uint8), rim), np.ones((5, 5), np.uint8))
-    height, width = mask.shape
-    pad = reach + rim
+    template, weights = _cut(leaps.grey, patch.box, rim), mask.astype(np.float32)
+    least = min(
+        float(
+            cv2.matchTemplate(
+                _cut(neighbour, patch.box, reach + rim), template, cv2.TM_SQDIFF, mask=weights
+            ).min()
+        )
+        for neighbour in leaps.neighbours
+    )
+    return float(np.sqrt(max(least, 0) / weights.sum())) / float(np.exp(patch.features[1]))
 
-    def part(grey: np.ndarray, margin: int) -> np.ndarray:
-        rows = np.clip(np.arange(box.y0 - margin, box.y1 + margin), 0, grey.shape[0] - 1)
-        columns = np.clip(np.arange(box.x0 - margin, box.x1 + margin), 0, grey.shape[1] - 1)
-        return np.ascontiguousarray(grey[rows[:, None], columns], np.float32)
 
-    template, weights = part(leaps.grey, rim), mask.astype(np.float32)
-    least, here = np.inf, np.inf
-    for neighbour in leaps.neighbours:
-        errors = cv2.matchTemplate(part(neighbour, pad), template, cv2.TM_SQDIFF, mask=weights)
-        least = min(least, float(errors.min()))
-        here = min(here, float(errors[reach, reach]))
-    return float(np.sqrt(max(least, 0) / max(here, 1e-3)))
+def _cut(grey: np.ndarray, box: Box, margin: int) -> np.ndarray:
+    """``box`` of ``grey`` with ``margin`` px around it, float32; its border goes on beyond it."""
+    rows = np.clip(np.arange(box.y0 - margin, box.y1 + margin), 0, grey.shape[0] - 1)
+    columns = np.clip(np.arange(box.x0 - margin, box.x1 + margin), 0, grey.shape[1] - 1)
+    return np.ascontiguousarray(grey[rows[:, None], columns], np.float32)

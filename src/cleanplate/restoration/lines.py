@@ -9,7 +9,7 @@ which none of this can be said is not proposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -203,6 +203,57 @@ class LineFollower:
             self._tracks.append(_Track([mark], before))
         self._before = profile
 
+    def state(self) -> dict[str, np.ndarray]:
+        """All that ``resumed`` needs to go on after the frame last seen, as arrays."""
+        tracks = [
+            (number, [*_row(mark)], track)
+            for number, track in enumerate(self._tracks)
+            for mark in track.marks
+        ]
+        done = [
+            [number, scratch.confidence, *_row(mark)]
+            for number, scratch in enumerate(self._done)
+            for mark in scratch.marks
+        ]
+        nothing = np.zeros(0, np.float32)
+        return {
+            "shot": np.array(self._shot),
+            "before": nothing if self._before is None else self._before,
+            "tracks": np.array([[number, *row] for number, row, _ in tracks]).reshape(-1, 8),
+            "first": np.array(
+                [np.nan if track.before is None else track.before for track in self._tracks]
+            ),
+            "misses": np.array([track.misses for track in self._tracks], int),
+            "weak": np.array(
+                [[*track.weak, *[np.nan] * (_MISSES - len(track.weak))] for track in self._tracks]
+            ).reshape(-1, _MISSES),
+            "done": np.array(done).reshape(-1, 9),
+        }
+
+    @classmethod
+    def resumed(cls, size: tuple[int, int], state: Mapping[str, np.ndarray]) -> LineFollower:
+        """Go on from what ``state`` returned, perhaps in another process."""
+        follower = cls(size)
+        follower._shot = int(state["shot"])
+        follower._before = state["before"] if state["before"].size else None
+        for number, first in enumerate(state["first"].tolist()):
+            rows = state["tracks"][state["tracks"][:, 0] == number, 1:]
+            weak = [value for value in state["weak"][number].tolist() if not np.isnan(value)]
+            follower._tracks.append(
+                _Track(
+                    [_mark(row) for row in rows],
+                    None if np.isnan(first) else first,
+                    misses=int(state["misses"][number]),
+                    weak=weak,
+                )
+            )
+        done = state["done"]
+        for number in np.unique(done[:, 0]).tolist():
+            rows = done[done[:, 0] == number]
+            marks = tuple(_mark(row) for row in rows[:, 2:])
+            follower._done.append(Scratch(marks, float(rows[0, 1])))
+        return follower
+
     def scratches(self) -> list[Scratch]:
         """All that were found; nothing more comes."""
         self._close_all()
@@ -257,6 +308,18 @@ class LineFollower:
             return 0.8
         stands = moved <= _STANDS
         return 0.7 if strength >= _STRONG and stands and own >= _WEAVES else 0.0
+
+
+def _row(mark: Mark) -> tuple[float, ...]:
+    return (
+        *(mark.frame, mark.x, mark.top, mark.bottom),
+        *(mark.is_bright, mark.strength, mark.scene),
+    )
+
+
+def _mark(row: np.ndarray) -> Mark:
+    frame, x, top, bottom, is_bright, strength, scene = row.tolist()
+    return Mark(int(frame), x, int(top), int(bottom), bool(is_bright), strength, scene)
 
 
 def _without_gaps(marks: Sequence[Mark]) -> Iterator[Mark]:
