@@ -17,7 +17,7 @@ from cleanplate.media.mask_files import Masks
 from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.progress import Progress
 from cleanplate.restoration.analysis import Analysed, Frame, analysed
-from cleanplate.restoration.blotches import AROUND, Leaps, Patch, judged
+from cleanplate.restoration.blotches import AROUND, Leaps, Patch, judged, without_weather
 from cleanplate.restoration.lines import LineFollower, Scratch, draw, half_width, unit_of
 from cleanplate.settings.restoration import DIRT, DROPOUTS, SCRATCHES, RestorationSettings
 from cleanplate.types import Box
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 VALUES = {DIRT: 1, SCRATCHES: 2, DROPOUTS: 3}
 """What a pixel of a mask holds for each kind of damage."""
 _PIECE = 100  # frames between two points from which an interrupted search goes on
-_BEFORE = AROUND + 3  # frames before a piece that its first masks depend on
+_BEFORE = 2 * AROUND + 3  # frames before a piece that its first masks depend on
 _MARGIN = 1.5  # px around a patch, whose rim is soft
-_FLAT, _THIN = 4, 5  # a drop-out is so many times wider than high, and lower than so many px
+_WIDE, _FLAT, _THIN = 24, 4, 5  # px; a drop-out is so many times wider than high, and so low
 _ONE_SIDED = 0.95  # confidence asked for at the end of a shot, which neighbours cannot frame
 
 
@@ -148,7 +148,7 @@ def _search(
         lines = LineFollower.resumed(size, before[0].arrays())
     shot_start = int(np.searchsorted(survey.shots, survey.shots[first]))
     begin = max(first - _BEFORE, shot_start, span.start)
-    source = _Source(clip, survey, begin, span.stop)
+    source = _Source(clip, survey, begin, span.stop, settings.least_confidence)
     found = source.judged(progress, first, span)
     for piece in pieces:
         stop = min(piece.start + _PIECE, span.stop)
@@ -166,7 +166,8 @@ def _search(
 class _Source:
     """The analysed frames, split into what leaps and what stands upright."""
 
-    def __init__(self, clip: Clip, survey: Survey, begin: int, stop: int) -> None:
+    def __init__(self, clip: Clip, survey: Survey, begin: int, stop: int, least: float) -> None:
+        self._least = least
         self._clip, self._survey, self._begin, self._stop = clip, survey, begin, stop
         self._lines: dict[int, Analysed] = {}
         self.one_sided: set[int] = set()
@@ -200,7 +201,8 @@ class _Source:
                 yield one.leaps
 
         waiting = first
-        for index, patches in judged(leaps()):
+        size = self._clip.info.height, self._clip.info.width
+        for index, patches in without_weather(judged(leaps()), size, self._least):
             while waiting < index:
                 yield _Judged(waiting, [])
                 waiting += 1
@@ -234,7 +236,7 @@ def _drawn(
             least = max(least, _ONE_SIDED)
             source.one_sided.discard(one.index)
         for patch, sure in one.patches:
-            kind = _kind(patch.box, size)
+            kind = _kind(patch, size)
             if sure >= least and kind in settings.kinds:
                 _paint(mask, patch, VALUES[kind])
                 box = patch.box
@@ -242,9 +244,10 @@ def _drawn(
         yield mask
 
 
-def _kind(box: Box, size: tuple[int, int]) -> str:
-    is_flat = box.width >= _FLAT * box.height and box.height <= _THIN * unit_of(*size)
-    return DROPOUTS if is_flat else DIRT
+def _kind(patch: Patch, size: tuple[int, int]) -> str:
+    height = np.count_nonzero(patch.mask) / patch.box.width
+    is_flat = patch.box.width >= _FLAT * height and height <= _THIN * unit_of(*size)
+    return DROPOUTS if is_flat and patch.box.width >= _WIDE * unit_of(*size) else DIRT
 
 
 def _paint(mask: np.ndarray, patch: Patch, value: int) -> None:

@@ -10,7 +10,7 @@ which none of this can be said is not proposed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ _MISSES = 3  # frames in which a line may be unseen
 _LEAST_FRAMES = 8  # that show a scratch
 _MOVES, _STAYS = 6.0, 0.25  # px that the scene moves behind it; the part of it that a line may move
 _STANDS, _WEAVES = 1.0, 1.8  # px that a standing scene moves at most; that a line in it does
+_LONG = 0.15  # share of a line's frames in which it may look longer than it is
 _JITTER = 0.9  # px a frame: a line that hops more is several
 _STRONG, _SUDDEN = 7.0, 0.15  # grey levels; the part of it that is seen before it came, or after
 _FAINT = 4.0  # grey levels: what stands out less proves nothing
@@ -291,7 +292,8 @@ class LineFollower:
         track.after = track.weak[0] if track.weak else None
         sure = self._sureness(track)
         if sure > 0:
-            self._done.append(Scratch(tuple(_without_gaps(track.marks)), sure))
+            marks = _as_long(track.marks, self._size[0])
+            self._done.append(Scratch(tuple(_without_gaps(marks)), sure))
 
     def _sureness(self, track: _Track) -> float:
         """0 where nothing says that the line is on the film and not in the scene."""
@@ -320,6 +322,17 @@ def _row(mark: Mark) -> tuple[float, ...]:
 def _mark(row: np.ndarray) -> Mark:
     frame, x, top, bottom, is_bright, strength, scene = row.tolist()
     return Mark(int(frame), x, int(top), int(bottom), bool(is_bright), strength, scene)
+
+
+def _as_long(marks: Sequence[Mark], height: int) -> list[Mark]:
+    """The marks, each at least as long as most are: a dark ground hides a part of a dark line."""
+    top = int(np.quantile([mark.top for mark in marks], _LONG))
+    bottom = int(np.quantile([mark.bottom for mark in marks], 1 - _LONG))
+    band = 1.5 * height / _BANDS
+    top, bottom = 0 if top < band else top, height if bottom > height - band else bottom
+    return [
+        replace(mark, top=min(mark.top, top), bottom=max(mark.bottom, bottom)) for mark in marks
+    ]
 
 
 def _without_gaps(marks: Sequence[Mark]) -> Iterator[Mark]:

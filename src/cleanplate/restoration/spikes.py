@@ -16,7 +16,8 @@ from cleanplate.arrays.flow import dense_flow, pixel_grid
 
 FLOW_SIDE = 448  # px: the longest side of the pictures that flow is found on
 _LIGHT = 12  # light is compared in squares of this part of the shorter side
-_MOST_LIGHT = 40  # grey levels: a larger difference is a thing and not the light
+_BLACK = 8.0  # grey levels: below, a ratio says nothing
+_EVEN = 24  # px of the small picture in which it is made evenly light
 _SAMPLES = 4  # px from one to the next, where noise is measured
 _BOX = np.ones((3, 3), np.uint8)
 
@@ -31,17 +32,22 @@ class View:
     """(H, W) float32: the frame before."""
     after: np.ndarray
     """(H, W) float32: the frame after."""
+    relit: np.ndarray
+    """(h, w) float32, of any size: how much lighter or darker it is than they are, as the larger
+    log of the ratio."""
     noise: float
     """Standard deviation of what differs between them everywhere, in grey levels."""
 
 
 def shrunk(grey: np.ndarray) -> np.ndarray:
-    """``grey`` (H, W) uint8 so small that flow is quickly found, without specks."""
+    """``grey`` (H, W) uint8 so small that flow is quickly found, without specks and evenly lit."""
     height, width = grey.shape
     scale = min(1.0, FLOW_SIDE / max(height, width))
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return cv2.medianBlur(small, 3)
+    small = cv2.medianBlur(small, 3).astype(np.float32) + _BLACK
+    even = small / cv2.GaussianBlur(small, (0, 0), _EVEN) * 128
+    return np.clip(even, 0, 255).astype(np.uint8)
 
 
 def moved(neighbour: np.ndarray, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,21 +77,28 @@ def view_of(grey: np.ndarray, neighbours: list[tuple[np.ndarray, np.ndarray]]) -
     """
     frame = grey.astype(np.float32)
     (before, shown), (after, shown_after) = (moved(other, flow) for other, flow in neighbours)
-    before, after = (_as_light(frame, seen) for seen in (before, after))
+    gains = [_gain(frame, seen) for seen in (before, after)]
+    before, after = (
+        np.clip((seen + _BLACK) * cv2.resize(gain, frame.shape[::-1]) - _BLACK, 0, 255)
+        for seen, gain in zip((before, after), gains, strict=True)
+    )
+    relit = np.abs(np.log(gains)).max(axis=0)
     before, after = np.where(shown, before, after), np.where(shown_after, after, before)
     some = (slice(None, None, _SAMPLES),) * 2
     apart = np.abs(frame[some] - (before[some] + after[some]) / 2)
-    return View(frame, before, after, 1.4826 * float(np.median(apart)))
+    return View(frame, before, after, relit, 1.4826 * float(np.median(apart)))
 
 
-def _as_light(frame: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """``seen`` with the light of ``frame``: flicker, fades and flashes are no damage."""
+def _gain(frame: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """By what ``seen`` is multiplied to be as light as ``frame``, (h, w) float32, smooth.
+
+    Flicker, fades and flashes are no damage.
+    """
     height, width = frame.shape
     side = max(min(height, width) // _LIGHT, 1)
     size = (max(width // side, 1), max(height // side, 1))
-    difference = cv2.resize(frame - seen, size, interpolation=cv2.INTER_AREA)
-    difference = cv2.medianBlur(difference, 3)
-    return seen + cv2.resize(difference, (width, height))
+    means = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (frame, seen)]
+    return cv2.medianBlur((means[0] + _BLACK) / (means[1] + _BLACK), 3)
 
 
 def leap(view: View) -> np.ndarray:
