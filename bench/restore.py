@@ -133,7 +133,8 @@ def repaired(
         registry.create("inpaint", "telea"),
     )
     results = [list(filled(hurt, masks, boxes, shots, size, engine)) for engine in engines]
-    return tuple(hole_psnr(images, result, masks) for result in (hurt, *results))
+    before, ours, base = (hole_psnr(images, result, masks) for result in (hurt, *results))
+    return before, ours, base
 
 
 def learn(arguments: argparse.Namespace) -> None:

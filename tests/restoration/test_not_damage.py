@@ -74,8 +74,10 @@ def sparks(pictures: list[np.ndarray], random: np.random.Generator) -> list[np.n
                 angle = -np.pi * (0.1 + 0.8 * ((number * 0.618) % 1))
                 step = np.array([np.cos(angle), np.sin(angle)]) * (20 - 3 * age)
                 start, place[:] = place.copy(), place + step + (0, 2 * age)
-                points = [tuple(np.rint(p).astype(int).tolist()) for p in (start, place)]
-                cv2.line(shown, *points, (255, 230 - 30 * age, 150 - 25 * age), 2, cv2.LINE_AA)
+                (x0, y0), (x1, y1) = (np.rint(p).astype(int).tolist() for p in (start, place))
+                cv2.line(
+                    shown, (x0, y0), (x1, y1), (255, 230 - 30 * age, 150 - 25 * age), 2, cv2.LINE_AA
+                )
         lit.append(shown)
     return lit
 

@@ -78,17 +78,22 @@ def damaged(
     amounts = amounts or Amounts()
     scratches: list[_Scratch] = []
     for image in images:
+        height, width = image.shape[:2]
         result, mask = image.astype(np.float32), np.zeros(image.shape[:2], np.uint8)
         for _ in range(random.poisson(amounts.scratches)):
-            scratches.append(_new_scratch(random, *mask.shape))
+            scratches.append(_new_scratch(random, height, width))
         for scratch in scratches:
             _move(scratch, random)
             _mark(result, mask, image, _scratched(result, scratch), SCRATCH)
         scratches = [scratch for scratch in scratches if scratch.frames > 0]
         for _ in range(random.poisson(amounts.blotches)):
-            _mark(result, mask, image, _covered(result, _blotch(random, *mask.shape), random), DIRT)
+            _mark(
+                result, mask, image, _covered(result, _blotch(random, height, width), random), DIRT
+            )
         for _ in range(random.poisson(amounts.fibres)):
-            _mark(result, mask, image, _covered(result, _fibre(random, *mask.shape), random), DIRT)
+            _mark(
+                result, mask, image, _covered(result, _fibre(random, height, width), random), DIRT
+            )
         for _ in range(random.poisson(amounts.streaks)):
             _mark(result, mask, image, _streaked(result, random, whole=False), DROPOUT)
         for _ in range(random.poisson(amounts.tape_lines)):

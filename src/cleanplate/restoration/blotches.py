@@ -122,8 +122,10 @@ def leaps_in(
         if not seeds.any() or np.count_nonzero(seeds) > _MOST * seeds.size:
             continue
         near = cv2.dilate(seeds.view(np.uint8), kernel)
-        area = near & (sign * all_of_it > _REST[0] + _REST[1] * view.noise)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(area, connectivity=8)
+        area = (near > 0) & (sign * all_of_it > _REST[0] + _REST[1] * view.noise)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            area.astype(np.uint8), connectivity=8
+        )
         sure = np.bincount(labels[seeds], minlength=count)
         for label in range(1, count):
             x, y, wide, high, pixels = stats[label].tolist()

@@ -67,7 +67,7 @@ def moved(neighbour: np.ndarray, flow: np.ndarray) -> tuple[np.ndarray, np.ndarr
         borderMode=cv2.BORDER_REPLICATE,
     )
     inside = (places >= 0).all(axis=2) & (places <= (width - 1, height - 1)).all(axis=2)
-    return seen, inside
+    return seen, np.asarray(inside)
 
 
 def view_of(grey: np.ndarray, neighbours: list[tuple[np.ndarray, np.ndarray]]) -> View:
