@@ -64,8 +64,8 @@ def remove(
         overwrite: replace ``out`` and ``save_masks`` if they exist.
         progress: told about every stage and frame; may raise ``CancelledError`` to stop.
         engine_settings: settings of single engines, name -> field -> value.
-        settings: any field of ``EngineSettings``, ``MaskSettings``, ``SpanSettings``,
-            ``RegionSettings`` or ``EncoderSettings``: ``static=True``, ``inpainter="telea"``,
+        settings: any field of ``EngineSettings``, ``MaskSettings``, ``AttachedSettings``,
+            ``SpanSettings``, ``RegionSettings`` or ``EncoderSettings``: ``static=True``, ``inpainter="telea"``,
             ``grow=4``, ``lossless=True``, ...
 
     Returns:

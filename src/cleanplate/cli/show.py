@@ -29,6 +29,8 @@ _TITLES = {
     "write": "Writing",
     "evaluate": "Evaluating clips",
     "damage": "Looking for damage",
+    "ground": "Looking at the ground",
+    "shadows": "Looking for shadows",
     "train": "Training",
 }
 

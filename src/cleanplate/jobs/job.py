@@ -13,6 +13,7 @@ from cleanplate.jobs.engines import JobEngines
 from cleanplate.jobs.order import Order, check, check_free, fingerprint
 from cleanplate.jobs.report import Report, Timed
 from cleanplate.jobs.stages import masks as mask_stage
+from cleanplate.jobs.stages.attached import with_shadows
 from cleanplate.jobs.stages.fill import plan_fill
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import measured
@@ -83,6 +84,10 @@ def _walk(
     survey = surveyed(clip, order.survey, work.path / "survey.npz", progress)
     span = span_of(order.settings.span, survey)
     filled = _masks(order, clip, survey, span, tools, work, report, progress)
+    if order.settings.attached.also and tools.inpainter is not None:
+        filled, report.attached = with_shadows(
+            *(filled, clip, survey, span, work.folder("attached"), progress)
+        )
     shown = span
     if order.part is not None:
         shown = replace(span, start=order.part[0], stop=order.part[1])
