@@ -65,8 +65,8 @@ def remove(
         progress: told about every stage and frame; may raise ``CancelledError`` to stop.
         engine_settings: settings of single engines, name -> field -> value.
         settings: any field of ``EngineSettings``, ``MaskSettings``, ``AttachedSettings``,
-            ``SpanSettings``, ``RegionSettings`` or ``EncoderSettings``: ``static=True``, ``inpainter="telea"``,
-            ``grow=4``, ``lossless=True``, ...
+            ``SpanSettings``, ``RegionSettings`` or ``EncoderSettings``: ``static=True``,
+            ``inpainter="telea"``, ``grow=4``, ``lossless=True``, ...
 
     Returns:
         What was done, frame by frame.

@@ -35,10 +35,13 @@ _RIM = 2  # px around a patch that belong to its look
 _RING = 2, 5  # px around a patch whose picture ought to be followed well
 _FLIES, _SIZED = 160, 10  # px: a ball may fly so far in a frame; a smaller speck says nothing
 _SOFT = -0.45  # sharpness: the rim of what is so large and so soft is blurred by motion
-_SAME, _FOUND = (0.45, 0.8), 0.6  # log of size and contrast, relative difference: the same thing
-_LIKE, _BENT = 0.5, 0.4  # log of size; part of its way by which what flies on may leave its course
+_SAME, _FOUND = (0.45, 0.8), 0.55  # log of size and contrast, relative difference: the same thing
+_LIKE, _BENT = (
+    (0.5, 1.0),
+    0.3,
+)  # log of size and contrast; part of its way by which what flies on may leave its course
 _RELIT, _FLASHED = 0.15, 0.97  # log of a ratio of light; confidence that is enough in a flash
-_LIVELY, _PLAIN = 0.35, 0.95  # share of frames that leap near by; confidence that is enough there
+_LIVELY, _PLAIN = 0.5, 0.9  # share of frames that leap near by; confidence that is enough there
 _HOPELESS = 0.1  # confidence, before that search, below which it is not made
 _CERTAIN = 3.0  # ratio that stands for what was not looked for
 
@@ -296,7 +299,7 @@ def _flew(leaps: Leaps, patch: Patch, neighbours: Sequence[Leaps], unit: float) 
             if np.abs(way).max() > _FLIES * unit:
                 continue
             apart = np.abs(patch.features[:2] - twin.features[:2])
-            if apart[0] <= _LIKE:
+            if (apart <= _LIKE).all():
                 ways[-1].append(way)
             if (apart <= _SAME).all() and _unlike(
                 leaps, patch, other.grey, twin.box, round(4 * unit)

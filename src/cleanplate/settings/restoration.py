@@ -21,7 +21,7 @@ class RestorationSettings:
         "scratches are upright lines that stay; dropouts are streaks and lines of tape.",
     )
     least_confidence: float = setting(
-        0.35,
+        0.2,
         "How sure it must be, from 0 to 1, before it is proposed: less finds more, and more that "
         "is no damage.",
         low=0.05,
