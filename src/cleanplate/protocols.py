@@ -72,6 +72,9 @@ class About:
     """Why it cannot be loaded, as a sentence; only the registry sets it, for broken packages."""
     still: bool = False
     """Trackers: whether every mask stays where it was drawn, for things that never move."""
+    live: Mapping[str, str] | None = None
+    """Inpainters: settings with which no frame waits for a later one, as live pictures need; None:
+    there are none."""
     order: int = 1000
     """Position in the list that a person chooses from; the lowest comes first."""
     choices: tuple[Choice, ...] = ()

@@ -302,7 +302,7 @@ def test_other_settings_begin_anew(scene_clip: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scene.write_scene(tmp_path_factory.mktemp("long") / "long.mp4", 900, sound=False)
+    return scene.write_scene(tmp_path_factory.mktemp("long") / "long.mp4", 520, sound=False)
 
 
 def started(clip: Path, out: Path) -> tuple[subprocess.Popen[str], list[str]]:
@@ -328,13 +328,13 @@ def wait_for_pieces(out: Path, count: int) -> list[Path]:
 def test_after_kill_9_the_same_command_goes_on(long_clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "clean.mp4"
     process, command = started(long_clip, out)
-    pieces = wait_for_pieces(out, 2)
+    pieces = wait_for_pieces(out, 1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     made = {piece: piece.stat().st_mtime_ns for piece in pieces}
     assert not out.exists()
     again = subprocess.Popen(command)
-    wait_for_pieces(out, 3)
+    wait_for_pieces(out, 2)
     assert {piece: piece.stat().st_mtime_ns for piece in pieces} == made
     assert again.wait(300) == 0
     assert times(out) == times(long_clip)

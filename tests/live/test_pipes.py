@@ -10,16 +10,20 @@ import socket
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
 
+from cleanplate.errors import MediaError, MissingDependencyError
 from cleanplate.media.addresses import sink_address, source_address
-from cleanplate.media.live_sink import PipeSink, open_sink
+from cleanplate.media.live_sink import PipeSink, VirtualCamera, open_sink
 from cleanplate.media.live_source import LiveSource
 from cleanplate.media.picture import Picture
+from cleanplate.media.read import open_clip
 from tests.live import scenes
 
 PROGRAM = [sys.executable, "-c", "from cleanplate.cli import main; main()"]
@@ -139,3 +143,53 @@ def test_ffmpeg_receives_what_is_sent_to_it(clip: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert listener.wait(20) == 0
     assert len(scenes.read(out)) > 16
+
+
+class Shown:
+    """Stands for pyvirtualcam's camera."""
+
+    opened: ClassVar[list[tuple[int, int, float, str | None]]] = []
+
+    def __init__(self, width: int, height: int, fps: float, device: str | None) -> None:
+        if width > 100:
+            raise RuntimeError("no device")
+        self.opened.append((width, height, fps, device))
+        self.images: list[np.ndarray] = []
+        self.closed = False
+
+    def send(self, image: np.ndarray) -> None:
+        self.images.append(image)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_other_programs_see_a_camera(tmp_path: Path) -> None:
+    Shown.opened.clear()
+    narrow, wide, large = (
+        write_clip_of(tmp_path / f"{width}.mkv", width) for width in (64, 80, 200)
+    )
+    sink = VirtualCamera(sink_address("virtual-camera:/dev/video9"), Fraction(25), Shown)
+    with open_clip(narrow) as clip:
+        for picture in clip.pictures():
+            sink.show(picture)
+    first = sink._camera
+    assert [image.shape for image in first.images] == [(48, 64, 3)] * 2
+    with open_clip(wide) as clip:
+        sink.show(next(iter(clip.pictures())))
+    assert first.closed
+    assert Shown.opened == [(64, 48, 25.0, "/dev/video9"), (80, 48, 25.0, "/dev/video9")]
+    last = sink._camera
+    sink.finish()
+    assert last.closed
+    with open_clip(large) as clip, pytest.raises(MediaError, match="v4l2loopback"):
+        sink.show(next(iter(clip.pictures())))
+
+
+def write_clip_of(path: Path, width: int) -> Path:
+    return scenes.write(path, [np.full((48, width, 3), 90, np.uint8)] * 2)
+
+
+def test_without_the_extra_a_virtual_camera_says_how_to_get_it() -> None:
+    with pytest.raises(MissingDependencyError, match=r"cleanplate\[camera\]"):
+        open_sink(sink_address("virtual-camera"), Fraction(25), None)

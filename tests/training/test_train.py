@@ -216,3 +216,15 @@ def test_a_longer_run_goes_on_from_a_shorter_one(whole: Path, tmp_path: Path) ->
     train(longer, make_recipe=Tiny)
     train(configuration(tmp_path), make_recipe=Tiny)
     assert same(weights(whole, 6), weights(tmp_path, 6))
+
+
+def test_the_mean_of_weights_is_kept_for_use_and_goes_on_after_a_stop(
+    whole: Path, tmp_path: Path
+) -> None:
+    for folder, stops in ((tmp_path / "a", (None,)), (tmp_path / "b", (2, 5, None))):
+        for steps in stops:
+            train(configuration(folder, average=0.9), steps=steps, make_recipe=Tiny)
+    assert same(weights(tmp_path / "a", 6), weights(tmp_path / "b", 6))
+    assert not same(weights(tmp_path / "a", 6), weights(whole, 6))
+    state = torch.load(tmp_path / "a" / "state_00000006.pt", weights_only=True)
+    assert same(state["modules"]["generator"], weights(whole, 6)), "what is trained is the same"

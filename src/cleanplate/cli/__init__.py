@@ -17,7 +17,7 @@ from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
     *("remove", "segment", "suggest", "track", "inpaint", "restore"),
-    *("live", "project", "app", "info", "compare", "evaluate", "train"),
+    *("live", "project", "app", "info", "compare", "evaluate", "data", "train"),
     *("engines", "weights", "demo"),
 )
 # Before ``app`` is bound: the module of a command has that name too.

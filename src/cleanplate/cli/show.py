@@ -101,7 +101,7 @@ class Bars(Progress):
 
     def note(self, message: str) -> None:
         """See ``Progress``; silent with ``--quiet``."""
-        self.console.print(message, soft_wrap=True)
+        self.console.print(message, soft_wrap=True, markup=False)
 
     def warn(self, message: str) -> None:
         """See ``Progress``; said even with ``--quiet``."""

@@ -42,17 +42,18 @@ class Video:
 
     def images(self, width: int, height: int, most: int | None = None) -> Iterator[np.ndarray]:
         """(height, width, 3) uint8 RGB frames, resized (bilinear, as OpenCV does by default)."""
-        for index, image in enumerate(self._images()):
+        for index, image in enumerate(self.frames()):
             if most is not None and index >= most:
                 return
             yield _resized(image, width, height, cv2.INTER_LINEAR)
 
     def size(self) -> tuple[int, int]:
         """(width, height) of its first frame."""
-        height, width = next(self._images()).shape[:2]
+        height, width = next(self.frames()).shape[:2]
         return width, height
 
-    def _images(self) -> Iterator[np.ndarray]:
+    def frames(self) -> Iterator[np.ndarray]:
+        """(H, W, 3) uint8 RGB frames as they are."""
         if self.source.suffix.lower() == ".zip":
             yield from _zipped(self.source)
             return
@@ -150,13 +151,18 @@ def _davis(root: Path) -> list[Video]:
 
 
 def _plain(root: Path) -> list[Video]:
-    videos = []
-    for entry in sorted(root.iterdir(), key=lambda path: natural_key(path.name)):
-        source = _source_of(entry)
-        if source is not None:
-            masks = entry / "masks"
-            videos.append(Video(entry.stem, source, masks if masks.is_dir() else None))
-    return videos
+    entries = sorted(root.iterdir(), key=lambda path: natural_key(path.name))
+    return [video for video in map(clip_at, entries) if video is not None]
+
+
+def clip_at(entry: Path) -> Video | None:
+    """The one clip that ``entry`` is: a video, a folder of images, or one that holds ``video.*`` or
+    ``frames/`` and maybe ``masks/``; None for anything else."""
+    source = _source_of(entry)
+    if source is None:
+        return None
+    masks = entry / "masks"
+    return Video(entry.stem, source, masks if masks.is_dir() else None)
 
 
 def _source_of(entry: Path) -> Path | None:

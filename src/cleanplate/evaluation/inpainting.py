@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,21 +80,27 @@ def evaluate_video(video: Video, order: InpaintingOrder) -> dict[str, Any]:
         InputError: masks or results that do not fit the clip.
     """
     size = (order.width, order.height)
-    detector = ShotDetector()
-    count = 0
-    for image in video.images(*size, order.most):
-        detector.see(_small(image))
-        count += 1
+    shots = shots_of(video.images(*size, order.most))
+    count = len(shots)
     if video.count is not None and order.most is None and count != video.count:
         raise InputError(f"{video.name} has {count} frames and its list says {video.count}.")
-    shots = np.zeros(count, np.int32)
-    shots[detector.finish()] = 1
-    shots = np.cumsum(shots)
     results = _timed(_results(video, order, shots))
     measured = _measured(video, order, results, shots)
     measured["seconds_per_frame"] = round(results.seconds / count, 5)
     measured["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return measured
+
+
+def shots_of(images: Iterable[np.ndarray]) -> np.ndarray:
+    """(N,) int: the number of the shot that each of ``images`` ((H, W, 3) uint8 RGB) lies in."""
+    detector = ShotDetector()
+    count = 0
+    for image in images:
+        detector.see(_small(image))
+        count += 1
+    starts = np.zeros(count, np.int32)
+    starts[detector.finish()] = 1
+    return np.cumsum(starts)
 
 
 def _small(image: np.ndarray) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import cv2
@@ -20,8 +19,6 @@ from cleanplate.runtime import engine_fields, make_engine
 from cleanplate.settings.groups import Settings
 from cleanplate.types import Frame, MaskedFrame
 
-# How engines are told to use the past alone: the field that says so, and its value.
-_CAUSAL_FIELDS = {"causal": "true", "lookahead": "0", "pre_roll": "0"}
 _COARSE = 4  # times smaller, at which a hole is blurred over
 _AROUND = 16  # px around a hole that blurring looks at
 
@@ -34,11 +31,10 @@ def live_inpainter(settings: Settings) -> Inpainter:
         WeightsError: its weights are not here.
     """
     name = settings.engines.inpainter
-    if name not in causal_names():
-        registry.find("inpaint", name)  # says so where there is no such engine
+    live_fields = _live_fields(name)
+    if live_fields is None:
         raise _not_causal(name, "frames that come later")
-    given = engine_fields("inpaint", name, settings)
-    fields = _causal_fields(name) | given
+    fields = {**live_fields, **engine_fields("inpaint", name, settings)}
     causal = replace(settings, engine_fields={**settings.engine_fields, name: fields})
     engine: Inpainter = make_engine("inpaint", name, causal)[0]
     if engine.lookahead == 0:
@@ -55,35 +51,13 @@ def _not_causal(name: str, needs: str) -> InputError:
 
 
 def causal_names() -> list[str]:
-    """The inpainters that work without later frames, by what their classes say."""
-    return [name for name in registry.names("inpaint") if _works_live(name)]
+    """The inpainters that say that they work without later frames."""
+    return [name for name in registry.names("inpaint") if _live_fields(name) is not None]
 
 
-def _causal_fields(name: str) -> dict[str, str]:
-    known = {field.name for field in dataclasses.fields(registry.find("inpaint", name).Settings)}
-    return {field: value for field, value in _CAUSAL_FIELDS.items() if field in known}
-
-
-def _works_live(name: str) -> bool:
-    engine = registry.find("inpaint", name)
-    if engine.about.fault:
-        return False
-    if "causal" in _causal_fields(name) or "lookahead" in _causal_fields(name):
-        return True
-    lookahead = engine.__dict__.get("lookahead")
-    if isinstance(lookahead, property) and not registry.missing(engine.about):
-        try:
-            lookahead = lookahead.fget(_Bare(engine.Settings()))  # type: ignore[misc]
-        except AttributeError:
-            return False  # it depends on more than its settings
-    return lookahead == 0
-
-
-class _Bare:
-    """Stands for an engine of which nothing but the settings is made."""
-
-    def __init__(self, settings: object) -> None:
-        self.settings = settings
+def _live_fields(name: str) -> Mapping[str, str] | None:
+    about = registry.find("inpaint", name).about
+    return None if about.fault else about.live
 
 
 class Hurried:

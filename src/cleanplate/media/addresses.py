@@ -17,9 +17,11 @@ import av
 
 from cleanplate.errors import InputError
 
-Kind = Literal["file", "folder", "camera", "pipe", "stream"]
+Kind = Literal["file", "folder", "camera", "pipe", "stream", "virtual"]
 
 PIPE = "-"
+VIRTUAL = "virtual-camera"
+"""A camera that this program is, for others: the sink of a call."""
 Y4M, RAW = "y4m", "rawvideo"
 _TCP = "tcp,tls,crypto"
 _READ_BY = {  # scheme of a source: the protocols that it needs
@@ -123,7 +125,7 @@ def sink_address(text: str, pipe_format: str = Y4M) -> Address:
     """The sink that ``text`` names.
 
     Args:
-        text: a file, ``-`` or a URL.
+        text: a file, ``-``, a URL, ``virtual-camera`` or ``virtual-camera:DEVICE``.
         pipe_format: ``y4m`` or ``rawvideo``, for a pipe.
 
     Raises:
@@ -133,6 +135,9 @@ def sink_address(text: str, pipe_format: str = Y4M) -> Address:
         if pipe_format not in (Y4M, RAW):
             raise InputError(f"A pipe is written as {Y4M} or {RAW}, not as {pipe_format}.")
         return Address("the pipe", "pipe", "pipe:1", pipe_format)
+    name, _, device = text.partition(":")
+    if name == VIRTUAL:
+        return Address(text, "virtual", device)
     scheme = _scheme(text)
     if scheme:
         if scheme not in _WRITTEN_AS:
@@ -144,7 +149,7 @@ def sink_address(text: str, pipe_format: str = Y4M) -> Address:
     if suffix not in _FILES:
         raise InputError(
             f"{text} does not end as a live picture can be written; end it in "
-            f"{', '.join(_FILES)}, or give a URL or - for a pipe."
+            f"{', '.join(_FILES)}, or give a URL, {VIRTUAL}, or - for a pipe."
         )
     return Address(text, "file", text, _FILES[suffix])
 

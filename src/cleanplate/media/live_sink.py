@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from cleanplate.errors import MediaError
+from cleanplate.errors import MediaError, MissingDependencyError
 from cleanplate.files.publish import beside_name, disk_error, is_about_the_disk
 from cleanplate.media.addresses import Y4M, Address
 from cleanplate.media.decode import reason
@@ -68,6 +69,8 @@ def open_sink(address: Address, rate: Fraction, sound: av.AudioStream | None) ->
     """
     if address.kind == "pipe":
         return PipeSink(address, rate)
+    if address.kind == "virtual":
+        return VirtualCamera(address, rate)
     return EncodedSink(address, rate, sound)
 
 
@@ -266,3 +269,58 @@ class PipeSink:
             data, stride = memoryview(plane), plane.line_size
             rows += [data[y * stride : y * stride + width] for y in range(plane.height)]
         return head + b"".join(rows)
+
+
+class VirtualCamera:
+    """A camera for other programs, by pyvirtualcam: v4l2loopback on Linux, OBS's on others."""
+
+    def __init__(self, address: Address, rate: Fraction, make: Any = None) -> None:
+        """``make`` stands in for ``pyvirtualcam.Camera``.
+
+        Raises:
+            MissingDependencyError: pyvirtualcam is not installed.
+        """
+        self.notes: list[str] = []
+        self._address, self._rate = address, rate
+        self._make = make or _virtual_camera()
+        self._camera: Any = None
+        self._size = (0, 0)
+
+    def show(self, picture: Picture) -> None:
+        """See ``Sink``; another size begins a new camera."""
+        image = picture.rgb()
+        size = image.shape[1], image.shape[0]
+        try:
+            if self._camera is None or size != self._size:
+                self.finish()
+                device = self._address.url or None
+                self._camera = self._make(*size, fps=float(self._rate), device=device)
+                self._size = size
+            self._camera.send(image)
+        except RuntimeError as error:  # what pyvirtualcam raises for all that can go wrong
+            raise MediaError(
+                f"{self._address.name} cannot be shown to other programs ({error}); on Linux load "
+                "v4l2loopback, elsewhere install OBS and start its virtual camera once."
+            ) from error
+
+    def play(self, sound: Sound) -> None:
+        """A camera has no sound."""
+        if not self.notes:
+            self.notes.append("A virtual camera has no sound: it is left out.")
+
+    def finish(self) -> None:
+        """See ``Sink``."""
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+
+
+def _virtual_camera() -> Any:
+    try:
+        module = importlib.import_module("pyvirtualcam")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "A virtual camera needs pyvirtualcam, which is not installed; install it with: "
+            "pip install 'cleanplate[camera]'."
+        ) from error
+    return module.Camera

@@ -40,6 +40,7 @@ class DataSettings:
     masks: tuple[str, ...] = setting(
         ("stationary", "moving"), "Kinds of holes, drawn evenly: stationary, moving, figure."
     )
+    leave_out: bool = setting(False, "Learn nothing from what the masks of a clip cover.")
     workers: int = setting(2, "Processes that read ahead; 0 reads in between.", low=0, high=64)
 
     def __post_init__(self) -> None:
@@ -111,6 +112,12 @@ class Configuration:
     batch: int = setting(8, "Samples of a step.", low=1)
     accumulate: int = setting(1, "Parts that a batch is computed in, to save memory.", low=1)
     device: str = setting("auto", "auto, cpu, cuda or mps.")
+    average: float = setting(
+        0.0,
+        "Decay of a running mean of the weights, which is what is kept for use; 0 goes without.",
+        low=0,
+        high=0.99999,
+    )
     precision: str = setting("float32", "Of the networks.", choices=("float32", "bfloat16"))
     log_every: int = setting(100, "Steps between records.", low=1)
     save_every: int = setting(5000, "Steps between checkpoints.", low=1)

@@ -19,7 +19,8 @@ from torch.utils.data import Dataset
 from cleanplate.arrays.flow import dense_flow
 from cleanplate.errors import InputError, MediaError
 from cleanplate.evaluation.datasets import IMAGES, Video, find_videos
-from cleanplate.media.images import natural_key
+from cleanplate.media.images import natural_key, numbered
+from cleanplate.media.mask_files import read_mask_image
 from cleanplate.media.read import open_clip
 from cleanplate.training.configuration import DIS, Configuration
 from cleanplate.training.generated import photographs, rendered
@@ -31,11 +32,13 @@ OUTPUTS = 4
 REFERENCE = 6
 """Of VINet's window: the frame that step 0 fills."""
 _LICENCE = "licence"
+_RADIUS = 5  # px of Telea's method, which stands in for what is left out
 
 
 class Samples(Dataset[dict[str, Any]]):
     """By number: ``frames`` (T, 3, H, W) float32 in -1..1, ``masks`` (T, 1, H, W) float32, 1 in the
-    hole, ``flows`` (n, 2, h, w) float32 px as the network's losses want them, and a ``note``."""
+    hole, ``flows`` (n, 2, h, w) float32 px as the network's losses want them, and a ``note``; where
+    something is left out, ``unknown`` (T, 1, H, W) float32, 1 where it is, a hole too."""
 
     def __init__(
         self, configuration: Configuration, videos: list[Video], seed: int | None = None
@@ -59,22 +62,28 @@ class Samples(Dataset[dict[str, Any]]):
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         random, data = np.random.default_rng([self._seed, number]), self._configuration.data
-        images, chosen, count, note = self._images(random)
+        images, unknown, chosen, count, note = self._images(random)
         if data.flip and random.random() < 0.5:
-            images = images[:, :, ::-1]
+            images, unknown = images[:, :, ::-1], unknown[:, :, ::-1]
         kind = data.masks[int(random.integers(len(data.masks)))]
         masks = list(holes(kind, data.width, data.height, count, random))
         masks = np.stack([masks[n] for n in chosen])
         frames = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        return {
+        sample = {
             "frames": frames.float() / 127.5 - 1,
-            "masks": torch.from_numpy(masks)[:, None].float(),
+            "masks": torch.from_numpy(masks | unknown)[:, None].float(),
             "flows": self._flows(images),
             "note": note,
         }
+        if data.leave_out:
+            sample["unknown"] = torch.from_numpy(np.ascontiguousarray(unknown))[:, None].float()
+        return sample
 
-    def _images(self, random: np.random.Generator) -> tuple[np.ndarray, list[int], int, str]:
-        """(T, H, W, 3) uint8, their indexes in a clip, its frames, and what should be said."""
+    def _images(
+        self, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, list[int], int, str]:
+        """(T, H, W, 3) uint8 and what of them is left out, (T, H, W) uint8; their indexes in a
+        clip, its frames, and what should be said."""
         data, wanted = self._configuration.data, self._local + self._references
         is_generated = random.random() < data.generated or not self._videos
         first = 0 if is_generated else int(random.integers(len(self._videos)))
@@ -83,7 +92,7 @@ class Samples(Dataset[dict[str, Any]]):
             chosen = self._chosen(count, random)
             # Rendered whole: what a frame shows must not depend on which ones are wanted.
             clip = rendered(data.width, data.height, count, random, self._pictures)
-            return clip[chosen], chosen, count, ""
+            return clip[chosen], np.zeros(clip[chosen].shape[:3], np.uint8), chosen, count, ""
         note = ""
         for ahead in range(len(self._videos)):
             video = self._videos[(first + ahead) % len(self._videos)]
@@ -93,10 +102,33 @@ class Samples(Dataset[dict[str, Any]]):
                     raise MediaError(f"it has {count} frames of the {wanted} that a sample takes")
                 chosen = self._chosen(count, random)
                 images = [_resized(image, data.width, data.height) for image in read(video, chosen)]
-                return np.stack(images), chosen, count, note
+                unknown = self._unknown(video, chosen)
+                # Nothing of what must go may be seen, not even by the flows.
+                seen = [stood_in(image, mask) for image, mask in zip(images, unknown, strict=True)]
+                return np.stack(seen), unknown, chosen, count, note
             except (MediaError, InputError) as error:
                 note = f"{video.source} was left out of a sample: {error}"
         raise MediaError(f"None of the {len(self._videos)} clips can be learned from; {note}")
+
+    def _unknown(self, video: Video, chosen: list[int]) -> np.ndarray:
+        """(T, H, W) uint8, 1 where the clip's masks cover the frames ``chosen``."""
+        data = self._configuration.data
+        unknown = np.zeros((len(chosen), data.height, data.width), np.uint8)
+        if data.leave_out and video.masks is not None:
+            files = numbered(file.name for file in video.masks.glob("*.png"))
+            names = list(files.values())
+            if chosen and max(chosen) >= len(names):
+                raise MediaError(
+                    f"{video.masks} has {len(names)} masks, and frame {max(chosen)} needs one"
+                )
+            for place, number in enumerate(chosen):
+                mask = (read_mask_image(video.masks / names[number]) > 0).astype(np.uint8)
+                unknown[place] = (
+                    cv2.resize(mask, (data.width, data.height), interpolation=cv2.INTER_AREA)
+                    if mask.shape != unknown.shape[1:]
+                    else mask
+                )
+        return unknown
 
     def _chosen(self, count: int, random: np.random.Generator) -> list[int]:
         start = int(random.integers(count - self._local + 1))
@@ -136,6 +168,11 @@ class Samples(Dataset[dict[str, Any]]):
         return torch.from_numpy(flows).permute(0, 3, 1, 2)
 
 
+def stood_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``image`` ((H, W, 3) uint8) with what ``mask`` ((H, W) uint8) covers filled by Telea."""
+    return cv2.inpaint(image, mask, _RADIUS, cv2.INPAINT_TELEA) if mask.any() else image
+
+
 def videos_in(roots: tuple[str, ...]) -> list[Video]:
     """The clips of all ``roots``: folders of clips, or datasets with a ``train.json``.
 
@@ -161,7 +198,7 @@ def count_frames(video: Video) -> int:
     if video.count is not None:
         return video.count
     if video.source.suffix.lower() == ".zip":
-        return len(_names(video.source))
+        return len(names_in(video.source))
     with open_clip(video.source) as clip:
         count = clip.info.frame_count
         return sum(1 for _ in clip.pictures()) if count is None else count
@@ -174,7 +211,7 @@ def read(video: Video, indexes: list[int]) -> list[np.ndarray]:
         MediaError: one of them cannot be read.
     """
     if video.source.suffix.lower() == ".zip":
-        names = _names(video.source)
+        names = names_in(video.source)
         with zipfile.ZipFile(video.source) as archive:
             return [
                 _decoded(archive.read(names[n]), f"{names[n]} in {video.source}") for n in indexes
@@ -200,7 +237,12 @@ def _runs(indexes: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _names(path: Path) -> list[str]:
+def names_in(path: Path) -> list[str]:
+    """The images in the zip ``path``, in the order of their numbers.
+
+    Raises:
+        MediaError: it is no zip.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if Path(n).suffix.lower() in IMAGES]

@@ -24,7 +24,7 @@ from cleanplate.networks.e2fgvi.spynet import SPyNet
 from cleanplate.training import losses
 from cleanplate.training.configuration import DIS, Configuration, LossSettings
 from cleanplate.training.processes import Processes
-from cleanplate.training.recipes import Outcome, Part, Rule, at_rest, mean_figures, reduced
+from cleanplate.training.recipes import Outcome, Part, Rule, at_rest, known, mean_figures, reduced
 
 _SPREAD = 0.02  # standard deviation of the first weights
 _DIVERGED = 1e4  # px: no flow between neighbouring frames is as long
@@ -202,6 +202,7 @@ class E2FGVIRecipe:
         """Filled frames, true ones, (n, 3, H, W) in -1..1, and holes (n, 1, H, W); no gradients."""
         with at_rest({"generator": self.generator}):
             filled, frames, masks, _ = self._fill(part)
+        masks = masks * (1 - part["unknown"].to(masks)) if "unknown" in part else masks
         return filled.composed.flatten(0, 1), frames.flatten(0, 1), masks.flatten(0, 1)
 
     def _fill(self, part: Part) -> tuple[Filled, Tensor, Tensor, tuple[Tensor, Tensor]]:
@@ -214,6 +215,13 @@ class E2FGVIRecipe:
             truths = true_flows(self._spynet, frames[:, :local])
         with reduced(self._configuration, self._device):
             filled = fill(self.generator, frames, masks, local)
+        if "unknown" in part:
+            unknown = part["unknown"].to(self._device)
+            filled = Filled(
+                known(filled.pictures, frames, unknown),
+                known(filled.composed, frames, unknown),
+                filled.flows,
+            )
         return filled, frames, masks, truths
 
 

@@ -85,6 +85,16 @@ class Rule:
         self.schedule.load_state_dict(state["schedule"])
 
 
+def known(pictures: Tensor, truths: Tensor, unknown: Tensor) -> Tensor:
+    """``pictures``, and the truth where ``unknown`` is 1: from there nothing is to be learned.
+
+    Args:
+        pictures, truths: (..., 3, H, W).
+        unknown: (..., 1, H, W).
+    """
+    return torch.where(unknown > 0, truths, pictures)
+
+
 @contextlib.contextmanager
 def at_rest(modules: Mapping[str, nn.Module]) -> Iterator[None]:
     """Without gradients, as in use; back to training afterwards."""

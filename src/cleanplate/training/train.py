@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Subset
 
 from cleanplate.errors import InputError
 from cleanplate.progress import Progress
+from cleanplate.training.average import Average
 from cleanplate.training.configuration import Configuration
 from cleanplate.training.data import Samples, licence_of, videos_in
 from cleanplate.training.e2fgvi import E2FGVIRecipe
@@ -61,6 +62,7 @@ def train(
     steps: int | None = None,
     dry_run: bool = False,
     make_recipe: MakeRecipe | None = None,
+    until: float | None = None,
 ) -> Done:
     """Begin a run, or go on with the one in ``configuration.folder``.
 
@@ -70,6 +72,7 @@ def train(
         steps: stop after so many steps in all, of the ``configuration.steps``.
         dry_run: take one step and write nothing.
         make_recipe: makes what is trained; by default as the configuration says.
+        until: end after the step in which ``time.monotonic()`` passes this.
 
     Raises:
         InputError: nothing to learn from, or the folder holds another run.
@@ -84,29 +87,27 @@ def train(
             f"A batch of {configuration.batch} cannot be divided into {configuration.accumulate} "
             f"parts for each of {processes.count} processes; change batch or accumulate."
         )
-    torch.manual_seed(configuration.seed)
-    random.seed(configuration.seed)
-    np.random.seed(configuration.seed)
-
     videos = videos_in(configuration.data.clips)
     samples = Samples(configuration, videos)
-    default = VINetRecipe if configuration.is_vinet else E2FGVIRecipe
-    recipe = (make_recipe or default)(configuration, device, processes)
+    recipe = made_recipe(configuration, make_recipe, processes)
     record = Record(configuration)
 
     # Where an earlier run was stopped, or what the weights begin as.
     step, best, skipped = 0, None, 0
-    if not dry_run and (state := record.latest()):
+    state = None if dry_run else record.latest()
+    if configuration.start_from and state is None:
+        _load(recipe.modules["generator"], configuration.start_from)
+    average = Average(recipe.modules["generator"], configuration.average)
+    if state is not None:
         step, best, skipped = state["step"], state["best"], state["skipped"]
         for name, module in recipe.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, rule in recipe.rules.items():
             rule.load(state["rules"][name])
+        average.load(state["average"])
         torch.set_rng_state(state["random"])
         record.forget_after(step)
         progress.note(f"{record.folder} is gone on with, from step {step}.")
-    elif configuration.start_from:
-        _load(recipe.modules["generator"], configuration.start_from)
 
     last = min(configuration.steps, configuration.steps if steps is None else steps)
     last = step + 1 if dry_run else last
@@ -125,11 +126,11 @@ def train(
             "skipped": skipped,
             "modules": {name: module.state_dict() for name, module in recipe.modules.items()},
             "rules": {name: rule.state() for name, rule in recipe.rules.items()},
+            "average": average.state() if configuration.average else {},
             "random": torch.get_rng_state(),
         }
         card = card_of(configuration, step, done.figures, sources)
-        weights = recipe.modules["generator"].state_dict()
-        done.weights = str(record.save(step, state, weights, card, is_best))
+        done.weights = str(record.save(step, state, average.state(), card, is_best))
 
     progress.start("train", last, step)
     with _Stop() as stop:
@@ -166,9 +167,12 @@ def train(
                     )
             else:
                 skipped = 0
+                average.follow(step)
             if dry_run:
                 break
-            is_last, is_stopped = step >= last, processes.any(stop.is_asked)
+            is_late = until is not None and time.monotonic() >= until
+            is_late, is_stopped = processes.any(is_late), processes.any(stop.is_asked)
+            is_last = step >= last or is_late
             if processes.is_first and (step % configuration.log_every == 0 or is_last):
                 record.note(step, done.figures)
                 if board is not None:
@@ -177,7 +181,8 @@ def train(
             is_best = False
             every = configuration.validate_every
             if every and step % every == 0 and processes.is_first:
-                figures = validated(recipe, held_out)
+                with average.in_use():
+                    figures = validated(recipe, held_out)
                 done.figures |= figures
                 record.note(step, figures)
                 reached = figures["hole_psnr"]
@@ -191,14 +196,29 @@ def train(
                     _show(board, recipe, held_out[0], figures, step)
             if step % configuration.save_every == 0 or is_last or is_stopped or is_best:
                 save(is_best)
-            if is_stopped:
-                done.is_stopped = True
+            done.is_stopped = is_stopped
+            if is_stopped or is_late:
                 break
     progress.finish()
     if board is not None:
         board.close()
     processes.close()
     return done
+
+
+def made_recipe(
+    configuration: Configuration,
+    make_recipe: MakeRecipe | None = None,
+    processes: Processes | None = None,
+) -> Recipe:
+    """What is trained, with the weights that the seed gives it."""
+    torch.manual_seed(configuration.seed)
+    random.seed(configuration.seed)
+    np.random.seed(configuration.seed)
+    device = _device(configuration.device)
+    default = VINetRecipe if configuration.is_vinet else E2FGVIRecipe
+    make = make_recipe or default
+    return make(configuration, device, processes or Processes(device))
 
 
 class _Stop:

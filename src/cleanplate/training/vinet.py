@@ -16,7 +16,15 @@ from cleanplate.training import losses
 from cleanplate.training.configuration import Configuration, LossSettings
 from cleanplate.training.data import OUTPUTS, REFERENCE
 from cleanplate.training.processes import Processes
-from cleanplate.training.recipes import Outcome, Part, Rule, at_rest, mean_figures, reduced
+from cleanplate.training.recipes import (
+    Outcome,
+    Part,
+    Rule,
+    at_rest,
+    known,
+    mean_figures,
+    reduced,
+)
 
 _HOLE, _FLOW = 5.0, 10.0  # published weights, times the configuration's
 _STREAMS = (0, 3, REFERENCE, 9, 12)
@@ -103,6 +111,9 @@ class VINetRecipe:
         with at_rest(self.modules):
             pictures, truths, holes, _, _ = self._run(part)
         truth, hole = torch.cat(truths), torch.cat(holes)
+        if "unknown" in part:
+            places = range(REFERENCE, REFERENCE + len(holes))
+            hole = hole * (1 - torch.cat([part["unknown"][:, n] for n in places]).to(hole))
         return truth * (1 - hole) + hole * torch.cat(pictures), truth, hole
 
     def _run(
@@ -135,14 +146,18 @@ class VINetRecipe:
                     seen, masks[:, window].transpose(1, 2), feedback, state, not pictures
                 )
             state = State(*(value.detach() for value in step.state))
-            pictures.append(step.image.float())
+            picture = step.image.float()
+            if "unknown" in part:
+                unknown = part["unknown"][:, t + REFERENCE].to(self._device)
+                picture = known(picture, frames[:, t + REFERENCE], unknown)
+            pictures.append(picture)
             previous = step.image.detach()
             applied.append(step.flow)
         places = [REFERENCE + t for t in range(count)]
         truths, holes = [frames[:, n] for n in places], [masks[:, n] for n in places]
-        known = part["flows"].to(self._device)
+        true_flows = part["flows"].to(self._device)
         pairs = ((1, 0), (2, 1), (3, 2), (2, 0), (3, 0))
-        flows = {pair: known[:, n] for n, pair in enumerate(pairs)} if count > 1 else {}
+        flows = {pair: true_flows[:, n] for n, pair in enumerate(pairs)} if count > 1 else {}
         return pictures, truths, holes, applied, flows
 
     @property

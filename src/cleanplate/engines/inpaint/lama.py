@@ -56,6 +56,7 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=(CHECKPOINT,),
+        live={},
         order=35,
         choices=(
             Choice(

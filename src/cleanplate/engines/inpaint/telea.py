@@ -39,6 +39,7 @@ class Engine:
         "inpaint",
         "telea",
         "Fills each frame by itself from the rim of the hole: fast and blurry, the baseline.",
+        live={},
         order=30,
         choices=(
             Choice(

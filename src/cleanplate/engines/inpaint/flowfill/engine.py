@@ -86,6 +86,7 @@ class Engine:
         "inpaint",
         "flowfill",
         "Brings back the real background, along the motion, from frames that show it.",
+        live={"causal": "true"},
         order=10,
         choices=(
             Choice(

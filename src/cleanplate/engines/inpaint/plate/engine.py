@@ -61,6 +61,7 @@ class Engine:
         "inpaint",
         "plate",
         "Remembers what was seen of the background: for live pictures, quick and without waiting.",
+        live={},
         order=25,
         choices=(
             Choice(

@@ -88,6 +88,7 @@ class Engine:
         needs=("torch",),
         extra="networks",
         checkpoints=("vinet_512", "vinet_256"),
+        live={"lookahead": "0", "pre_roll": "0"},
         order=60,
         choices=(
             Choice(

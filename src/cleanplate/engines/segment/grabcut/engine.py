@@ -113,7 +113,7 @@ def _from_mask(
         small = clicks.correct(encoded, small, events, held)
     else:
         width = float(np.clip(SLIGHT * np.sqrt(small.sum()), 1, 6))
-        small = outline.cut_band(view.image, small, width, held)
+        small = outline.cut_band(view.image, small, width, held, rounds=3)
     return view.enlarge(small, encoded.image)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from cleanplate.types import Box
 
+COLOURS = 5  # of a side, as OpenCV's GrabCut has them
+SAMPLE = 4000
 HOLE = 0.2  # of the area around it: a larger hole is meant
 
 
@@ -32,7 +34,7 @@ def box_of(mask: np.ndarray, room: float = 0) -> Box | None:
 
 
 def cut_band(
-    image: np.ndarray, mask: np.ndarray, width: float, fixed: np.ndarray, rounds: int = 2
+    image: np.ndarray, mask: np.ndarray, width: float, fixed: np.ndarray, rounds: int = 1
 ) -> np.ndarray:
     """``mask`` with its outline moved to the colours' own border, at most ``width`` px away.
 
@@ -63,20 +65,32 @@ def run(image: np.ndarray, trimap: np.ndarray, rounds: int) -> np.ndarray:
     """(H, W) bool from ``trimap`` ((H, W) uint8 of cv2.GC_*); as it is where one side is empty."""
     ours = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     # Five colours a side are the least that GrabCut's mixtures can be made of.
-    if ours.sum() < 5 or (~ours).sum() < 5:
+    if min(ours.sum(), (~ours).sum()) < COLOURS:
         return ours
     trimap = trimap.copy()
-    cv2.setRNGSeed(0)
-    cv2.grabCut(
-        np.ascontiguousarray(image),
-        trimap,
-        None,  # type: ignore[arg-type]
-        np.zeros((1, 65)),
-        np.zeros((1, 65)),
-        rounds,
-        cv2.GC_INIT_WITH_MASK,
-    )
+    image = np.ascontiguousarray(image)
+    theirs, of_object = _mixture(image[~ours]), _mixture(image[ours])
+    cv2.grabCut(image, trimap, None, theirs, of_object, rounds, cv2.GC_EVAL)  # type: ignore[arg-type]
     return (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+
+
+def _mixture(colours: np.ndarray) -> np.ndarray:
+    """A first mixture of ``colours`` ((n, 3) uint8, n >= 5) in OpenCV's form, (1, 65) float64.
+
+    OpenCV's own first guess clusters every pixel, half of GrabCut's time; a sample says as much.
+    """
+    sample = colours[:: max(1, len(colours) // SAMPLE)].astype(np.float32)
+    cv2.setRNGSeed(0)
+    criteria = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 0.1)
+    _, labels, _ = cv2.kmeans(sample, COLOURS, None, criteria, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    weights, means = np.zeros(COLOURS), np.zeros((COLOURS, 3))
+    spreads = np.tile(np.eye(3), (COLOURS, 1, 1))
+    for number in range(COLOURS):
+        part = sample[labels[:, 0] == number]
+        weights[number], means[number] = len(part) / len(sample), part.mean(axis=0)
+        if len(part) > 1:
+            spreads[number] = np.cov(part.T, bias=True) + 0.01 * np.eye(3)
+    return np.concatenate([weights, means.ravel(), spreads.ravel()])[None]
 
 
 def fill_holes(mask: np.ndarray, held: np.ndarray) -> np.ndarray:
@@ -134,5 +148,5 @@ def guide(
         axis=2,
     )
     slope /= determinant[..., None]
-    offset = mean_value - (slope * mean_colour).sum(axis=2)
+    offset = mean_value - np.einsum("hwc,hwc->hw", slope, mean_colour)
     return mean(slope), mean(offset)

@@ -13,6 +13,7 @@ from cleanplate.types import Box, Point, Prompt
 
 CLICK = 2  # px of the view, radius of what a click holds
 BAND = 2  # px of the view that an outline may move by when it is enlarged
+ROWS = 32000  # the most that OpenCV interpolates in one column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +83,22 @@ class View:
         if self.scale >= 1:
             whole[self.crop.slices] = mask
             return whole
-        near = outline.box_of(mask, 2 * BAND)
+        near = outline.box_of(mask, 3 * BAND)  # what the guide of the outline looks at
         if near is None:
             return whole
         window = self._outwards(near)
         values = mask.astype(np.float32)
-        slope, offset = outline.guide(self.image, values, BAND)
-        colours = image[window.slices].astype(np.float32) / 255
-        drawn = (self._sample(slope, window) * colours).sum(axis=2) + self._sample(offset, window)
         kernel = outline.disc(BAND)
         surely = self._sample(cv2.erode(values, kernel), window) > 0.5
         maybe = self._sample(cv2.dilate(values, kernel), window) > 0.5
-        whole[window.slices] = surely | (maybe & (drawn > 0.5))
+        rows, columns = np.nonzero(maybe & ~surely)  # the rest of a large thing needs no colours
+        if len(rows):
+            colours = image[window.slices][rows, columns].astype(np.float32) / 255
+            slope, offset = outline.guide(self.image[near.slices], values[near.slices], BAND)
+            places = self._places(window, near, rows, columns)
+            line = (_interpolated(slope, places) * colours).sum(axis=1)
+            surely[rows, columns] = line + _interpolated(offset, places) > 0.5
+        whole[window.slices] = surely
         return whole
 
     def _outwards(self, box: Box) -> Box:
@@ -102,6 +107,14 @@ class View:
         x1, y1 = (int(np.ceil(v / self.scale)) for v in (box.x1, box.y1))
         x, y = self.crop.x0, self.crop.y0
         return Box(x + x0, y + y0, min(x + x1, self.crop.x1), min(y + y1, self.crop.y1))
+
+    def _places(
+        self, window: Box, near: Box, rows: np.ndarray, columns: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """x and y, in the part ``near`` of the view, of pixels of the picture's ``window``."""
+        x = (columns + (window.x0 - self.crop.x0 + 0.5)) * self.scale - 0.5 - near.x0
+        y = (rows + (window.y0 - self.crop.y0 + 0.5)) * self.scale - 0.5 - near.y0
+        return x.astype(np.float32), y.astype(np.float32)
 
     def _sample(self, values: np.ndarray, window: Box) -> np.ndarray:
         """``values`` of the view's pixels, interpolated in the picture's pixels of ``window``."""
@@ -116,6 +129,19 @@ class View:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+
+
+def _interpolated(values: np.ndarray, places: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """(n,) or (n, channels): ``values`` between pixels, at n places (x, y)."""
+    x, y = (place[:, None] for place in places)
+    parts = [
+        cv2.remap(
+            *(values, x[start : start + ROWS], y[start : start + ROWS], cv2.INTER_LINEAR),
+            borderMode=cv2.BORDER_REPLICATE,
+        )[:, 0]
+        for start in range(0, len(x), ROWS)
+    ]
+    return np.concatenate(parts)
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
