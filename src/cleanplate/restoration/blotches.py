@@ -41,7 +41,7 @@ _LIKE, _BENT = (
     0.3,
 )  # log of size and contrast; part of its way by which what flies on may leave its course
 _RELIT, _FLASHED = 0.15, 0.97  # log of a ratio of light; confidence that is enough in a flash
-_LIVELY, _PLAIN = 0.5, 0.9  # share of frames that leap near by; confidence that is enough there
+_LIVELY, _PLAIN = 0.35, 0.95  # share of frames that leap near by; confidence that is enough there
 _HOPELESS = 0.1  # confidence, before that search, below which it is not made
 _CERTAIN = 3.0  # ratio that stands for what was not looked for
 
