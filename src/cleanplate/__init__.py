@@ -9,7 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.api import detect_damage, inpaint, remove, restore, segment, segment_all, track
+    from cleanplate.api import (
+        detect_damage,
+        inpaint,
+        remove,
+        restore,
+        retarget,
+        segment,
+        segment_all,
+        track,
+    )
     from cleanplate.errors import (
         CleanplateError,
         DiskError,
@@ -67,6 +76,7 @@ __all__ = [
     "open_clip",
     "remove",
     "restore",
+    "retarget",
     "segment",
     "segment_all",
     "suggest",
@@ -79,6 +89,7 @@ _MODULES = {
         "inpaint",
         "remove",
         "restore",
+        "retarget",
         "segment",
         "segment_all",
         "track",

@@ -1,4 +1,4 @@
-"""What a Python user calls: ``remove``, ``segment``, ``track``, ``inpaint``, from paths to paths.
+"""What a Python user calls: ``remove``, ``segment``, ``track``, ``inpaint``, ``retarget``.
 
     import cleanplate
     logo = cleanplate.Prompt(box=cleanplate.Box(40, 22, 180, 96))
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
@@ -31,10 +31,15 @@ from cleanplate.prompts.frames import flattened, single_frame
 from cleanplate.prompts.outliner import OUTLINE
 from cleanplate.protocols import SegmentsEverything
 from cleanplate.restoration import restore as restoration
+from cleanplate.retargeting import job as retargeting
+from cleanplate.retargeting.order import RetargetOrder
+from cleanplate.retargeting.report import RetargetReport
+from cleanplate.retargeting.shape import Shape
 from cleanplate.runtime import check_device, make_engine
 from cleanplate.settings.groups import settings_from
 from cleanplate.settings.keywords import ComputeSettings, JobSettings
 from cleanplate.settings.restoration import RestorationSettings
+from cleanplate.settings.retarget import AUTO, REFRAME, RESIZE, RetargetSettings
 from cleanplate.types import Candidates, Prompt
 
 AnyPath = str | PathLike[str]
@@ -110,6 +115,65 @@ def inpaint(
     """Fill what ``masks`` cover. Arguments and errors are those of ``remove``."""
     order = _order("inpaint", clip, out, (), masks, None, overwrite)
     return job.run(_with(order, settings, engine_settings), progress)
+
+
+def retarget(
+    clip: AnyPath,
+    out: AnyPath,
+    *prompts: Prompt,
+    aspect: str | None = None,
+    size: str | None = None,
+    keep: Sequence[int] = (),
+    path: AnyPath | None = None,
+    save_path: AnyPath | None = None,
+    way: str = REFRAME,
+    background: str = RESIZE,
+    zoom: float = 1.0,
+    captions: str = AUTO,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Unpack[JobSettings],
+) -> RetargetReport:
+    """Bring a clip into another shape, following what the prompts point at.
+
+    Args:
+        clip: a video, or a folder of images.
+        out: the clip in its new shape; a folder of PNGs when it ends in ``/``.
+        prompts: what must stay in the picture. Without them the crop follows what moves otherwise
+            than the camera, and what stands out, and keeps captions whole.
+        aspect: width to height as seen, ``9:16``.
+        size: of the result in px, ``1080x1920``; by default what is cut out is not scaled.
+        keep: ids of objects that come before all others, in this order; by default they count in
+            the order of their ids. One is kept whole before the next counts.
+        path: a file of ``save_path``, corrected, to be followed in place of a path of our own.
+        save_path: where to write the crop of each frame, ``.json``.
+        way: ``reframe`` cuts a part out; ``recompose`` takes the objects out, brings the
+            background into the new shape and puts them back.
+        background: of ``recompose``: ``resize`` it to the new shape, or ``extend`` the picture by
+            what other frames of the shot show beyond its sides; ``report.unseen`` tells what none
+            shows and was made up.
+        zoom: cut out a part this many times smaller than the largest of that shape; 1 to 8.
+        captions: ``keep``, ``ignore`` or ``auto``: keep them where nothing is pointed at.
+        overwrite: replace ``out`` and ``save_path`` if they exist.
+        progress, engine_settings, settings: as for ``remove``.
+
+    Returns:
+        What was done: the crop of each frame, and what it left out.
+
+    Raises:
+        InputError: prompts, a path or settings that do not fit.
+        MediaError: a clip that cannot be read or an output that cannot be written.
+    """
+    order = RetargetOrder(
+        *(Path(clip), Target.parse(fspath(out)), Shape.parse(aspect, size), prompts, tuple(keep)),
+        path=None if path is None else Path(path),
+        save_path=None if save_path is None else Path(save_path),
+        settings=settings_from(settings, engine_settings),
+        retarget=RetargetSettings(way, background, zoom, captions),
+        overwrite=overwrite,
+    )
+    return retargeting.run(order, progress)
 
 
 def restore(

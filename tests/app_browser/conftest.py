@@ -189,11 +189,13 @@ def visit(chromium: Any, server: Server, request: pytest.FixtureRequest) -> Iter
         ratio: float = 1,
         theme: str = "dark",
         password: str | None = None,
+        touch: bool = False,
     ) -> Person:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             device_scale_factor=ratio,
             accept_downloads=True,
+            has_touch=touch,
             http_credentials=None
             if password is None
             else {"username": "any", "password": password},

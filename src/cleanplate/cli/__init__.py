@@ -16,7 +16,7 @@ import typer
 from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
-    *("remove", "segment", "suggest", "track", "inpaint", "restore"),
+    *("remove", "segment", "suggest", "track", "inpaint", "restore", "retarget"),
     *("live", "project", "app", "info", "compare", "evaluate", "data", "train"),
     *("engines", "weights", "demo"),
 )

@@ -26,6 +26,8 @@ _TITLES = {
     "track": "Following",
     "masks": "Reading masks",
     "inpaint": "Painting the background",
+    "focus": "Looking for what matters",
+    "crop": "Cropping",
     "write": "Writing",
     "evaluate": "Evaluating clips",
     "damage": "Looking for damage",

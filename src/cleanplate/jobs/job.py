@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cleanplate.errors import InputError
 from cleanplate.jobs.engines import JobEngines
 from cleanplate.jobs.order import Order, check, check_free, fingerprint
+from cleanplate.jobs.outputs import PlannedOutput, plan_output, write_output
 from cleanplate.jobs.report import Report, Timed
 from cleanplate.jobs.stages import masks as mask_stage
 from cleanplate.jobs.stages.attached import with_shadows
@@ -21,11 +22,8 @@ from cleanplate.jobs.stages.outline import outlined
 from cleanplate.jobs.stages.survey import span_of, surveyed
 from cleanplate.jobs.stages.track import tracked
 from cleanplate.jobs.stages.unseen import UnseenShares
-from cleanplate.jobs.stages.write import write_folder, write_image, write_video
 from cleanplate.jobs.work_folder import WorkFolder, checksum
-from cleanplate.media.codecs import EncoderChoice, choose_encoder
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.media.stream_plan import StreamPlan, plan_streams
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.tracks.choice import prompted_trackers
@@ -68,10 +66,8 @@ class _Tools:
     engines: JobEngines
     inpainter: Inpainter | None
     """None where only masks are wanted."""
-    choice: EncoderChoice | None
-    """None where pictures are written."""
-    streams: StreamPlan | None
-    """What becomes of the clip's other streams; None where pictures are written."""
+    output: PlannedOutput | None
+    """None where only masks are wanted, or pictures are written."""
 
 
 def _walk(
@@ -109,17 +105,10 @@ def _walk(
             {"first": r.start, "stop": r.stop, "width": r.width, "height": r.height}
             for r in plan.regions
         ]
-        if order.out.as_image:
-            write_image(plan.fill_from, work.folder("pieces"), order.out.path)
-        elif tools.choice is None or tools.streams is None:
-            write_folder(
-                *(plan.fill_from, work.folder("pictures"), order.out.path, order.source, shown)
-            )
-        else:
-            write_video(
-                *(plan.fill_from, work.folder("pieces"), order.out.path, order.source),
-                *(clip.info, tools.choice, tools.streams, survey, shown, progress),
-            )
+        write_output(
+            *(plan.fill_from, order.source, order.out, tools.output, clip.info),
+            *(survey, shown, work, progress),
+        )
         report.unseen = unseen.stretches(shown.start, shown.stop)
     _conclude(order, survey, shown, work, report)
 
@@ -155,29 +144,14 @@ def _masks(
 def _tools(order: Order, clip: Clip, report: Report, progress: Timed) -> _Tools:
     engines, settings = JobEngines(report, progress), order.settings
     inpainter: Any = None
-    choice = streams = None
+    output = None
     if order.command != "track":
         inpainter, _ = engines.make("inpaint", settings.engines.inpainter, settings)
-        if order.out.as_image and clip.info.frame_count != 1:
-            raise InputError(
-                f"{order.out.path} is a single picture and the clip is not; give "
-                f"{order.out.path}/ for a folder of pictures, or a .mp4 or .mkv."
-            )
-        if not (order.out.as_folder or order.out.as_image):
-            choice = choose_encoder(clip.info, order.out.path, settings.encoder)
-            report.encoding = asdict(choice)
-            for note in choice.notes:
-                progress.note(note)
-            streams = plan_streams(
-                order.source, clip.info, order.out.path, choice, settings.encoder.sound
-            )
-            report.streams = [asdict(planned) for planned in streams.streams]
-            for note in streams.notes:
-                (progress.warn if note in streams.losses else progress.note)(note)
+        output = plan_output(order.source, order.out, clip.info, settings.encoder, report, progress)
     if order.masks is None:
         for name in sorted(prompted_trackers(order.prompts, settings)):
             engines.make("track", name, settings)
-    return _Tools(engines, inpainter, choice, streams)
+    return _Tools(engines, inpainter, output)
 
 
 def _conclude(order: Order, survey: Survey, shown: Span, work: WorkFolder, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,12 +117,18 @@ def check_free(order: Order, begun: bool) -> None:
         begun: an earlier run of the same order left its work folder.
     """
     read = [order.source, *([order.masks] if isinstance(order.masks, Path) else [])]
-    for out in filter(None, (order.out, order.save_masks)):
+    outs = [out for out in (order.out, order.save_masks) if out is not None]
+    check_outputs_free(outs, read, order.overwrite or begun)
+
+
+def check_outputs_free(outs: Sequence[Target], read: Sequence[Path], replace: bool) -> None:
+    """Raise InputError when one of ``outs`` is one of what is ``read``, or there and to be kept."""
+    for out in outs:
         if not out.as_folder:
-            check_target(out.path, order.overwrite or begun, *read)
+            check_target(out.path, replace, *read)
         elif not out.path.is_dir() or out.path.resolve() in [path.resolve() for path in read]:
             check_target(out.path, False, *read)
-        elif any(out.path.iterdir()) and not (order.overwrite or begun):
+        elif any(out.path.iterdir()) and not replace:
             raise InputError(
                 f"{out.path} exists; add --overwrite to replace it, or give another name."
             )
@@ -135,13 +142,14 @@ def fingerprint(order: Order) -> dict[str, Any]:
         "command": order.command,
         "source": identity(order.source),
         "masks": identity(order.masks) if isinstance(order.masks, Path) else given,
-        "prompts": [_plain_prompt(prompt) for prompt in order.prompts],
+        "prompts": [plain_prompt(prompt) for prompt in order.prompts],
         "settings": asdict(order.settings),
         "versions": versions(),
     }
 
 
-def _plain_prompt(prompt: Prompt) -> dict[str, Any]:
+def plain_prompt(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as JSON can hold it."""
     plain = asdict(prompt)
     if prompt.mask is not None:
         plain["mask"] = [prompt.mask.shape, np.packbits(prompt.mask).tobytes().hex()]

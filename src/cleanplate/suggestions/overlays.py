@@ -84,32 +84,37 @@ def look(clip: str | PathLike[str], progress: Progress | None = None) -> Suggest
         progress.start("survey", opened.info.frame_count)
         surveyed = survey(opened, progress.advance)
         progress.finish()
-        finds: list[_Find] = []
-        still: list[tuple[int, int]] = []
-        stretches: list[Stretch] = []
-        windows = progress.over("suggest", _windows(opened, surveyed, stretches), None)
-        for start, stop, frames in windows:
-            stays = what_stays(frames)
-            if _stands_still(stays, frames):
-                still.append((start, stop))
-            else:
-                # What only a part of the frames shows is found in a shorter window.
-                shown = float(stays.shown.mean())
-                finds += _finds(stays, start, stop) if shown >= _LONG else []
-        scale = opened.info.width / _small_size(opened)[0]
-        step = _step(surveyed)
-        sudden = [
-            (_is_whole(stretch, surveyed.count), _to_the_frame(opened, surveyed, caption))
-            for stretch, caption in captions(opened, surveyed, joined(stretches, step), scale, step)
-            if caption.confidence >= _SURE
-        ]
-        overlays = [caption for is_whole, caption in sudden if is_whole]
-        steady = [
-            _to_the_frame(opened, surveyed, _suggestion(opened, surveyed, find, scale))
-            for find in _merged(_of_one_look(finds, surveyed.count))
-        ]
-        overlays += _others(steady, overlays)
-        overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
+        return look_through(opened, surveyed, progress)
+
+
+def look_through(opened: Clip, surveyed: Survey, progress: Progress) -> Suggested:
+    """As ``look``, for a clip that is open and surveyed."""
+    finds: list[_Find] = []
+    still: list[tuple[int, int]] = []
+    stretches: list[Stretch] = []
+    windows = progress.over("suggest", _windows(opened, surveyed, stretches), None)
+    for start, stop, frames in windows:
+        stays = what_stays(frames)
+        if _stands_still(stays, frames):
+            still.append((start, stop))
+        else:
+            # What only a part of the frames shows is found in a shorter window.
+            shown = float(stays.shown.mean())
+            finds += _finds(stays, start, stop) if shown >= _LONG else []
+    scale = opened.info.width / _small_size(opened)[0]
+    step = _step(surveyed)
+    sudden = [
+        (_is_whole(stretch, surveyed.count), _to_the_frame(opened, surveyed, caption))
+        for stretch, caption in captions(opened, surveyed, joined(stretches, step), scale, step)
+        if caption.confidence >= _SURE
+    ]
+    overlays = [caption for is_whole, caption in sudden if is_whole]
+    steady = [
+        _to_the_frame(opened, surveyed, _suggestion(opened, surveyed, find, scale))
+        for find in _merged(_of_one_look(finds, surveyed.count))
+    ]
+    overlays += _others(steady, overlays)
+    overlays += _others([caption for is_whole, caption in sudden if not is_whole], overlays)
     overlays.sort(key=lambda overlay: -overlay.confidence)
     return Suggested(tuple(overlays), tuple(_joined(still)))
 

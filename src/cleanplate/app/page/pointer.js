@@ -8,6 +8,7 @@ import { draw } from "./stage.js";
 import { cornerAt, pan, pixelAt, toClip, zoomAt } from "./view.js";
 
 export const held = { space: false, spaceUsed: false };
+const TAP = 12; // px that a finger may slip and still point
 const touches = new Map();
 let canvas;
 
@@ -47,11 +48,17 @@ function down(event) {
     Object.assign(gesture, { kind: "stroke", positive, points: [strokePoint(x, y)] });
     return draw();
   }
+  // A finger may be the first of two, or about to drag: it points when it is lifted.
+  if (event.pointerType === "touch") Object.assign(gesture, { kind: "tap", x, y });
+  else point(x, y, !takesAway(event));
+}
+
+function point(x, y, positive) {
   const pixel = pixelAt(x, y);
   if (!pixel) return;
   const old = object() ? pointAt(x, y) : -1;
   if (old >= 0) removePoint(old);
-  else addPoint(...pixel, !takesAway(event));
+  else addPoint(...pixel, positive);
 }
 
 function strokePoint(x, y) {
@@ -113,6 +120,7 @@ function move(event) {
   heedPointer();
   if (touches.has(event.pointerId)) touches.set(event.pointerId, [x, y]);
   if (gesture.kind === "pinch") return pinch();
+  if (gesture.kind === "tap" && Math.hypot(x - gesture.x, y - gesture.y) > TAP) gesture.kind = "pan";
   if (gesture.kind === "pan") {
     pan(x - gesture.x, y - gesture.y);
     Object.assign(gesture, { x, y });
@@ -158,6 +166,7 @@ function up(event) {
     const same = done.old && box.every((value, at) => value === done.old[at]);
     if (box[2] - box[0] >= 2 && box[3] - box[1] >= 2 && !same) setBox(box);
   }
+  if (done.kind === "tap") point(done.x, done.y, desk.tool !== "minus");
   if (done.kind === "stroke") addStroke(done.points, done.positive);
   showCursor(x, y);
   change();
