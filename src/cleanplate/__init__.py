@@ -9,7 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.api import inpaint, remove, retarget, segment, segment_all, track
+    from cleanplate.api import (
+        detect_damage,
+        inpaint,
+        remove,
+        restore,
+        retarget,
+        segment,
+        segment_all,
+        track,
+    )
     from cleanplate.errors import (
         CleanplateError,
         DiskError,
@@ -59,12 +68,14 @@ __all__ = [
     "Visibility",
     "WeightsError",
     "create",
+    "detect_damage",
     "find",
     "inpaint",
     "mask_prompts",
     "names",
     "open_clip",
     "remove",
+    "restore",
     "retarget",
     "segment",
     "segment_all",
@@ -73,7 +84,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "api": ("inpaint", "remove", "retarget", "segment", "segment_all", "track"),
+    "api": (
+        "detect_damage",
+        "inpaint",
+        "remove",
+        "restore",
+        "retarget",
+        "segment",
+        "segment_all",
+        "track",
+    ),
     "errors": (
         "CleanplateError",
         "DiskError",

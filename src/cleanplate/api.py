@@ -30,6 +30,7 @@ from cleanplate.progress import Progress
 from cleanplate.prompts.frames import flattened, single_frame
 from cleanplate.prompts.outliner import OUTLINE
 from cleanplate.protocols import SegmentsEverything
+from cleanplate.restoration import restore as restoration
 from cleanplate.retargeting import job as retargeting
 from cleanplate.retargeting.order import RetargetOrder
 from cleanplate.retargeting.report import RetargetReport
@@ -37,6 +38,7 @@ from cleanplate.retargeting.shape import Shape
 from cleanplate.runtime import check_device, make_engine
 from cleanplate.settings.groups import settings_from
 from cleanplate.settings.keywords import ComputeSettings, JobSettings
+from cleanplate.settings.restoration import RestorationSettings
 from cleanplate.settings.retarget import AUTO, REFRAME, RESIZE, RetargetSettings
 from cleanplate.types import Candidates, Prompt
 
@@ -67,9 +69,9 @@ def remove(
         overwrite: replace ``out`` and ``save_masks`` if they exist.
         progress: told about every stage and frame; may raise ``CancelledError`` to stop.
         engine_settings: settings of single engines, name -> field -> value.
-        settings: any field of ``EngineSettings``, ``MaskSettings``, ``SpanSettings``,
-            ``RegionSettings`` or ``EncoderSettings``: ``static=True``, ``inpainter="telea"``,
-            ``grow=4``, ``lossless=True``, ...
+        settings: any field of ``EngineSettings``, ``MaskSettings``, ``AttachedSettings``,
+            ``SpanSettings``, ``RegionSettings`` or ``EncoderSettings``: ``static=True``,
+            ``inpainter="telea"``, ``grow=4``, ``lossless=True``, ...
 
     Returns:
         What was done, frame by frame.
@@ -172,6 +174,62 @@ def retarget(
         overwrite=overwrite,
     )
     return retargeting.run(order, progress)
+
+
+def restore(
+    clip: AnyPath,
+    out: AnyPath,
+    *,
+    masks: AnyPath | None = None,
+    save_masks: AnyPath | None = None,
+    find: str = RestorationSettings.find,
+    least_confidence: float = RestorationSettings.least_confidence,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Unpack[JobSettings],
+) -> Report:
+    """Find the damage of old film and tape, and fill it; every other pixel stays as it is.
+
+    Args:
+        clip: a video, or a folder of images.
+        out: the repaired clip; a folder of PNGs when it ends in ``/``.
+        masks: what to repair, in place of what would be found: what ``detect_damage`` wrote, or
+            ``save_masks``, corrected.
+        save_masks: where to keep the masks that were filled: 1 is dirt, 2 scratches, 3 drop-outs.
+        find, least_confidence: see ``RestorationSettings``.
+        overwrite, progress, engine_settings, settings: as for ``remove``.
+
+    Returns:
+        What was done; ``damage`` lists what was found.
+
+    Raises:
+        InputError: masks or settings that do not fit.
+        MediaError: a clip that cannot be read or an output that cannot be written.
+    """
+    order = _order("restore", clip, out, (), masks, save_masks, overwrite)
+    wanted = RestorationSettings(find, least_confidence)
+    return restoration.restore(_with(order, settings, engine_settings), wanted, progress)
+
+
+def detect_damage(
+    clip: AnyPath,
+    out: AnyPath,
+    *,
+    find: str = RestorationSettings.find,
+    least_confidence: float = RestorationSettings.least_confidence,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **settings: Unpack[JobSettings],
+) -> Report:
+    """Write masks of what ``restore`` would fill: ``.mkv``, or a folder ending in ``/``.
+
+    Look at them, erase what is no damage, and give them to ``restore`` as ``masks``. Arguments and
+    errors are those of ``restore``.
+    """
+    order = _order("restore", clip, out, (), None, None, overwrite)
+    wanted = RestorationSettings(find, least_confidence)
+    return restoration.detect_only(_with(order, settings, None), wanted, progress)
 
 
 def segment(

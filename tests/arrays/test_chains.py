@@ -58,6 +58,13 @@ def test_frames_out_of_reach_are_not_used() -> None:
     assert followed(10, 1.0, newest=2).frame.tolist() == [NOWHERE, NOWHERE, 2, 1]
 
 
+def test_a_frame_out_of_reach_that_has_no_hole_is_not_used_either() -> None:
+    chains = extend(constant(row(4, 5), 0, 0), 10, no_chains(row()), 4, 16)
+    assert (chains.frame == 10).all()
+    chains = extend(constant(row(4, 5), 0, 0), 10, no_chains(row()), 0, 6)
+    assert (chains.frame == NOWHERE).all()
+
+
 def test_a_chain_goes_on_past_what_a_wider_spot_covers() -> None:
     hole, wider = row(4, 5), row(4, 5, 6)
     last = extend(constant(wider, 1, 0), 2, no_chains(hole), 0, 9)

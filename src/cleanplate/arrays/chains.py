@@ -103,7 +103,8 @@ def extend(link: Link, target: int, onward: Chains, oldest: int, newest: int) ->
     number = onward.spot.numbers[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
     seen = inside & (number < 0)
     if len(onward.frame) == 0:
-        frame = np.where(seen, np.int32(target), np.int32(NOWHERE))
+        near = seen & (oldest <= target <= newest)
+        frame = np.where(near, np.int32(target), np.int32(NOWHERE))
         return Chains(link.spot, frame, places, np.ones(len(frame), np.float32), link.doubt)
     number = np.maximum(number, 0)
     frame = np.where(inside, onward.frame[number], np.int32(NOWHERE))

@@ -16,7 +16,7 @@ import typer
 from cleanplate.errors import CancelledError, CleanplateError, InputError
 
 _COMMANDS = (
-    *("remove", "segment", "suggest", "track", "inpaint", "retarget", "batch"),
+    *("remove", "segment", "suggest", "track", "inpaint", "restore", "retarget", "batch"),
     *("live", "project", "app", "info", "compare", "evaluate", "data", "train"),
     *("engines", "weights", "demo"),
 )

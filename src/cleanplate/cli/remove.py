@@ -10,7 +10,13 @@ from cleanplate.cli import work
 from cleanplate.cli.options import with_settings
 from cleanplate.cli.prompts import PromptCommand, numbered_prompts
 from cleanplate.settings.encoder import EncoderSettings
-from cleanplate.settings.groups import EngineSettings, MaskSettings, RegionSettings, SpanSettings
+from cleanplate.settings.groups import (
+    AttachedSettings,
+    EngineSettings,
+    MaskSettings,
+    RegionSettings,
+    SpanSettings,
+)
 
 Masks = Annotated[
     str | None,
@@ -27,7 +33,10 @@ def register(app: typer.Typer) -> None:
     app.command(cls=PromptCommand)(remove)
 
 
-@with_settings(EngineSettings, MaskSettings, SpanSettings, RegionSettings, EncoderSettings)
+@with_settings(
+    *(EngineSettings, MaskSettings, AttachedSettings, SpanSettings, RegionSettings),
+    EncoderSettings,
+)
 def remove(
     ctx: typer.Context,
     clip: work.Clip,

@@ -30,6 +30,9 @@ _TITLES = {
     "crop": "Cropping",
     "write": "Writing",
     "evaluate": "Evaluating clips",
+    "damage": "Looking for damage",
+    "ground": "Looking at the ground",
+    "shadows": "Looking for shadows",
     "train": "Training",
 }
 

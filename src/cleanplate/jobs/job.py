@@ -16,6 +16,7 @@ from cleanplate.jobs.order import Order, check, check_free, fingerprint
 from cleanplate.jobs.outputs import PlannedOutput, plan_output, write_output
 from cleanplate.jobs.report import Report, Timed
 from cleanplate.jobs.stages import masks as mask_stage
+from cleanplate.jobs.stages.attached import with_shadows
 from cleanplate.jobs.stages.fill import PlannedFill, plan_fill
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import measured
@@ -121,6 +122,10 @@ def planned(job: Job) -> Planned:
     survey = surveyed(clip, order.survey, work.path / "survey.npz", progress)
     span = span_of(order.settings.span, survey)
     filled = _masks(order, clip, survey, span, job.tools, work, job.report, progress)
+    if order.settings.attached.also and job.tools.inpainter is not None:
+        filled, job.report.attached = with_shadows(
+            *(filled, clip, survey, span, work.folder("attached"), progress)
+        )
     shown = span
     if order.part is not None:
         shown = replace(span, start=order.part[0], stop=order.part[1])

@@ -52,7 +52,7 @@ class Order:
     """What is to be done to which clip."""
 
     command: str
-    """``remove``, ``track`` or ``inpaint``."""
+    """``remove``, ``track``, ``inpaint`` or ``restore``."""
     source: Path
     out: Target
     prompts: tuple[Prompt, ...] = ()

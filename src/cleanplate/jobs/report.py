@@ -54,6 +54,12 @@ class Report:
     unseen: list[UnseenStretch] = field(default_factory=list[UnseenStretch])
     """Stretches, ``first`` to ``last``, in which a ``share`` (0..1) of what was filled is shown by
     no frame; empty, too, where the engine cannot tell."""
+    attached: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """For each object whether a shadow was proposed: ``object``, ``kind``, ``confidence`` (the
+    share of its frames that show one), and whether it was ``taken``."""
+    damage: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """What restoration proposed: ``kind``, first frame ``start``, ``stop``, ``box``,
+    ``confidence``."""
     encoding: Any = None
     streams: list[dict[str, Any]] = field(default_factory=list)
     """What became of the clip's other streams: copied, written anew, encoded or left out."""

@@ -75,14 +75,14 @@ def fill_pieces(
 
 def _shared(job: Job) -> tuple[Shared, list[Path], Callable[..., None]]:
     plan = planned(job)
-    choice, fill, shown = job.tools.choice, plan.fill, plan.shown
-    if choice is None or fill is None:
+    output, fill, shown = job.tools.output, plan.fill, plan.shown
+    if output is None or fill is None:
         raise InputError(f"{job.order.out.path} is no video; its filling cannot be shared.")
     paths = piece_paths(job.work.folder(PIECES), shown)
     starts = tuple(range(shown.start, shown.stop, PIECE))
     shared = Shared(starts, shown.stop, tuple(fill.first_needed(start) for start in starts))
 
     def encode(numbers: range, written: Callable[[int], None]) -> None:
-        encode_pieces(fill.fill_from, paths, shown, numbers, job.clip.info, choice, written)
+        encode_pieces(fill.fill_from, paths, shown, numbers, job.clip.info, output.choice, written)
 
     return shared, paths, encode

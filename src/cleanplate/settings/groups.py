@@ -143,12 +143,31 @@ class RegionSettings:
         check(self)
 
 
+SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedSettings:
+    """What goes with an object."""
+
+    also: str = setting(
+        "",
+        "What an object leaves on the ground, to be removed with it: shadow, where the shot shows "
+        "the ground without it; empty for nothing.",
+        choices=("", SHADOW),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a job can be told, in groups."""
 
     engines: EngineSettings = field(default_factory=EngineSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
+    attached: AttachedSettings = field(default_factory=AttachedSettings)
     span: SpanSettings = field(default_factory=SpanSettings)
     regions: RegionSettings = field(default_factory=RegionSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)

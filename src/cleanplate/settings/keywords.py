@@ -29,6 +29,7 @@ class JobSettings(ComputeSettings, total=False):
     overlay: str
     grow: int | None
     feather: int | None
+    also: str
     stream: int | None
     start: str | None
     end: str | None

@@ -1,0 +1,1 @@
+"""What an object leaves on the ground: shadows that go where it goes."""
