@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanplate.arrays.streams import prefetch
-from cleanplate.jobs.engines import JobEngines
-from cleanplate.jobs.report import Timed
 from cleanplate.jobs.stages.fill import FillFrom, plan_fill
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import measured
 from cleanplate.jobs.stages.unseen import UnseenShares
-from cleanplate.jobs.work_folder import WorkFolder
-from cleanplate.media.crop import Cropper, CropSize
+from cleanplate.media.crop import Cropper
 from cleanplate.media.mask_files import Masks, constant_masks, mapped
 from cleanplate.media.pad import PaddedClip, Room
 from cleanplate.media.paste import Placement, paste
-from cleanplate.media.survey import Span, Survey
+from cleanplate.retargeting.begun import Job
 from cleanplate.retargeting.follow import followed
-from cleanplate.retargeting.order import RetargetOrder
-from cleanplate.retargeting.report import RetargetReport
 from cleanplate.retargeting.shape import extended_room
 from cleanplate.tracks.filled_masks import grown, growths
 from cleanplate.types import MAX_OBJECT_ID, Box
@@ -32,45 +27,36 @@ if TYPE_CHECKING:
     from cleanplate.media.read import Clip
 
 
-def extended(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    size: CropSize,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> tuple[FillFrom, UnseenShares]:
+def extended(job: Job) -> tuple[FillFrom, UnseenShares]:
     """How to have the extended pictures, and what of their room no frame shows.
 
     What is pointed at is hidden from the inpainter, lest it be carried into the room; the picture
     itself is the source's, sample by sample.
     """
+    order, clip, survey, span = job.order, job.clip, job.survey, job.span
     room = extended_room(order.shape, clip.info)
     masks = constant_masks(_around(room, clip), survey.count, "the room around the picture")
     if order.prompts:
-        view = followed(order, clip, survey, span, engines, work, report, progress)
+        view = followed(job)
         objects = grown(view, growths(view, order.settings.masks), survey.count, still=False)
         masks = _with_room(objects, room, clip)
-    inpainter, _ = engines.make("inpaint", order.settings.engines.inpainter, order.settings)
+    inpainter, _ = job.engines.make("inpaint", order.settings.engines.inpainter, order.settings)
     padded = PaddedClip(clip, room)
-    unseen = UnseenShares(work.path / "unseen.jsonl")
-    where = measured(masks, survey.count, work.path / "boxes.npz", progress)
+    unseen = UnseenShares(job.work.path / "unseen.jsonl")
+    where = measured(masks, survey.count, job.work.path / "boxes.npz", job.progress)
     plan = plan_fill(
         padded,
         FilledMasks(masks, 0, None),  # not faded in: below it there is nothing
-        *(where, survey, span, span, inpainter, order.settings, progress),
+        *(where, survey, span, span, inpainter, order.settings, job.progress),
         tell=unseen.tell,
     )
 
-    def pictures(start: int) -> Iterator[Picture]:
-        cropper = Cropper(size)
-        sources = prefetch(clip.pictures(start, span.stop))
-        for filled, source in zip(plan.fill_from(start), sources, strict=False):
+    def pictures(start: int, stop: int | None = None) -> Iterator[Picture]:
+        cropper = Cropper(job.size)
+        sources = prefetch(clip.pictures(start, span.stop if stop is None else stop))
+        for filled, source in zip(plan.fill_from(start, stop), sources, strict=False):
             made = _restored(filled, source, room) if order.prompts else filled
-            yield cropper.crop(made, 0, 0) if size.is_scaled else made
+            yield cropper.crop(made, 0, 0) if job.size.is_scaled else made
 
     return pictures, unseen
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanplate.jobs.engines import JobEngines
-from cleanplate.jobs.report import Report, Timed
 from cleanplate.jobs.stages.measure import measured
 from cleanplate.jobs.stages.outline import outlined
 from cleanplate.jobs.stages.track import tracked
-from cleanplate.jobs.work_folder import WorkFolder
-from cleanplate.media.survey import Span, Survey
-from cleanplate.progress import Progress
-from cleanplate.retargeting.order import RetargetOrder
+from cleanplate.retargeting.begun import Job
 from cleanplate.tracks.filled_masks import spanned
 from cleanplate.tracks.reported import reported
 from cleanplate.tracks.tracks import Tracks
@@ -21,37 +16,25 @@ from cleanplate.tracks.view import View
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleanplate.media.read import Clip
 
-
-def followed(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: Report,
-    progress: Timed,
-) -> View:
+def followed(job: Job) -> View:
     """The objects through the span; what an earlier run tracked is not tracked again."""
-    tracks = Tracks(work.path, clip, survey, engines.make)
+    tracks = Tracks(job.work.path, job.clip, job.survey, job.engines.make)
     marks = outlined(
-        *(clip, order.prompts, survey, span, tracks, order.settings),
-        still=order.is_still,
-        make=engines.make,
-        progress=progress,
+        *(job.clip, job.order.prompts, job.survey, job.span, tracks, job.order.settings),
+        still=job.order.is_still,
+        make=job.engines.make,
+        progress=job.progress,
     )
-    view = tracked(tracks, marks, order.settings, progress)
-    report.frames = list(reported(view, survey))
-    for sentence in report.tell_prompts_due(view.doubtful):
-        progress.note(sentence)
+    view = tracked(tracks, marks, job.order.settings, job.progress)
+    job.report.frames = list(reported(view, job.survey))
+    for sentence in job.report.tell_prompts_due(view.doubtful):
+        job.progress.note(sentence)
     return view
 
 
-def object_boxes(
-    view: View, survey: Survey, work: WorkFolder, progress: Progress
-) -> dict[int, np.ndarray]:
+def object_boxes(job: Job, view: View) -> dict[int, np.ndarray]:
     """Where each object is in each frame of the clip: (N, 4), ``NONE`` where it is not."""
-    masks = spanned(view, survey.count)
-    return measured(masks, survey.count, work.path / "object_boxes.npz", progress).boxes
+    count = job.survey.count
+    kept = job.work.path / "object_boxes.npz"
+    return measured(spanned(view, count), count, kept, job.progress).boxes

@@ -15,14 +15,16 @@ import numpy as np
 from cleanplate.arrays.streams import prefetch
 from cleanplate.errors import InputError
 from cleanplate.jobs.engines import JobEngines
-from cleanplate.jobs.outputs import PlannedOutput, plan_output, write_output
+from cleanplate.jobs.outputs import plan_output, write_output
 from cleanplate.jobs.report import Timed
+from cleanplate.jobs.stages.fill import FillFrom
 from cleanplate.jobs.stages.survey import span_of, surveyed
 from cleanplate.jobs.work_folder import WorkFolder, checksum
 from cleanplate.media.crop import Cropper, CropSize, reshaped
 from cleanplate.media.read import Clip, open_clip
-from cleanplate.media.survey import Span, Survey
+from cleanplate.media.survey import Span
 from cleanplate.progress import Progress
+from cleanplate.retargeting.begun import Job
 from cleanplate.retargeting.extending import extended
 from cleanplate.retargeting.foci import Foci, of_objects
 from cleanplate.retargeting.follow import followed, object_boxes
@@ -78,91 +80,84 @@ def run(order: RetargetOrder, progress: Progress | None = None) -> RetargetRepor
             engines.make("track", name, order.settings)
         with WorkFolder.opened(order.out.path, identity) as work:
             try:
-                _walk(order, clip, size, output, engines, work, report, timed)
+                report.resumed = work.resumed
+                if work.resumed:
+                    timed.note(f"Going on from what an earlier run left for {order.out.name}.")
+                survey = surveyed(clip, None, work.path / "survey.npz", timed)
+                span = span_of(order.settings.span, survey)
+                _walk(Job(order, clip, survey, span, size, output, engines, work, report, timed))
             except InputError:
                 work.empty()  # something else must be typed: nothing here serves that
                 raise
     return report
 
 
-def _walk(
-    order: RetargetOrder,
-    clip: Clip,
-    size: CropSize,
-    output: PlannedOutput | None,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> None:
-    """The whole job, from the first look at the clip to the published output."""
-    report.resumed = work.resumed
-    if work.resumed:
-        progress.note(f"Going on from what an earlier run left for {order.out.name}.")
-    survey = surveyed(clip, None, work.path / "survey.npz", progress)
-    span = span_of(order.settings.span, survey)
+def _walk(job: Job) -> None:
+    """From what is known of the clip to the published output."""
+    order, report, span = job.order, job.report, job.span
     if order.retarget.way == RECOMPOSE:
-        report.crop = asdict(size)
-        info = reshaped(clip.info, size)
-        make = extended if order.retarget.extends else recomposed
-        pictures, unseen = make(order, clip, survey, span, size, engines, work, report, progress)
-        write_output(pictures, order.source, order.out, output, info, survey, span, work, progress)
-        report.unseen = unseen.stretches(span.start, span.stop)
-        for sentence in unseen_sentences(unseen, span, order):
-            progress.warn(sentence)
+        _recompose(job)
     else:
-        _reframe(order, clip, survey, span, size, output, engines, work, report, progress)
+        _reframe(job)
     report.frame_count, report.first_frame = span.stop - span.start, span.start
-    report.shot_cuts = [int(cut) for cut in survey.cuts]
+    report.shot_cuts = [int(cut) for cut in job.survey.cuts]
     report.checksums = {
         name: checksum(file)
         for name, file in {"source": order.source, "output": order.out.path}.items()
     }
-    work.empty()
+    job.work.empty()
 
 
-def _reframe(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    size: CropSize,
-    output: PlannedOutput | None,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> None:
+def _recompose(job: Job) -> None:
+    report, span = job.report, job.span
+    report.crop = asdict(job.size)
+    make = extended if job.order.retarget.extends else recomposed
+    pictures, unseen = make(job)
+    _write(job, pictures, job.size)
+    report.unseen = unseen.stretches(span.start, span.stop)
+    for sentence in unseen_sentences(unseen, span, job.order):
+        job.progress.warn(sentence)
+
+
+def _reframe(job: Job) -> None:
+    order, clip, survey, span, size = job.order, job.clip, job.survey, job.span, job.size
     if order.path is not None:
         path, size = read_path(order.path, order.shape, survey, span, clip.info)
         path = keeping_fields(path, clip.info)
-        progress.note(f"The crop follows {order.path}.")
+        job.progress.note(f"The crop follows {order.path}.")
     else:
-        foci = _foci(order, clip, survey, span, size, engines, work, report, progress)
+        foci = _foci(job)
         path = keeping_fields(plan_path(foci, size, survey, span, clip.info), clip.info)
-        report.lost = lost_parts(foci.within(span.start, span.stop), path)
-        for lost in sorted(report.lost, key=lambda lost: -lost["share"])[:_TOLD]:
-            progress.note(lost_sentence(lost, path))
-    report.crop = asdict(size)
-    report.boxes = np.round(path.boxes(), 3).tolist()
-    info = reshaped(clip.info, size)
+        job.report.lost = lost_parts(foci.within(span.start, span.stop), path)
+        for lost in sorted(job.report.lost, key=lambda lost: -lost["share"])[:_TOLD]:
+            job.progress.note(lost_sentence(lost, path))
+    job.report.crop = asdict(size)
+    job.report.boxes = np.round(path.boxes(), 3).tolist()
 
-    def cropped(start: int) -> Iterator[Picture]:
-        return prefetch(_cropped(clip, path, size, start, span, progress))
+    def cropped(start: int, stop: int | None = None) -> Iterator[Picture]:
+        stop = span.stop if stop is None else stop
+        return prefetch(_cropped(clip, path, size, range(start, stop), span, job.progress))
 
-    write_output(cropped, order.source, order.out, output, info, survey, span, work, progress)
+    _write(job, cropped, size)
     if order.save_path is not None:
         # Last, so that the same command, stopped and run again, still finds it missing.
         write_path(order.save_path, path, survey, clip.info, str(order.shape.aspect))
 
 
+def _write(job: Job, pictures: FillFrom, size: CropSize) -> None:
+    write_output(
+        *(pictures, job.order.source, job.order.out, job.output, reshaped(job.clip.info, size)),
+        *(job.survey, job.span, job.work, job.progress),
+    )
+
+
 def _cropped(
-    clip: Clip, path: CropPath, size: CropSize, start: int, span: Span, progress: Progress
+    clip: Clip, path: CropPath, size: CropSize, frames: range, span: Span, progress: Progress
 ) -> Iterator[Picture]:
-    """The pictures from ``start`` on, each cut to where the path leads."""
+    """The pictures of ``frames``, each cut to where the path leads."""
     cropper = Cropper(size)
-    pictures = prefetch(clip.pictures(start, span.stop))
-    done = start - span.start
+    pictures = prefetch(clip.pictures(frames.start, frames.stop))
+    done = frames.start - span.start
     for picture in progress.over("crop", pictures, span.stop - span.start, done):
         made = cropper.crop(picture, *path.corner(picture.index))
         progress.at(picture.index)
@@ -170,39 +165,30 @@ def _cropped(
         yield made
 
 
-def _foci(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    size: CropSize,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> Foci:
+def _foci(job: Job) -> Foci:
     """What matters: what is pointed at, and where nothing is, what draws the eye."""
-    kept = work.path / "foci.npz"
+    order, clip, survey, span = job.order, job.clip, job.survey, job.span
+    kept = job.work.path / "foci.npz"
     objects = Foci.joined([])
     if order.prompts:
-        view = followed(order, clip, survey, span, engines, work, report, progress)
-        boxes = object_boxes(view, survey, work, progress)
+        view = followed(job)
+        boxes = object_boxes(job, view)
         objects = of_objects(boxes, order.first).within(span.start, span.stop)
     if kept.exists():
         return Foci.joined([objects, Foci.load(kept)])
     parts = []
     empty = [shot for shot in shots_of(span) if not len(objects.within(*shot).frames)]
     if empty:
-        seen = seen_foci(clip, survey, span, size, progress)
+        seen = seen_foci(clip, survey, span, job.size, job.progress)
         parts += [seen.within(*shot) for shot in empty]
         if order.prompts:
-            progress.note(
+            job.progress.note(
                 f"Nothing of what is pointed at is in {len(empty)} of the shots: there the crop "
                 "follows what moves or stands out."
             )
     captions = order.retarget.captions
     if captions == KEEP or (captions == AUTO and not order.prompts):
-        parts.append(caption_foci(clip, survey, span, progress))
+        parts.append(caption_foci(clip, survey, span, job.progress))
     found = Foci.joined(parts)
     found.save(kept)
     return Foci.joined([objects, found])

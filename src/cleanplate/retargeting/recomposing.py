@@ -10,20 +10,18 @@ import numpy as np
 
 from cleanplate.arrays.regions import NONE
 from cleanplate.arrays.streams import prefetch
-from cleanplate.jobs.engines import JobEngines
-from cleanplate.jobs.report import Timed
 from cleanplate.jobs.stages.fill import FillFrom, plan_fill
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import measured
 from cleanplate.jobs.stages.unseen import UnseenShares
-from cleanplate.jobs.work_folder import WorkFolder
 from cleanplate.media.crop import Cropper, CropSize
 from cleanplate.media.paste import Placement, paste
 from cleanplate.media.survey import Span, Survey
+from cleanplate.retargeting.begun import Job
 from cleanplate.retargeting.follow import followed, object_boxes
 from cleanplate.retargeting.order import RetargetOrder
 from cleanplate.retargeting.recompose import matte, placements
-from cleanplate.retargeting.report import Placed, RetargetReport
+from cleanplate.retargeting.report import Placed
 from cleanplate.tracks.filled_masks import grown, growths, spanned
 from cleanplate.types import Box
 
@@ -34,34 +32,25 @@ if TYPE_CHECKING:
 _MADE_UP = 0.1  # of what was hidden: what no frame shows is told from here on
 
 
-def recomposed(
-    order: RetargetOrder,
-    clip: Clip,
-    survey: Survey,
-    span: Span,
-    size: CropSize,
-    engines: JobEngines,
-    work: WorkFolder,
-    report: RetargetReport,
-    progress: Timed,
-) -> tuple[FillFrom, UnseenShares]:
+def recomposed(job: Job) -> tuple[FillFrom, UnseenShares]:
     """How to have the pictures of the new shape, and what of the background no frame shows."""
-    view = followed(order, clip, survey, span, engines, work, report, progress)
-    boxes = object_boxes(view, survey, work, progress)
+    order, clip, survey, span, size = job.order, job.clip, job.survey, job.span, job.size
+    view = followed(job)
+    boxes = object_boxes(job, view)
     masks = spanned(view, survey.count)
     growth = growths(view, order.settings.masks)
     filled = FilledMasks(
         grown(view, growth, survey.count, still=True), min(growth.values(), default=0), None
     )
-    inpainter, _ = engines.make("inpaint", order.settings.engines.inpainter, order.settings)
-    unseen = UnseenShares(work.path / "unseen.jsonl")
-    where = measured(filled.masks, survey.count, work.path / "boxes.npz", progress)
+    inpainter, _ = job.engines.make("inpaint", order.settings.engines.inpainter, order.settings)
+    unseen = UnseenShares(job.work.path / "unseen.jsonl")
+    where = measured(filled.masks, survey.count, job.work.path / "boxes.npz", job.progress)
     plan = plan_fill(
-        *(clip, filled, where, survey, span, span, inpainter, order.settings, progress),
+        *(clip, filled, where, survey, span, span, inpainter, order.settings, job.progress),
         tell=unseen.tell,
     )
     placed = _placed(boxes, survey, span, clip, size)
-    report.placements = [
+    job.report.placements = [
         Placed(
             frame=frame,
             object=number,
@@ -74,10 +63,10 @@ def recomposed(
     ]
     whole = CropSize(clip.info.width, clip.info.height, size.out_width, size.out_height)
 
-    def pictures(start: int) -> Iterator[Picture]:
+    def pictures(start: int, stop: int | None = None) -> Iterator[Picture]:
         cropper = Cropper(whole)
-        backgrounds = plan.fill_from(start)
-        sources = prefetch(clip.pictures(start, span.stop))
+        backgrounds = plan.fill_from(start, stop)
+        sources = prefetch(clip.pictures(start, span.stop if stop is None else stop))
         both = zip(backgrounds, sources, masks.read(start), strict=False)
         for background, source, mask in both:
             made = cropper.crop(background, 0, 0)

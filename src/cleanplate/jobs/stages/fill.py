@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from cleanplate.media.picture import Picture
     from cleanplate.media.read import Clip
 
-FillFrom = Callable[..., Iterator["Picture"]]
-"""``fill_from(start, stop)`` gives the filled pictures from frame ``start`` up to, not including,
-``stop``; without it, all that are to be given from there on."""
+
+class FillFrom(Protocol):
+    """Gives the pictures of an output, from any frame on."""
+
+    def __call__(self, start: int, stop: int | None = None) -> Iterator[Picture]:
+        """From frame ``start`` up to, not including, ``stop``; None: all that are to be given."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +101,8 @@ def plan_fill(
     def needed(start: int) -> int:
         return first_needed(regions, start, inpainter.lookback)
 
-    def fill_from(start: int, stop: int = shown.stop) -> Iterator[Picture]:
+    def fill_from(start: int, stop: int | None = None) -> Iterator[Picture]:
+        stop = shown.stop if stop is None else stop
         source = prefetch(masked(needed(start)))
         planned = PlannedRegions(regions, inpainter.lookback, start)
         line = fill(source, planned, inpainter, feather, start, stop, tell=tell)
