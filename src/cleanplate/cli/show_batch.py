@@ -88,7 +88,8 @@ class BatchBars(Watch):
             self._frames += record.frames
             line = f"{name}: {record.frames} frames in {record.seconds:.1f} s"
             if record.doubts:
-                line += f", {len(record.doubts)} stretches worth a look"
+                count = len(record.doubts)
+                line += f", {count} stretch{'' if count == 1 else 'es'} worth a look"
         self.console.print(line, soft_wrap=True, markup=False)
 
     def retried(self, step: Step, fault: Fault) -> None:
