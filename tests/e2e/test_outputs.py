@@ -1,5 +1,6 @@
 """Outputs that are there already, and what is left beside them."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,17 @@ def test_a_name_as_long_as_the_file_system_takes_works(scene_clip: Path, tmp_pat
     out = tmp_path / f"{'ü' * 125}x.mp4"
     api.remove(scene_clip, out, SIGN, **QUICK)
     assert [one.name for one in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("count", [36, 31])  # their ends are rounded to a millisecond by the header
+def test_a_constant_rate_stays_the_same_fraction(tmp_path: Path, count: int) -> None:
+    clip = scene.write_scene(tmp_path / "in.mp4", count)
+    out = tmp_path / "out.mp4"
+    api.remove(clip, out, SIGN, **QUICK)
+    with open_clip(clip) as source, open_clip(out) as clean:
+        assert source.info.average_rate == scene.RATE
+        assert clean.info.average_rate == scene.RATE
+        assert source.info.stream_duration is not None
+        assert clean.info.stream_duration is not None
+        later = clean.info.stream_duration - source.info.stream_duration
+        assert abs(later) < Fraction(1, 1000)

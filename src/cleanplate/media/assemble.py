@@ -38,6 +38,7 @@ _STALE_VIDEO = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "enc
 _TAPE = ("timecode", "reel_name")  # written for the first picture of the output
 _MOST_TICKS = 1 << 31
 _LONGEST_LAST = 2  # seconds that a last picture is believed to be shown
+_HEADER_TICK = Fraction(1, 1000)  # s: as exact as an MP4 says where its track ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +326,8 @@ def _last_duration(pts: list[int], info: VideoInfo) -> int:
     gap = pts[-1] - pts[-2] if len(pts) > 1 else round(1 / (_rate(info) * info.time_base))
     if info.stream_duration is not None and info.frame_count in (None, len(pts)):
         said = (info.start + info.stream_duration) / info.time_base - pts[-1]
+        if abs(said - gap) * info.time_base < _HEADER_TICK:  # else the rate is no longer the same
+            return max(1, gap)
         if 0 < said * info.time_base <= _LONGEST_LAST:
             return max(1, round(said))
     return max(1, gap)
