@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
+from cleanplate.networks.e2fgvi import transformer
 from cleanplate.networks.e2fgvi.spynet import warp as warp_of_spynet
 from cleanplate.networks.layers.correlation import correlation
 from cleanplate.networks.layers.deformable import deformable_convolution
@@ -74,3 +75,13 @@ def test_vinets_warping_has_the_gradient_of_the_exact_one() -> None:
 def test_the_quick_convolution_refuses_to_be_trained() -> None:
     with pytest.raises(ValueError, match="serves inference alone"):
         WinogradConv2d(nn.Conv2d(8, 8, 3, padding=1))
+
+
+def test_what_e2fgvi_keeps_from_filling_a_clip_serves_training_too() -> None:
+    transformer._groups.cache_clear()
+    part = transformer.Part(0, 0, 2, 2)
+    with torch.inference_mode():
+        filled = transformer._groups(part, part, torch.device("cpu"))
+    learned = transformer._groups(part, part, torch.device("cpu"))
+    assert filled is learned
+    assert not any(tensor.is_inference() for group in learned for tensor in group)

@@ -147,13 +147,15 @@ def _groups(part: Part, whole: Part, device: torch.device) -> list[tuple[Tensor,
         for j in range(part.left, part.right):
             keys = _keys((i, j), (whole.bottom, whole.right))
             by_count[len(keys)].append(((i - part.top) * wide + j - part.left, keys))
-    return [
-        (
-            torch.tensor([number for number, _ in group], device=device),
-            torch.tensor([keys for _, keys in group], device=device),
-        )
-        for group in by_count.values()
-    ]
+    # They are kept, and who was first may have filled a clip: training needs ordinary tensors.
+    with torch.inference_mode(False):
+        return [
+            (
+                torch.tensor([number for number, _ in group], device=device),
+                torch.tensor([keys for _, keys in group], device=device),
+            )
+            for group in by_count.values()
+        ]
 
 
 # ---- the layers --------------------------------------------------------------------------------
