@@ -232,8 +232,8 @@ def test_no_fill_crosses_a_cut(engine: Any) -> None:
     check_promises(joined(first, second), plain)
     other_first = list(engine.inpaint(joined(clip(11, seed=3), second)))
     assert same(plain[11:], other_first[11:])
-    other_second = list(engine.inpaint(joined(first, clip(11, seed=4))))
-    assert same(plain[:11], other_second[:11])
+    other_second = list(islice(engine.inpaint(joined(first, clip(11, seed=4))), 11))
+    assert same(plain[:11], other_second)
 
 
 def test_a_region_that_jumps_is_filled(engine: Any) -> None:
