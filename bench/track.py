@@ -31,7 +31,7 @@ from cleanplate.types import Frame, Visibility
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from tests.engines import planar_scenes  # noqa: E402
+from tests.engines.track import planar_scenes  # noqa: E402
 
 EXACT = {"logo": 0, "MG4car": 1}
 SPEED = {
