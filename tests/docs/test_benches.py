@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"csrt"}  # runs in an environment of its own
 _IMPORTED = """
 import importlib.util, sys
-sys.path.insert(0, ".")
+sys.path[:0] = [".", "bench"]  # as when a script is run
 for path in sys.argv[1:]:
     name = path.removesuffix(".py").replace("/", ".")
     spec = importlib.util.spec_from_file_location(name, path)
