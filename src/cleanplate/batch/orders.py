@@ -21,6 +21,7 @@ from cleanplate.errors import InputError
 from cleanplate.prompts.typed import Word, parse
 from cleanplate.runtime import check_engine_fields
 from cleanplate.settings.fields import parse as parse_settings
+from cleanplate.settings.fields import parse_sets
 from cleanplate.settings.groups import Settings, settings_from
 
 VIDEOS = (
@@ -325,14 +326,7 @@ def _values(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _engine_settings(given: Any, where: str) -> dict[str, dict[str, str]]:
     if isinstance(given, str):  # ENGINE.FIELD=VALUE; ...
-        engines: dict[str, dict[str, str]] = {}
-        for text in _several(given):
-            name, equals, value = text.partition("=")
-            engine, dot, setting = name.partition(".")
-            if not (equals and dot and engine and setting):
-                raise InputError(f"{where}, field set: {text} is not ENGINE.FIELD=VALUE.")
-            engines.setdefault(engine, {})[setting] = value
-        return engines
+        return parse_sets(_several(given), f"{where}, field set:")
     if not isinstance(given, dict) or not all(isinstance(part, dict) for part in given.values()):
         raise InputError(f'{where}, field set: expected {{"engine": {{"field": value}}}}.')
     return {

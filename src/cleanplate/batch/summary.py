@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self, TextIO
 from urllib.parse import quote
 
@@ -50,12 +49,7 @@ class Summary:
         self._rows = tempfile.TemporaryFile("w+", encoding="utf-8")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._rows is not None:
             self._rows.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cleanplate.errors import InputError
+from cleanplate.settings import fields as setting_fields
 
 
 def with_settings(*groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -114,11 +114,4 @@ def parse_sets(sets: list[str] | None) -> dict[str, dict[str, str]]:
     Raises:
         InputError: a text of another form.
     """
-    fields: dict[str, dict[str, str]] = {}
-    for text in sets or []:
-        name, equals, value = text.partition("=")
-        engine, dot, field = name.partition(".")
-        if not (equals and dot and engine and field):
-            raise InputError(f"--set {text} is not of the form ENGINE.FIELD=VALUE.")
-        fields.setdefault(engine, {})[field] = value
-    return fields
+    return setting_fields.parse_sets(sets or [], "--set")

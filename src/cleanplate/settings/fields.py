@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from cleanplate.errors import InputError
@@ -95,3 +95,23 @@ def _parse_value(name: str, text: str, kind: Any) -> Any:
                 continue
     words = " or ".join(getattr(k, "__name__", str(k)) for k in kinds)
     raise InputError(f"Setting {name} is {text!r}; expected {words}.")
+
+
+def parse_sets(sets: Iterable[str], named: str) -> dict[str, dict[str, str]]:
+    """``ENGINE.FIELD=VALUE`` texts as engine -> field -> value.
+
+    Args:
+        sets: the texts.
+        named: what a message calls the place where they stand.
+
+    Raises:
+        InputError: a text of another form.
+    """
+    fields: dict[str, dict[str, str]] = {}
+    for text in sets:
+        name, equals, value = text.partition("=")
+        engine, dot, field = name.partition(".")
+        if not (equals and dot and engine and field):
+            raise InputError(f"{named} {text} is not of the form ENGINE.FIELD=VALUE.")
+        fields.setdefault(engine, {})[field] = value
+    return fields

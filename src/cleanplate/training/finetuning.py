@@ -46,6 +46,7 @@ STEPS = 200
 """Of a fine-tuning, where nothing else is said."""
 _TEST_SEED, _TEST_SHARE = 77, 0.03
 _LEAST_FRAMES = 24
+_FEW_STEPS = 24  # below it a process that reads ahead costs more than it saves
 _MEASURED = 24  # frames of the clip that before and after are measured on
 _MULTIPLES = 108, 60  # px, of the sides that E2FGVI-HQ takes
 _SIDE = {"vinet_256": 256, "vinet_512": 512, "e2fgvi": 432, "e2fgvi_hq": 432}
@@ -137,12 +138,12 @@ def finetune(
     first = wanted.folder / "before.pth"
     if began_with is None and not first.is_file():
         _write_first(configuration, first, make_recipe)
-    before = _measured(wanted, video, began_with or first)
+    psnr_before = _measured(wanted, video, began_with or first)
     until = None if wanted.minutes is None else time.monotonic() + 60 * wanted.minutes
     done = train(configuration, progress, make_recipe=make_recipe, until=until)
     weights = Path(done.weights) if done.weights else _latest(wanted.folder)
-    after = _measured(wanted, video, weights)
-    (psnr_before, telea), (psnr_after, _) = before, after
+    psnr_after = _measured(wanted, video, weights)
+    telea = _hole_psnr(registry.create("inpaint", "telea", {}), video)
     engine, fields = _ENGINES[wanted.network]
     comparison = Comparison(
         *(psnr_before, psnr_after, telea, weights, done.step, done.is_stopped, engine),
@@ -191,7 +192,7 @@ def _configuration(
             width=width,
             height=height,
             masks=("stationary", "moving", "figure"),
-            workers=0 if wanted.steps < _LEAST_FRAMES else 1,
+            workers=0 if wanted.steps < _FEW_STEPS else 1,
             leave_out=True,
         ),
         optimiser=OptimiserSettings(
@@ -307,22 +308,18 @@ def _latest(folder: Path) -> Path:
     return weights[-1]
 
 
-def _measured(wanted: FineTuning, video: Video, weights: Path) -> tuple[float, float]:
-    """Hole PSNR of the test hole, filled by the engine with ``weights``, and by telea."""
-    width, height = video.size()
+def _measured(wanted: FineTuning, video: Video, weights: Path) -> float:
+    """Hole PSNR of the test hole, filled by the engine with ``weights``."""
     engine, plain = _ENGINES[wanted.network]
     fields = {**plain, "weights": str(weights)}
     if engine == "vinet":
-        fields |= {"size": str(width), "pre_roll": "0"}
-    ours, telea = (
-        _hole_psnr(registry.create("inpaint", name, settings), video, width, height)
-        for name, settings in ((engine, fields), ("telea", {}))
-    )
-    return ours, telea
+        fields |= {"size": str(video.size()[0]), "pre_roll": "0"}
+    return _hole_psnr(registry.create("inpaint", engine, fields), video)
 
 
-def _hole_psnr(inpainter: Any, video: Video, width: int, height: int) -> float:
+def _hole_psnr(inpainter: Any, video: Video) -> float:
     """Of the test hole; what is to be removed is stood in for, as it was while learning."""
+    width, height = video.size()
     marks = list(islice(video.object_masks(width, height), _MEASURED))
     holes = [(mark == 2).astype(np.uint8) for mark in marks]
 

@@ -42,7 +42,6 @@ export function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-/** States of an object in a frame, in the words of the page. */
 /** What a job does, by its kind. */
 export const DOING = {
   open: "Opening",
@@ -52,6 +51,7 @@ export const DOING = {
   remove: "Removing",
 };
 
+/** States of an object in a frame, in the words of the page. */
 export const LANE_WORDS = {
   visible: "tracked",
   "partly hidden": "tracked, partly hidden",
