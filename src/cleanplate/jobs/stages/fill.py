@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from cleanplate.arrays.masks import components
 from cleanplate.arrays.regions import Margins, Region, plan
 from cleanplate.arrays.streams import prefetch
+from cleanplate.jobs.stages.attached import freed
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import Measured
 from cleanplate.jobs.stages.study import studied
@@ -94,9 +96,10 @@ def plan_fill(
     worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
 
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
-        pictures = zip(clip.pictures(first, last), masks.read(first), strict=False)
-        for picture, mask in pictures:
-            yield MaskedPicture(picture, mask, int(apart.shots[picture.index]))
+        shades = repeat(None) if filled.lit is None else filled.lit(first)
+        pictures = zip(clip.pictures(first, last), masks.read(first), shades, strict=False)
+        for picture, mask, shade in pictures:
+            yield MaskedPicture(freed(picture, shade), mask, int(apart.shots[picture.index]))
 
     def needed(start: int) -> int:
         return first_needed(regions, start, inpainter.lookback)

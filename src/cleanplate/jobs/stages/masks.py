@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -40,6 +41,9 @@ class FilledMasks:
     """px that they have grown by, at least."""
     known: tuple[int, int] | None
     """As in ``Order``."""
+    lit: Callable[[int], Iterator[np.ndarray | None]] | None = None
+    """Where shadows are undone: ``lit(start)`` gives what the light was multiplied by in each frame
+    from ``start`` on, (h, w, 3) float32 in 0..1 of any size, or None."""
 
 
 def from_tracks(view: View, order: Order, survey: Survey) -> FilledMasks:
