@@ -11,8 +11,12 @@ shadow or a mirror image of known place. `--frames DIR` writes pictures to look 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -22,10 +26,18 @@ import numpy as np
 import cleanplate
 from cleanplate.arrays.masks import grow
 from cleanplate.attached import find as search
+from cleanplate.media.mask_files import mapped, open_masks, placed
+from cleanplate.media.numbering import frame_numbers
 from cleanplate.media.read import open_clip
+from cleanplate.media.survey import Span, survey
+from cleanplate.progress import Progress
+from cleanplate.settings.groups import REFLECTION, SHADOW
 
 COUNT, SIDE = 20, 480
 GROUNDS = {"asphalt": ("cars-overhead-long", 0), "room": ("bedroom", 0), "drawn": ("", 0)}
+MASKED = ("blackswan", "dogs-jump", "tennis")
+OPEN = (*MASKED, "bedroom", "bottles-long", "cars-overhead-long", "cat-vfr", "crossing-portrait")
+TRACKED = 40  # frames of a clip that has no masks
 SHADOWS = {"hard": (0.5, 0.7), "soft": (0.5, 4.0), "very soft": (0.65, 9.0)}
 
 
@@ -121,7 +133,7 @@ def composed(ground: list[np.ndarray], kind: str, strength: float, soft: float) 
 
 
 def removed(scene: Composed, also: str, undo: bool = True):
-    """The report and the clean pictures."""
+    """The report, the clean pictures, and what else than the figure was taken, (H, W) bool."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "frames").mkdir()
@@ -132,10 +144,14 @@ def removed(scene: Composed, also: str, undo: bool = True):
             report = cleanplate.remove(
                 *(folder / "frames", f"{folder}/out/"),
                 **{"masks": folder / "masks.npz", "grow": 4, "also": also},
+                save_masks=f"{folder}/gone/",
                 engine_settings={"flowfill": {"quality": "fast"}},
             )
         with open_clip(folder / "out") as clip:
-            return report, [picture.rgb() for picture in clip.pictures()]
+            pictures = [picture.rgb() for picture in clip.pictures()]
+        gone = [cv2.imread(str(p), 0) > 0 for p in sorted((folder / "gone").glob("*.png"))]
+        own = [grow(mask, 4) > 0 for mask in scene.masks]
+        return report, pictures, [g & ~o for g, o in zip(gone, own, strict=True)]
 
 
 def detail(image: np.ndarray) -> np.ndarray:
@@ -165,8 +181,8 @@ def shadows(clips: Path, grounds: list[str], names: list[str], frames: Path | No
         for name, (strength, soft) in {n: SHADOWS[n] for n in names}.items():
             scene = composed(still, "shadow", strength, soft)
             left = measured(scene, scene.images)
-            _, filled = removed(scene, "shadow", undo=False)
-            report, undone = removed(scene, "shadow")
+            _, filled, _ = removed(scene, "shadow", undo=False)
+            report, undone, _ = removed(scene, "shadow")
             one, two = measured(scene, filled), measured(scene, undone)
             share = report.attached[0]["undone"] if report.attached[0]["taken"] else "not found"
             print(
@@ -176,6 +192,108 @@ def shadows(clips: Path, grounds: list[str], names: list[str], frames: Path | No
             )
             if frames is not None:
                 keep(frames / f"{ground}-{name}.png", scene, filled, undone)
+
+
+MIRRORS = {
+    "sharp floor": ("floor", 0.3, 0.7),
+    "weak floor": ("floor", 0.15, 2.0),
+    "blurred floor": ("floor", 0.4, 4.0),
+    "glass": ("glass", 0.25, 0.7),
+    "none": ("floor", 0.0, 1.0),
+    "shadow alone": ("shadow", 0.5, 2.0),
+}
+
+
+def reflections(clips: Path, grounds: list[str], frames: Path | None) -> None:
+    print("ground     mirror          proposed  confidence  recall  other px  dB left, removed")
+    for ground in grounds:
+        still = ground_of(ground, clips)
+        for name, (kind, strength, soft) in MIRRORS.items():
+            scene = composed(still, kind, strength, soft)
+            report, results, taken = removed(scene, "reflection")
+            (told,) = report.attached
+            places = (
+                [np.zeros_like(p) for p in scene.attached] if kind == "shadow" else scene.attached
+            )
+            hit = sum(np.count_nonzero(t & p) for t, p in zip(taken, places, strict=True))
+            true = sum(np.count_nonzero(place) for place in places)
+            other = np.mean(
+                [(t & (grow(p.astype(np.uint8), 8) == 0)).mean()
+                 for t, p in zip(taken, places, strict=True)]
+            )  # fmt: skip
+            psnr = ""
+            if kind != "shadow" and true:
+                left, gone = (measured(scene, shown)[0] for shown in (scene.images, results))
+                psnr = f"{left:.2f}, {gone:.2f}"
+            print(
+                f"{ground:10} {name:15} {told['taken']!s:9} {told['confidence']:10.2f}"
+                f" {hit / max(true, 1):7.2f}  {other:8.3%}  {psnr}",
+                flush=True,
+            )
+            if frames is not None:
+                keep(frames / f"{ground}-{name}.png", scene, results, results)
+
+
+@contextmanager
+def proposed(folder: Path) -> Iterator[search.Attached]:
+    """Both kinds, for the objects of an open clip: its masks, or tracked from its first prompt."""
+    source = folder / "frames" if (folder / "frames").is_dir() else next(folder.glob("video.*"))
+    with tempfile.TemporaryDirectory() as kept, open_clip(source) as clip:
+        looked = survey(clip)
+        span, masks = Span(0, looked.count, looked.shots), folder / "masks"
+        numbers = frame_numbers(source, looked.count)
+        size = (clip.info.width, clip.info.height)
+        if masks.is_dir():
+            known = open_masks(masks, numbers, *size)
+        else:
+            said = json.loads((folder / "prompt.json").read_text())
+            first = said["frame"]
+            span = Span(first, min(first + TRACKED, looked.count), looked.shots)
+            prompt = cleanplate.Prompt((cleanplate.Point(*said["point"]),),
+                                       cleanplate.Box(*said["box"]), at=first)  # fmt: skip
+            part = {"start": f"@{span.start}", "end": f"@{span.stop}", "tracker": "flowtrack"}
+            track = Path(kept) / "track.mkv"
+            cleanplate.track(source, track, prompt, **part)
+            empty = np.zeros(size[::-1], np.uint8)
+            tracked = open_masks(track, range(span.stop - span.start), *size)
+            known = placed(tracked, span.start, looked.count, empty)
+        masks = mapped(known, partial(grow, pixels=max(4, round(size[1] / 100))))
+        (Path(kept) / "found").mkdir()
+        kinds = (SHADOW, REFLECTION)
+        yield search.find(masks, clip, looked, span, kinds, Path(kept) / "found", Progress())
+
+
+def false_area(clips: Path, wanted: list[str], frames: Path | None) -> None:
+    """What is proposed on open clips beyond the objects."""
+    print("clip                kind        object  confidence  taken  share of the picture")
+    for name in wanted:
+        with proposed(clips / name) as found:
+            for proposal in found.proposals:
+                masks = list(found.masks([proposal], found.span.start))
+                print(
+                    f"{name:19} {proposal.kind:11} {proposal.object_id:6}  "
+                    f"{proposal.confidence:10.2f}  {proposal.taken!s:5}  "
+                    f"{np.mean([np.mean(mask > 0) for mask in masks]):.3%}",
+                    flush=True,
+                )
+                if frames is not None:
+                    path = frames / f"{name}-{proposal.kind}-{proposal.object_id}.png"
+                    show(path, clips / name, found.span.start, masks)
+
+
+def show(path: Path, folder: Path, first: int, masks: list[np.ndarray]) -> None:
+    """Three frames with what was proposed in them."""
+    source = folder / "frames" if (folder / "frames").is_dir() else next(folder.glob("video.*"))
+    wanted = [first + len(masks) * quarter // 4 for quarter in (1, 2, 3)]
+    rows = []
+    with open_clip(source) as clip:
+        for picture in clip.pictures(first, first + len(masks)):
+            if picture.index in wanted:
+                image, marked = picture.rgb(), picture.rgb().copy()
+                marked[masks[picture.index - first] > 0] = (255, 0, 255)
+                rows.append(np.hstack([image, marked]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
 
 
 def keep(path: Path, scene: Composed, *results: list[np.ndarray]) -> None:
@@ -192,10 +310,15 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--shadow", action="append", choices=tuple(SHADOWS))
     parser.add_argument("--ground", action="append", choices=tuple(GROUNDS))
+    parser.add_argument("--clip", action="append", choices=OPEN)
     parser.add_argument("--frames", type=Path)
     chosen = parser.parse_args()
     grounds = chosen.ground or list(GROUNDS)
-    if chosen.what == "shadows":
+    if chosen.what == "reflections":
+        reflections(chosen.clips, grounds, chosen.frames)
+    elif chosen.what == "false":
+        false_area(chosen.clips, chosen.clip or list(OPEN), chosen.frames)
+    else:
         shadows(chosen.clips, grounds, chosen.shadow or list(SHADOWS), chosen.frames)
 
 

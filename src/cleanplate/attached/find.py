@@ -32,7 +32,7 @@ _SIDE = 640  # px: the longest side of the pictures that are compared
 _SAMPLES = 15  # frames of a shot that its plate is made from
 _ROOM = 2  # px of the small picture that an object is grown by, for its plate
 _OFTEN = 0.5  # share of an object's frames that must show what is taken
-_UNDONE = 0.6  # share of a shadow that must be known well: less is filled, all of it
+_UNDONE = 0.75  # share of a shadow that must be known well: with less, all of it is filled
 _STAYS = 0.12  # of the object's size: within which a mirror stays where it is
 
 
@@ -204,26 +204,36 @@ class _Search:
 
     def _seen(self, sight: Sight) -> Seen:
         seen = kept.nothing(sight.mask.shape)
-        # What passes for a shadow is no reflection, whichever is asked for.
+        # Whichever is asked for: what passes for a shadow is no reflection, unless a mirror image
+        # stands around it.
         shadow = shaded(sight)
+        if REFLECTION in self._kinds:
+            reflection = self._mirror_images(sight, shadow > 0)
+            shadow = np.where(reflection > 0, 0, shadow).astype(np.uint8)
+            seen = replace(seen, reflection=reflection)
         if SHADOW in self._kinds and shadow.any():
             layer = layer_of(sight, shadow > 0)
             doubtful = np.where(layer.doubtful, shadow, 0).astype(np.uint8)
             seen = replace(seen, shadow=shadow, doubtful=doubtful, light=kept.levels(layer.shade))
-            for object_id in np.unique(shadow[shadow > 0]).tolist():
-                tally = self._tallies[object_id]
-                tally.shaded += 1
-                tally.shadow_area += int(np.count_nonzero(shadow == object_id))
-                tally.doubtful_area += int(np.count_nonzero(doubtful == object_id))
-        if REFLECTION in self._kinds:
-            reflection = np.zeros_like(sight.mask)
-            for object_id in np.unique(sight.mask[sight.mask > 0]).tolist():
-                image = mirrored(sight, object_id, shadow > 0)
-                if image is not None:
-                    reflection[image.mask & (seen.shadow == 0)] = object_id
-                    self._tallies[object_id].mirrors.append((*image.place, image.alike))
-            seen = replace(seen, reflection=reflection)
+            self._count(shadow, doubtful)
         return seen
+
+    def _mirror_images(self, sight: Sight, shadow: np.ndarray) -> np.ndarray:
+        """(h, w) uint8, value = id of the object that is mirrored."""
+        reflection = np.zeros_like(sight.mask)
+        for object_id in np.unique(sight.mask[sight.mask > 0]).tolist():
+            image = mirrored(sight, object_id, shadow)
+            if image is not None:
+                reflection[image.mask] = object_id
+                self._tallies[object_id].mirrors.append((*image.place, image.alike))
+        return reflection
+
+    def _count(self, shadow: np.ndarray, doubtful: np.ndarray) -> None:
+        for object_id in np.unique(shadow[shadow > 0]).tolist():
+            tally = self._tallies[object_id]
+            tally.shaded += 1
+            tally.shadow_area += int(np.count_nonzero(shadow == object_id))
+            tally.doubtful_area += int(np.count_nonzero(doubtful == object_id))
 
 
 def _shadow_proposal(object_id: int, tally: _Tally) -> Proposal:

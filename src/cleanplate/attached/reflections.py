@@ -50,7 +50,8 @@ def mirrored(sight: Sight, object_id: int, shadow: np.ndarray) -> Mirrored | Non
     Args:
         sight: the frame.
         object_id: whose.
-        shadow: (H, W) bool: what is known to be a shadow, and so is none.
+        shadow: (H, W) bool: what looks like a shadow, and so says nothing of a mirror. Where there is
+            a mirror image, dark parts of it do, and are part of it.
     """
     box = bounding_box((sight.mask == object_id).astype(np.uint8))
     if box is None or min(box.width, box.height) < _SMALLEST:
@@ -58,8 +59,8 @@ def mirrored(sight: Sight, object_id: int, shadow: np.ndarray) -> Mirrored | Non
     usable = sight.known & ~shadow
     limit = _DIFFERS[0] + _DIFFERS[1] * sight.noise
     change = cv2.GaussianBlur(sight.frame - sight.ground, (0, 0), SMOOTH)
-    differs = (np.abs(change).max(axis=2) > limit) & usable
-    if not differs.any():
+    differs = (np.abs(change).max(axis=2) > limit) & sight.known
+    if not (differs & usable).any():
         return None
     scale = min(1.0, _SIDE / max(box.width, box.height))
     small = _Small.of(sight, usable, object_id, scale)
