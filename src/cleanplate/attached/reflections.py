@@ -126,10 +126,13 @@ class _Small:
         if float((there * weight).sum()) < _VISIBLE * float(self.inside.sum()):
             return 0.0, 0.0
         expected = (_flipped(self.frame, flip, axis)[part] - self.ground[part]) * there[..., None]
-        change = self.change[part]
-        both = float((weight[..., None] * expected * change).sum())
-        power = float((weight[..., None] * expected**2).sum()) + 1e-6
-        seen = float((weight[..., None] * change**2).sum()) + 1e-6
+        # Light that changed all over is no mirror image: what counts is what stands out.
+        change, free = self.change[part], weight[..., None] / weight.sum()
+        expected = expected - (free * expected).sum((0, 1))
+        change = change - (free * change).sum((0, 1))
+        both = float((free * expected * change).sum())
+        power = float((free * expected**2).sum()) + 1e-6
+        seen = float((free * change**2).sum()) + 1e-6
         return both / (power * seen) ** 0.5, both / power
 
 
