@@ -50,8 +50,8 @@ def mirrored(sight: Sight, object_id: int, shadow: np.ndarray) -> Mirrored | Non
     Args:
         sight: the frame.
         object_id: whose.
-        shadow: (H, W) bool: what looks like a shadow, and so says nothing of a mirror. Where there is
-            a mirror image, dark parts of it do, and are part of it.
+        shadow: (H, W) bool: what looks like a shadow, and so tells no mirror; where there is a
+            mirror image, its dark parts do, and are part of it.
     """
     box = bounding_box((sight.mask == object_id).astype(np.uint8))
     if box is None or min(box.width, box.height) < _SMALLEST:

@@ -123,6 +123,7 @@ def planned(job: Job) -> Planned:
     survey = surveyed(clip, order.survey, work.path / "survey.npz", progress)
     span = span_of(order.settings.span, survey)
     filled = _masks(order, clip, survey, span, job.tools, work, job.report, progress)
+    filled = replace(filled, light=order.light)
     goes, kinds = filled.masks, order.settings.attached.kinds
     if kinds and job.tools.inpainter is not None:
         filled, goes, job.report.attached = with_attached(

@@ -7,20 +7,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from cleanplate.arrays.masks import bounding_box
 from cleanplate.attached.find import Attached, Proposal, find
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.media.mask_files import Masks
-from cleanplate.media.relight import relight
+from cleanplate.media.relight import Light, Relight
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
-from cleanplate.types import Box
 
 if TYPE_CHECKING:
-    from cleanplate.media.picture import Picture
     from cleanplate.media.read import Clip
 
 
@@ -53,32 +49,17 @@ def with_attached(
     whole = _joined(filled.masks, attached, taken, filled=False)
     masks = _joined(filled.masks, attached, taken, filled=True)
 
-    def lit(start: int) -> Iterator[np.ndarray | None]:
+    if not any(proposal.undone for proposal in taken):
+        return replace(filled, masks=masks), whole, told
+
+    def changes(start: int) -> Iterator[Relight | None]:
         yield from (None for _ in range(start, span.start))
-        yield from attached.shades(taken, max(start, span.start))
+        for shade in attached.shades(taken, max(start, span.start)):
+            yield None if shade is None else Relight(1 / shade)
         yield from (None for _ in range(span.stop, survey.count))
 
-    is_undone = any(proposal.undone for proposal in taken)
-    return replace(filled, masks=masks, lit=lit if is_undone else None), whole, told
-
-
-def freed(picture: Picture, shade: np.ndarray | None) -> Picture:
-    """``picture`` with the light that ``shade`` took from it, as in ``FilledMasks.lit``."""
-    if shade is None:
-        return picture
-    small = bounding_box((shade.min(axis=2) < 1).astype(np.uint8))
-    if small is None:
-        return picture
-    x, y = picture.width / shade.shape[1], picture.height / shade.shape[0]
-    # A pixel more each way: between two samples of a shade it is neither.
-    box = Box(
-        max(int((small.x0 - 1) * x), 0),
-        max(int((small.y0 - 1) * y), 0),
-        min(int((small.x1 + 1) * x) + 1, picture.width),
-        min(int((small.y1 + 1) * y) + 1, picture.height),
-    )
-    large = cv2.resize(shade, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
-    return relight(picture, 1 / large[box.slices], box)
+    light = Light(changes, key=f"{len(taken)} undone")
+    return replace(filled, masks=masks, light=light), whole, told
 
 
 def _sentence(proposal: Proposal) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from cleanplate.arrays.masks import components
 from cleanplate.arrays.regions import Margins, Region, plan
 from cleanplate.arrays.streams import prefetch
-from cleanplate.jobs.stages.attached import freed
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import Measured
 from cleanplate.jobs.stages.study import studied
@@ -96,10 +95,11 @@ def plan_fill(
     worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
 
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
-        shades = repeat(None) if filled.lit is None else filled.lit(first)
-        pictures = zip(clip.pictures(first, last), masks.read(first), shades, strict=False)
-        for picture, mask, shade in pictures:
-            yield MaskedPicture(freed(picture, shade), mask, int(apart.shots[picture.index]))
+        changes = repeat(None) if filled.light is None else filled.light.read(first)
+        pictures = zip(clip.pictures(first, last), masks.read(first), changes, strict=False)
+        for picture, mask, change in pictures:
+            lit = picture if change is None else change.of(picture)
+            yield MaskedPicture(lit, mask, int(apart.shots[picture.index]))
 
     def needed(start: int) -> int:
         return first_needed(regions, start, inpainter.lookback)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -23,6 +22,7 @@ from cleanplate.media.mask_files import (
 from cleanplate.media.mask_track import write_mask_track
 from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
+from cleanplate.media.relight import Light
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.tracks.filled_masks import grown, growths
@@ -41,9 +41,8 @@ class FilledMasks:
     """px that they have grown by, at least."""
     known: tuple[int, int] | None
     """As in ``Order``."""
-    lit: Callable[[int], Iterator[np.ndarray | None]] | None = None
-    """Where shadows are undone: ``lit(start)`` gives what the light was multiplied by in each frame
-    from ``start`` on, (h, w, 3) float32 in 0..1 of any size, or None."""
+    light: Light | None = None
+    """How the light of the pictures is changed before anything is filled."""
 
 
 def from_tracks(view: View, order: Order, survey: Survey) -> FilledMasks:
