@@ -114,3 +114,17 @@ def test_a_standing_post_before_a_standing_camera_is_no_scratch(tmp_path: Path) 
     pictures = panned(1) * COUNT
     pictures[0][20:, 200:203] = 30
     assert not found_in(tmp_path, pictures).damage
+
+
+def test_a_ledge_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = panned(COUNT, step=2.0)
+    for index, picture in enumerate(pictures):
+        y = 80 + round(0.8 * index)
+        picture[y : y + 2] = 235
+    assert not found_in(tmp_path, pictures).damage
+
+
+def test_a_standing_ledge_before_a_standing_camera_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = panned(1) * COUNT
+    pictures[0][100:102] = 235
+    assert not found_in(tmp_path, pictures).damage
