@@ -128,3 +128,13 @@ def test_a_standing_ledge_before_a_standing_camera_is_no_line_of_tape(tmp_path: 
     pictures = panned(1) * COUNT
     pictures[0][100:102] = 235
     assert not found_in(tmp_path, pictures).damage
+
+
+def test_the_rim_of_a_black_bar_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = []
+    for index, picture in enumerate(panned(COUNT, step=0.0)):
+        shown = np.roll(picture, index, axis=0)
+        shown[:30] = 16
+        shown[30:32] = 235
+        pictures.append(shown)
+    assert not [d for d in found_in(tmp_path, pictures).damage if d.stop - d.start > 1]
