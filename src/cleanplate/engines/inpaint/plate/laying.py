@@ -22,6 +22,9 @@ _UNASKED = 1000.0  # the squared error of a guess of which the ring says nothing
 _LEAST_VARIANCE = 20.0  # grey levels squared: no guess is better than the noise
 _DEEP = 8.0  # px from the rim, where a smooth fill is as wrong as the surroundings vary
 _DEBATES = 2  # rounds in which guesses far from the mean of all lose weight
+_CONTRADICTED = 0.3
+_FORM = 0
+_MISFIT = 0.2
 _OBSTINATE = 0.6  # of the squared distance from the mean counts against a guess
 _POOR = 0.3  # of the smooth fill's variance, above which the guesses show nothing to go on from
 _WORST = 1e4  # grey levels squared: the variance of what no guess shows
@@ -54,6 +57,7 @@ class _Judged:
     """(h, w, 3) float32: its colours, the offset added."""
     variance: np.ndarray
     """(h, w) float32."""
+    error: np.ndarray
 
 
 def laid(
@@ -79,6 +83,8 @@ def laid(
     spread, judged = _judged(smooth, plain, known, ring, guesses, size)
     depth = cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 3) * (smaller / _DEEP)
     doubt = _LEAST_VARIANCE + spread * np.minimum(depth, 1)
+    # What the guesses agree on, and the surroundings do not show, speaks against going on smoothly.
+    doubt = doubt + _CONTRADICTED * _contradicted(plain, judged, spread)
     result = _mean(plain, doubt, judged, [one.variance for one in judged])
     variances = [one.variance for one in judged]
     for _ in range(_DEBATES):
@@ -129,7 +135,7 @@ def _judged(
         colours = _resized(cv2.copyTo(guess.colours, guess.seen.view(np.uint8)), size)
         colours /= np.maximum(seen, 0.01)[..., None]
         variance = np.where(seen > 0.25, _LEAST_VARIANCE + error + against, np.inf)
-        judged.append(_Judged(guess, seen, offset, colours + offset, variance))
+        judged.append(_Judged(guess, seen, offset, colours + offset, variance, error))
     return solved[..., -1], judged
 
 
@@ -143,6 +149,27 @@ def _mean(
         total += one.shown * weight[..., None]
         weights = weights + weight
     return total / weights[..., None]
+
+
+def _contradicted(plain: np.ndarray, judged: list[_Judged], spread: np.ndarray) -> np.ndarray:
+    """What the guesses say against the smooth fill: (h, w) grey levels squared."""
+    total, weights = np.zeros_like(plain), np.zeros_like(spread)
+    least = np.full_like(spread, np.inf)
+    for one in judged:
+        weight = _weight(one.variance)
+        total += one.shown * weight[..., None]
+        weights += weight
+        least = np.minimum(least, np.where(one.seen > 0.25, one.error, np.inf))
+    seen = (weights > 0).astype(np.float32)
+    mean = total / np.maximum(weights, 1e-9)[..., None]
+    square = cv2.transform((mean - plain) ** 2, _MEAN)
+    if _FORM == 0:
+        square *= np.maximum(1 - least / (spread + 10) / _MISFIT, 0) ** 2
+    elif _FORM == 1:
+        square *= square / (square + _MISFIT * least + 1)
+    square *= seen
+    sums = cv2.GaussianBlur(np.dstack([square, seen]), (0, 0), _DEBATE_BLUR)
+    return np.where(seen > 0, sums[..., 0] / np.maximum(sums[..., 1], 1e-3), 0)
 
 
 def _disagreement(one: _Judged, result: np.ndarray) -> np.ndarray:
