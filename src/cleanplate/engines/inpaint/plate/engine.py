@@ -29,11 +29,11 @@ from cleanplate.settings import check, setting
 from cleanplate.types import Box, Frame, MaskedFrame
 
 _GREY = 128.0  # of a picture of which nothing is known
-_PLAIN = 1  # hurry at which directions are not carried on into what was never seen
+_QUICK = 1  # hurry at which flow is coarse, and what was never seen is filled smoothly
 _LAID = 3  # hurry at which the plate is laid as it is
 _RIM = 2  # px around the hole that are not taken for background
 _RING = 6  # px around it where the plate is compared with the truth
-_AROUND = 24  # px around it that are looked at
+_AROUND = 14  # px around it that are looked at
 _FAR = 4  # frames from one look at the whole picture to the next; near the hole it is each frame
 _NEAR = 48  # px around the hole that count as near
 _SPARSE, _LEAST_ASKED = 3, 60  # every so many pixels are asked about the light; at least so many
@@ -176,7 +176,7 @@ class _Plate:
             if last == self._number - 1:
                 continue
             self._is_new = True
-            where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
+            where = grow((mask == object_id).view(np.uint8), _RIM) > 0
             if last is None:  # pointed at only now: it stood there in the frames before
                 self._memory.forget(where, pose, 0, self._number - _FAR - 1)
             else:  # found again: it may have stood there since
@@ -209,11 +209,12 @@ class _Plate:
             return picture if remembered is None else _met(picture, inside, ring, remembered)
         guesses = []
         if align:
-            guesses = self._recent.guesses(smooth, hole, near, pose, _RING, self._is_new)
+            is_new, quick = self._is_new, hurry >= _QUICK
+            guesses = self._recent.guesses(smooth, hole, near, pose, _RING, is_new, quick)
             self._is_new = False
         if remembered is not None:
             guesses.append(remembered)
-        return laid(picture, inside, ring, guesses, hurry < _PLAIN)
+        return laid(picture, inside, ring, guesses, hurry < _QUICK)
 
     def _remembered(
         self, picture: np.ndarray, inside: np.ndarray, near: Box, pose: np.ndarray

@@ -25,21 +25,22 @@ from cleanplate.arrays.flow import (
     pixel_grid,
     stiff_flow,
 )
-from cleanplate.arrays.masks import grow
+from cleanplate.arrays.masks import grow, shifted, widened
 from cleanplate.engines.inpaint.plate.laying import Guess
 from cleanplate.types import Box
 
 _FRAMES = 40  # kept, at most
 _BYTES = 96 << 20
 _LONGEST_SIDE = 32000  # px: of a picture that cv2.remap reads
-_FLOW_SIDE = 160  # px: longest side of the pictures that flow is computed on
+_FLOW_SIDE, _QUICK_SIDE = 144, 80  # px: longest side of the pictures that flow is computed on
+_AROUND = 16  # px around what is looked at that flow is computed on, too
 _BAND = 3  # px of those around a hole, where flow is misled
 _MISSES = 24  # grey levels by which what flow leads to may differ
 _MARGIN = 2  # px from the border of a picture that cubic interpolation needs
 _PER_FRAME, _OLDEST = 3.0, 60.0  # grey levels squared that the steps of a chain count against it
 _MOST_GAIN = 4.0
 _NOWHERE = -1.0
-_MOTIONS = "free", "stiff"
+_FREE, _STIFF = "free", "stiff"
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +85,7 @@ class Recent:
         pose: np.ndarray,
         ring: int,
         is_new: bool,
+        quick: bool,
     ) -> list[Guess]:
         """What the latest frames showed of ``near``.
 
@@ -94,16 +96,19 @@ class Recent:
             pose: (3, 3): roughly, from the picture's pixels to the canvas.
             ring: px around the hole that get guesses, too.
             is_new: whether the hole hides what was taken for background in the frames before.
+            quick: whether flow is coarse, and the shared motion not asked.
         """
         area = grow(hole[near.slices].view(np.uint8), ring) > 0
         if self._number < 0 or is_new:
             nowhere = np.full((*area.shape, 3), _NOWHERE, np.float32)
-            self._next = {name: _Trail(near, area, nowhere) for name in _MOTIONS}
+            self._next = {name: _Trail(near, area, nowhere) for name in (_FREE, _STIFF)}
             return []
-        flows = self._flows(picture, hole, near, self._shift(near, pose))
+        flows = self._flows(picture, hole, near, self._shift(near, pose), quick)
         self._next, found = {}, []
-        for name, flow in zip(_MOTIONS, flows, strict=True):
-            ends = self._extended(self._trails.get(name), flow, near)
+        for name, flow in flows.items():
+            # A motion that was not followed into the frame before goes on from the other's chains.
+            before = self._trails.get(name, self._trails.get(_FREE))
+            ends = self._extended(before, flow, near)
             ends[~area] = _NOWHERE
             self._next[name] = _Trail(near, area, ends)
             found.append(self._read(ends))
@@ -134,11 +139,17 @@ class Recent:
         return round(float(there[0] - middle[0])), round(float(there[1] - middle[1]))
 
     def _flows(
-        self, picture: np.ndarray, hole: np.ndarray, near: Box, shift: tuple[int, int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """From ``near`` to the frame before, (h, w, 2) float32: the flow, and the shared motion."""
+        self,
+        picture: np.ndarray,
+        hole: np.ndarray,
+        near: Box,
+        shift: tuple[int, int],
+        quick: bool,
+    ) -> dict[str, np.ndarray]:
+        """From ``near`` to the frame before, (h, w, 2) float32 by motion."""
+        inner, near = near, widened(near, _AROUND, self._width, self._height)
         height, width = near.height, near.width
-        scale = min(1.0, _FLOW_SIDE / max(height, width))
+        scale = min(1.0, (_QUICK_SIDE if quick else _FLOW_SIDE) / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         rows = np.clip(np.arange(near.y0, near.y1) + shift[1], 0, self._height - 1)[:, None]
         columns = np.clip(np.arange(near.x0, near.x1) + shift[0], 0, self._width - 1)
@@ -158,14 +169,17 @@ class Recent:
         self._exposure = float(self._exposures[self._number % self._room]) / ratio
         untrusted = grow(covered.view(np.uint8), _BAND) > 0
         untrusted |= cv2.absdiff(there, cv2.convertScaleAbs(now, alpha=ratio)) > _MISSES
-        free = complete_flow(flow, untrusted)
-        stiff = stiff_flow(flow, ~untrusted)
+        motions = {_FREE: complete_flow(flow, untrusted)}
+        if not quick:
+            stiff = stiff_flow(flow, ~untrusted)
+            motions[_STIFF] = motions[_FREE] if stiff is None else stiff
         enlarged = np.array([width / size[0], height / size[1]], np.float32)
         offset = np.array(shift, np.float32)
-        return tuple(  # type: ignore[return-value]  there are two
-            cv2.resize(motion, (width, height)) * enlarged + offset
-            for motion in (free, free if stiff is None else stiff)
-        )
+        part = shifted(inner, -near.x0, -near.y0).slices
+        return {
+            name: cv2.resize(motion, (width, height))[part] * enlarged + offset
+            for name, motion in motions.items()
+        }
 
     def _extended(self, before: _Trail | None, flow: np.ndarray, near: Box) -> np.ndarray:
         """The ends of the chains from ``near``; those of the frame ``before`` are known."""
