@@ -16,6 +16,7 @@ import cv2
 import httpx
 import pytest
 
+from cleanplate.live.effort import Level
 from cleanplate.media.new_clip import write_clip
 from tests.app_browser.conftest import PICTURES, free_port
 from tests.app_browser.test_everyone import AXE
@@ -40,7 +41,7 @@ _SHARE = """([x, y, reach, colour, near]) => {
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A live picture of a ball on a textured wall, without end."""
-    image = cv2.GaussianBlur(texture(WIDTH, HEIGHT, 3), (0, 0), 2)
+    image = cv2.GaussianBlur(texture(WIDTH, HEIGHT, 3) // 4 + 60, (0, 0), 2)  # nothing is like it
     cv2.circle(image, BALL, RADIUS, PURPLE, -1)
     write_clip(tmp_path / "in.mkv", (image for _ in range(50)), Fraction(25), crf=8)
     port = free_port()
@@ -72,11 +73,20 @@ def page(chromium: Any, address: str, request: pytest.FixtureRequest) -> Iterato
     page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
     page.set_default_timeout(30_000)
     page.goto(address)
-    page.wait_for_function(f"document.getElementById('picture').width === {WIDTH}")
+    until(page, f"document.getElementById('picture').width === {WIDTH}")
     yield page
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{re.sub(r'[^a-z0-9_]+', '-', request.node.name)}.png")
     context.close()
+
+
+def until(page: Any, condition: str, argument: Any = None) -> None:
+    """Wait until a JavaScript expression is true. The page's policy forbids the browser's own wait
+    to evaluate it."""
+    end = time.monotonic() + 30
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < end, (condition, argument)
+        page.wait_for_timeout(50)
 
 
 def click(page: Any, x: float, y: float) -> None:
@@ -88,9 +98,10 @@ def click(page: Any, x: float, y: float) -> None:
 
 def wait_until_seen(page: Any, colour: tuple[int, int, int], seen: bool, reach: int) -> None:
     """Wait until the picture around the ball shows ``colour``, or shows it no more."""
-    page.wait_for_function(
+    until(
+        page,
         f"(asked) => (({_SHARE})(asked) > 0.01) === {str(seen).lower()}",
-        arg=[*BALL, reach, list(colour), 60],
+        [*BALL, reach, list(colour), 60],
     )
 
 
@@ -101,7 +112,7 @@ def test_what_is_clicked_is_outlined_gone_listed_and_dropped_again(page: Any) ->
     page.wait_for_selector("#objects li")
     assert re.match(r"1: visible \(flowtrack\)", page.inner_text("#objects li span"))
     wait_until_seen(page, PURPLE, False, middle)
-    rim = (220, 40, 40)
+    rim = (255, 255, 255)
     wait_until_seen(page, rim, True, 2 * RADIUS)
     page.uncheck("#mask")
     wait_until_seen(page, rim, False, 2 * RADIUS)
@@ -114,17 +125,17 @@ def test_what_is_clicked_is_outlined_gone_listed_and_dropped_again(page: Any) ->
 
 
 def test_the_delay_is_shown_and_the_counts_go_on(page: Any) -> None:
-    page.wait_for_function(
-        "/^[\\d.]+ ms, 95 %: [\\d.]+ ms$/.test(document.getElementById('delay').textContent)"
+    until(
+        page, r"/^[\d.]+ ms, 95 %: [\d.]+ ms$/.test(document.getElementById('delay').textContent)"
     )
     first = int(page.inner_text("#frames").split()[0])
-    page.wait_for_function(f"parseInt(document.getElementById('frames').textContent) > {first}")
-    assert page.inner_text("#work") == "full"
+    until(page, f"parseInt(document.getElementById('frames').textContent) > {first}")
+    assert page.inner_text("#work") in ("full", *(level.words for level in Level if level))
 
 
-def test_nothing_found_is_said_and_stop_ends_it(page: Any) -> None:
+def test_stop_ends_it_and_says_so(page: Any) -> None:
     page.click("text=Stop")
-    page.wait_for_function("document.getElementById('said').textContent.includes('Stopped')")
+    until(page, "document.getElementById('said').textContent.includes('Stopped')")
 
 
 def test_axe_finds_nothing_on_the_live_page(page: Any) -> None:
@@ -133,6 +144,6 @@ def test_axe_finds_nothing_on_the_live_page(page: Any) -> None:
     page.evaluate(AXE.read_text())
     found = page.evaluate(
         "axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', "
-        "'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => r.violations.map((v) => v.id))"
-    )
-    assert found == []
+        "'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+    )["violations"]
+    assert [one["id"] for one in found] == []
