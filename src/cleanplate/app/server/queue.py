@@ -1,6 +1,6 @@
 """Workers, one at a time on a device, and the queue before them.
 
-Lanes are apart: ``device`` has the work that fills the machine (follow, try, remove), ``light``
+Lanes are apart: ``device`` has the work that fills the machine (track, try, remove), ``light``
 what a person waits for before the first click (opening, proxies, proposals), ``loading`` fetches
 weights. So nobody's removal keeps another from beginning.
 """
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -98,6 +98,23 @@ class Queue:
             task.job.state = jobs.STOPPING
         self._say_stop(task)
         return True
+
+    def arrange(self, folders: Sequence[Path]) -> None:
+        """Let the waiting jobs of these projects take, in this order, the places they have now.
+
+        Jobs of other projects keep theirs: nobody is overtaken by who does not know of them.
+        """
+        rank = {folder: place for place, folder in enumerate(folders)}
+        with self._changed:
+            for waiting in self._waiting.values():
+                tasks = list(waiting)
+                places = [n for n, task in enumerate(tasks) if task.folder in rank]
+                moved = sorted((tasks[n] for n in places), key=lambda task: rank[task.folder])
+                for place, task in zip(places, moved, strict=True):
+                    tasks[place] = task
+                waiting.clear()
+                waiting.extend(tasks)
+            self._renumber()
 
     def wait(self, folder: Path, seconds: float) -> bool:
         """Wait until no job of the project is left; False when that takes longer."""
