@@ -6,6 +6,7 @@ https://w3c.github.io/webdriver-bidi/
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -38,7 +39,7 @@ class Firefox:
     def __init__(self, size: tuple[int, int] = (1440, 900)) -> None:
         from websockets.sync.client import connect
 
-        self._profile = tempfile.TemporaryDirectory()
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         text = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in _PREFERENCES.items()]
         Path(self._profile.name, "user.js").write_text("\n".join(text))
         path = find()
@@ -47,7 +48,10 @@ class Firefox:
         self._process = subprocess.Popen(
             [*words, self._profile.name, "about:blank"], stderr=subprocess.PIPE, text=True
         )
-        self._socket = connect(self._address() + "/session", max_size=None)
+        self._open = contextlib.ExitStack()
+        self._open.callback(self._end)
+        joined = connect(self._address() + "/session", max_size=None)
+        self._socket = self._open.enter_context(joined)
         self._number = 0
         self.errors: list[str] = []
         self._ask("session.new", capabilities={})
@@ -141,7 +145,11 @@ class Firefox:
 
     def close(self) -> None:
         """End it."""
-        self._socket.close()
+        self._open.close()
+
+    def _end(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
         self._profile.cleanup()

@@ -9,7 +9,7 @@ import { count as counted, frames } from "./words.js";
 const MOST = 100; // places in the list; the timeline shows them all
 const KINDS = { dirt: "Dirt", scratches: "Scratches", dropouts: "Drop-outs", shadow: "Shadow" };
 
-const findings = () => desk.state?.findings ?? [];
+export const findings = () => desk.state?.findings ?? [];
 const kindOf = (one) => KINDS[one.kind] ?? one.kind;
 const sure = (one) => `${Math.round(100 * one.confidence)} %`;
 
@@ -112,7 +112,8 @@ function kind(one) {
 function drawDamage(root) {
   const damage = findings().filter((one) => !one.caster);
   const box = root.querySelector("#cp-damage");
-  box.hidden = !damage.length;
+  const rows = damage.some((one) => one.object === null || one.rejected.length < one.places.length);
+  box.hidden = !rows;
   show(box.querySelector("ol"), [damage, desk.speed ? 0 : desk.frame], () =>
     damage.flatMap((one) =>
       one.object === null

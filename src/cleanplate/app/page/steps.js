@@ -26,6 +26,7 @@ import {
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { drawJobNumbers, jobBox, jobStamp } from "./jobs.js";
+import { findings } from "./findings.js";
 import { betterTracking, trackTrouble } from "./kinds.js";
 import { resultRow } from "./results.js";
 import { clock, count as counted, frames } from "./words.js";
@@ -236,7 +237,7 @@ function drawPick(root) {
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
   const looked = ["suggest", "damage"].includes(job()?.kind) && job().state === "done";
-  const found = looked && (proposed().length || none || job().kind === "damage") ? job().sentence : "";
+  const found = looked && (proposed().length || none || (job().kind === "damage" && findings().every((one) => one.object === null))) ? job().sentence : "";
   tell(
     masks,
     reasonOf(

@@ -122,6 +122,8 @@ function drawCompare() {
   id("cp-wipe-box").hidden = !wiping;
   id("cp-side-labels").hidden = !(shown && (reframed || desk.compare === "side" || wiping));
   const [one, two] = id("cp-side-labels").children;
+  say(one, reframed ? "Source" : "Original");
+  say(two, reframed ? shown.aspect : "Result");
   if (wiping) {
     const x = wipeX();
     id("cp-wipe-line").style.left = `${x}px`;

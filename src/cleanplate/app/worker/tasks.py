@@ -91,7 +91,9 @@ def _damage(folder: Path, job: Job, reporter: Reporter) -> str:
     shutil.rmtree(work)
     if not found:
         return "Found no dirt, scratch or drop-out."
-    what = ", ".join(f"{one.kind} in {one.count} places" for one in found)
+    what = ", ".join(
+        f"{one.kind} in {one.count} {'place' if one.count == 1 else 'places'}" for one in found
+    )
     return f"Found {what}. Add what is to be repaired."
 
 
