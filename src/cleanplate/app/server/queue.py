@@ -12,7 +12,6 @@ import itertools
 import json
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from typing import IO
 from cleanplate.app import jobs
 from cleanplate.app.jobs import Job
 from cleanplate.app.sentences import told
+from cleanplate.app.server.workers import Workers
 
 LANES = {"device": 1, "light": 2, "loading": 1}
 _LIGHT = frozenset({"open", "proxy", "suggest"})
@@ -44,14 +44,19 @@ class Queue:
     """Takes jobs, starts their workers in turn, stops them."""
 
     def __init__(
-        self, grace: float, ended: Callable[[Path, Job], None] = lambda folder, job: None
+        self,
+        grace: float,
+        ended: Callable[[Path, Job], None] = lambda folder, job: None,
+        spare: bool = False,
     ) -> None:
         """
         Args:
             grace: seconds that a worker has to stop by itself.
             ended: called with each job that is over, and its project's folder.
+            spare: whether a worker waits with all imported, so that jobs begin sooner.
         """
         self._grace, self._ended = grace, ended
+        self._workers = Workers(spare)
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[_Task]] = {lane: deque() for lane in LANES}
         self._running: dict[str, list[_Task]] = {lane: [] for lane in LANES}
@@ -72,6 +77,10 @@ class Queue:
             self._waiting[_lane(job)].append(_Task(folder, job))
             self._renumber()
             self._changed.notify_all()
+
+    def make_ready(self) -> None:
+        """Have a worker wait for the first job, if one is to."""
+        self._workers.prepare()
 
     def live(self, folder: Path) -> list[Job]:
         """Jobs of the project in ``folder`` that wait or run, oldest first."""
@@ -134,6 +143,7 @@ class Queue:
             self._changed.notify_all()
         for task in running:
             self._say_stop(task)
+        self._workers.close()
         end = time.monotonic() + seconds
         for task in running:
             task.over.wait(max(0.0, end - time.monotonic()))
@@ -161,7 +171,7 @@ class Queue:
                 task.job.place = None
                 task.job.state = jobs.RUNNING
                 try:
-                    task.process = _start(task)
+                    task.process = self._workers.start(task.folder, task.job.id)
                 except OSError as error:  # the project was removed, or the machine is full
                     self._conclude(task, jobs.FAILED, told(error)[1])
                 self._renumber()
@@ -221,15 +231,3 @@ def _lane(job: Job) -> str:
     if job.kind in _LOADING:
         return "loading"
     return "light" if job.kind in _LIGHT else "device"
-
-
-def _start(task: _Task) -> subprocess.Popen[str]:
-    with (task.folder / "jobs" / f"{task.job.id}.log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cleanplate.app.worker", str(task.folder), task.job.id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-        )

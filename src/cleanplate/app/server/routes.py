@@ -106,6 +106,7 @@ def project_routes(desk: Desk) -> APIRouter:
 
     @routes.post("/project/{project}/job")
     def work(project: str, fields: Fields) -> dict[str, Any]:
+        desk.filling.supersede(project)  # a job wants the cores
         return {"job": _begin(desk, desk.sessions.get(project), fields)}
 
     @routes.post("/project/{project}/job/stop")

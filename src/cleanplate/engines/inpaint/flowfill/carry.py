@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.arrays.flow import Precision
 from cleanplate.arrays.chains import no_chains
+from cleanplate.arrays.flow import Precision
 from cleanplate.engines.inpaint.flowfill.invent import Inventor
 from cleanplate.engines.inpaint.flowfill.plates import (
     MotionModel,

@@ -187,9 +187,7 @@ class _Pair:
         there, back = flows
         way = Way(second.number - first.number, model)
         first.links[way] = _link(first, there, doubts[0], corner, shift, beside[0])
-        second.links[way.back] = _link(
-            second, back, doubts[1], corner + shift, -shift, beside[1]
-        )
+        second.links[way.back] = _link(second, back, doubts[1], corner + shift, -shift, beside[1])
 
 
 def _near(hole: np.ndarray) -> np.ndarray:
