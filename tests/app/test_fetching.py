@@ -88,7 +88,7 @@ def test_a_wrong_file_is_not_taken_and_offline_says_so_while_the_rest_goes_on(
     here.post(f"/project/{project}/fetch", {"names": [NAME]})
     state = here.wait(project, lambda s: "offline" in (s["fetch"] or {}).get("sentence", ""))
     assert state["fetch"]["state"] == "failed"
-    here.post(f"/project/{project}/job", {"kind": "follow", "stop": 2})
+    here.post(f"/project/{project}/job", {"kind": "track", "stop": 2})
     here.done(project)
 
 

@@ -53,7 +53,7 @@ def static(server: Server, clip: Path) -> str:
 def begin(server: Server, project: str, kind: str = "remove", frames: int = 10) -> dict[str, Any]:
     """Begin a job and wait until it has done some frames."""
     server.post(f"/project/{project}/job", {"kind": kind})
-    stage = {"remove": "inpaint", "follow": "track"}[kind]
+    stage = {"remove": "inpaint", "track": "track"}[kind]
     return server.wait(
         project,
         lambda state: state["job"]["stage"] == stage and state["job"]["done"] >= frames,
@@ -167,7 +167,7 @@ def test_following_stops_and_keeps_what_it_followed(server: Server, tmp_path: Pa
     one = sign_box(0)
     prompt = {"box": [one.x0, one.y0, one.x1, one.y1]}
     server.edit(project, "prompt", frame=0, object=number, prompt=prompt)
-    begin(server, project, "follow", frames=40)
+    begin(server, project, "track", frames=40)
     shown = server.client.get(f"/project/{project}/frame/3.jpg")
     assert shown.status_code == 200, "the stage can be read meanwhile"
     server.edit(project, "change_object", object=number, name="board")
@@ -178,7 +178,7 @@ def test_following_stops_and_keeps_what_it_followed(server: Server, tmp_path: Pa
     assert 32 <= done < count - 1
     first = next((server.folder(project) / "runs").glob("*/000000.npz"))
     written = first.stat().st_mtime_ns
-    server.post(f"/project/{project}/job", {"kind": "follow"})
+    server.post(f"/project/{project}/job", {"kind": "track"})
     lane = server.done(project)["lanes"][str(number)]
     assert [(a, b) for a, b, kind, _ in lane if kind == "visible"] == [(1, count - 1)]
     assert first.stat().st_mtime_ns == written, "only what was missing is followed"

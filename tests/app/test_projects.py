@@ -43,7 +43,7 @@ def picked(server: Server, clip: Path) -> str:
 
 def followed(server: Server, clip: Path) -> str:
     project = picked(server, clip)
-    server.post(f"/project/{project}/job", {"kind": "follow"})
+    server.post(f"/project/{project}/job", {"kind": "track"})
     server.done(project)
     return project
 
@@ -91,7 +91,7 @@ def test_the_facts_are_the_probes(server: Server, scene_clip: Path) -> None:
     assert shown["rate"] == pytest.approx(float(info.average_rate or 0))
     assert (shown["codec"], shown["audio"]) == (info.codec, 1)
     assert state["can"]["remove"][0] is False
-    assert state["can"]["follow"] == [False, "Pick an object first."]
+    assert state["can"]["track"] == [False, "Pick an object first."]
 
 
 def test_a_list_of_clips_is_told_of_each_in_short(server: Server, scene_clip: Path) -> None:
@@ -99,7 +99,8 @@ def test_a_list_of_clips_is_told_of_each_in_short(server: Server, scene_clip: Pa
     told = server.get(f"/project/{project}/brief")
     assert told["name"] == scene_clip.name
     assert (told["job"]["kind"], told["job"]["state"]) == ("open", "done")
-    assert told["results"] == []
+    assert told["clean"] is None
+    assert told["open"]
     assert server.get("/project/AAAAAAAAAAAAAAAAAAAAAA/brief") is None
 
 
@@ -404,9 +405,9 @@ def test_what_are_no_masks_is_refused(
         ({"kind": "try", "frame": 400}, 400, "not between the marks"),
         ({"kind": "try", "frame": 3, "seconds": 900}, 400, "give up to 10"),
         ({"kind": "try", "frame": 3, "seconds": "x"}, 400, "give up to 10"),
-        ({"kind": "follow", "direction": "up"}, 400, "both, forward or backward"),
-        ({"kind": "follow", "objects": "all"}, 400, "a list of object ids"),
-        ({"kind": "follow"}, 409, "Everything is tracked"),
+        ({"kind": "track", "direction": "up"}, 400, "both, forward or backward"),
+        ({"kind": "track", "objects": "all"}, 400, "a list of object ids"),
+        ({"kind": "track"}, 409, "Everything is tracked"),
         ({"kind": "resume"}, 409, "nothing to go on with"),
         ({"kind": "remove", "whole": "all"}, 400, "give true or false"),
     ],

@@ -70,7 +70,7 @@ def by_page(clip: Path, folder: Path, server: Server) -> Path:
         pointed = {"box": prompt["box"], "points": [], "brushes": []}
         number = objects[prompt["object"]]
         server.edit(project, "prompt", frame=prompt["at"], object=number, prompt=pointed)
-    server.post(f"/project/{project}/job", {"kind": "follow"})
+    server.post(f"/project/{project}/job", {"kind": "track"})
     server.done(project)
     out = folder / "page.mkv"
     out.write_bytes(server.client.get(f"/project/{project}/masks.mkv").content)

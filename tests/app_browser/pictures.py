@@ -57,7 +57,7 @@ def take(person: Person) -> None:
     shot("app-pick")
     person.press("f")
     person.until(
-        "state.job?.kind === 'follow' && state.job.state === 'running' && state.job.done > 20"
+        "state.job?.kind === 'track' && state.job.state === 'running' && state.job.done > 20"
     )
     shot("app-follow")
     person.until("state.job.state === 'done'")

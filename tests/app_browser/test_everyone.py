@@ -44,7 +44,7 @@ def test_from_the_empty_page_to_the_result_by_keyboard_alone(visit: Visit, coded
     person.sees_mask()
     assert person.points() == [[69, 85, True]]
     person.press("Escape", "f")
-    person.until("state.job?.kind === 'follow' && state.job.state === 'done'")
+    person.until("state.job?.kind === 'track' && state.job.state === 'done'")
     focus_by_tab(person, "[data-choice=inpaint] summary")
     person.press("Enter")
     focus_by_tab(person, "[data-choice=inpaint] [type=radio]")
@@ -124,7 +124,7 @@ def test_two_people_work_at_once_and_a_queue_says_ones_place(
     other.press("f")
     other.until("['queued', 'running'].includes(state.job?.state)")
     if other.desk("state.job.state") == "queued":
-        assert "before this" in other.text("#cp-job-follow")
+        assert "before this" in other.text("#cp-job-track")
     other.click(200, 140)  # what one does the other need not wait for
     other.sees_mask()
     for person in (one, other):

@@ -28,7 +28,7 @@ def marked(server: Server, clip: Path, box: list[int] = SIGN) -> str:
 
 def followed(server: Server, clip: Path) -> str:
     project = marked(server, clip)
-    server.job(project, kind="follow", direction="both")
+    server.job(project, kind="track", direction="both")
     server.done(project)
     return project
 
@@ -38,7 +38,7 @@ def test_following_fills_the_lane_as_it_goes_and_what_is_done_can_be_looked_at(
 ) -> None:
     person = visit(marked(server, long))
     person.page.get_by_role("button", name="Track", exact=True).click()
-    person.until("state.job?.kind === 'follow' && state.job.state === 'running'")
+    person.until("state.job?.kind === 'track' && state.job.state === 'running'")
     half = "state.lanes[1].find((run) => run[2] === 'visible')?.[1]"
     seen = person.until(f"({half}) > 0 && ({half}) < 179")
     assert seen
@@ -50,7 +50,7 @@ def test_following_fills_the_lane_as_it_goes_and_what_is_done_can_be_looked_at(
     person.sees(0)
     person.until("state.job?.state === 'done'")
     person.until(f"({half}) === 179")
-    assert not person.page.locator("#cp-job-follow").is_visible()
+    assert not person.page.locator("#cp-job-track").is_visible()
 
 
 def test_stop_answers_at_once_keeps_what_is_done_and_following_can_go_on(
@@ -70,11 +70,11 @@ def test_stop_answers_at_once_keeps_what_is_done_and_following_can_go_on(
     beat = ended["beat"]
     done = person.until("state.lanes[1].find((run) => run[2] === 'visible')[1]")
     assert done
-    assert "Stopped" in person.text("#cp-job-follow")
+    assert "Stopped" in person.text("#cp-job-track")
     first = person.mask(5)
     time.sleep(1)  # the worker gives a sign of life four times a second
     assert json.loads(record.read_text())["beat"] == beat
-    person.page.locator("#cp-job-follow").get_by_role("button", name="Go on").click()
+    person.page.locator("#cp-job-track").get_by_role("button", name="Go on").click()
     person.until("state.job?.state === 'done'")
     person.until("state.lanes[1].at(-1)[2] === 'visible' && state.lanes[1].at(-1)[1] === 179")
     assert person.mask(5) == first
@@ -82,7 +82,7 @@ def test_stop_answers_at_once_keeps_what_is_done_and_following_can_go_on(
 
 # Presses Stop, and tells after how many milliseconds the page says so.
 _STOP = """async () => {
-  const box = document.querySelector('#cp-job-follow');
+  const box = document.querySelector('#cp-job-track');
   const start = performance.now();
   box.querySelector('.cp-stop').click();
   while (!/Stopp(ing|ed)/.test(box.innerText)) await new Promise((done) => setTimeout(done, 5));
@@ -106,7 +106,7 @@ def test_a_correction_changes_only_what_follows_from_it(
     fixed = person.mask(30)
     assert fixed != before[30]
     assert [row[1:] for row in person.desk("state.stale")] == [[1, 29], [31, 59]]
-    assert "before your change" in person.text("#cp-follow-note")
+    assert "before your change" in person.text("#cp-track-note")
     assert person.page.locator(".cp-stale").count() == 2
     person.page.get_by_role("button", name="Track forward from this frame").click()
     person.until("state.job?.state === 'done' && !state.stale.some((row) => row[2] > 30)")

@@ -62,7 +62,7 @@ def test_better_tracking_comes_by_one_button_is_used_and_the_removal_is_finished
     offer.wait_for(state="hidden")
     person.until("state.prompts[0][1].outliner === 'sam2'", seconds=90)
     person.page.keyboard.press("f")
-    person.until("state.job?.kind === 'follow' && state.job.state === 'done'", seconds=120)
+    person.until("state.job?.kind === 'track' && state.job.state === 'done'", seconds=120)
     own.job(project, kind="remove")
     own.done(project, 180)
     assert own.state(project)["results"]

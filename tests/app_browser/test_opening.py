@@ -96,7 +96,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 # What a browser sends to another site without asking it first.
 _FOREIGN = """async ([address, paths]) => {
-  const body = JSON.stringify({ op: 'add_object', kind: 'follow', sample: true });
+  const body = JSON.stringify({ op: 'add_object', kind: 'track', sample: true });
   const headers = { 'Content-Type': 'text/plain' };
   for (const path of paths) {
     await fetch(address + path, { method: 'POST', mode: 'no-cors', headers, body });

@@ -41,7 +41,7 @@ def test_a_stroke_on_a_followed_frame_changes_what_is_under_it_and_nothing_else(
     person.press("d")
     person.drag((38.5, 65.5), (110.5, 115.5))
     person.settled()
-    server.job(project, kind="follow", stop=12)
+    server.job(project, kind="track", stop=12)
     server.done(project)
     person.press(*["ArrowRight"] * 8)
     person.sees(8)

@@ -43,7 +43,7 @@ def test_where_tracking_did_not_hold_remove_says_so_and_leads_to_the_frame(
     person.drag((38.5, 68.5), (107.5, 113.5))
     person.settled()
     assert person.page.locator("#cp-trouble").is_hidden()
-    server.job(project, kind="follow")
+    server.job(project, kind="track")
     server.done(project)
     trouble = person.page.locator("#cp-trouble")
     trouble.wait_for()

@@ -44,7 +44,7 @@ def test_in_and_out_limit_following_trying_and_removing(
     person.press("o")
     person.until("state.span[1] === 30")
     person.press("f")
-    person.until("state.job?.kind === 'follow' && state.job.state === 'done'")
+    person.until("state.job?.kind === 'track' && state.job.state === 'done'")
     person.until("state.lanes[1].at(-1)[2] === 'none'")
     assert person.desk("state.lanes")["1"][-1][:2] == [30, 59]
     person.press("y")

@@ -59,7 +59,7 @@ def test_the_whole_way_on_the_logo_clip(visit: Visit, server: Server, clips: Pat
         job = person.desk("state.job?.id ?? null")
         person.page.locator(CANVAS).focus()
         person.press("f")
-        person.until(f"state.job?.kind === 'follow' && state.job.id !== {json.dumps(job)}")
+        person.until(f"state.job?.kind === 'track' && state.job.id !== {json.dumps(job)}")
         person.until("state.job.state === 'done'", seconds=300)
 
     with waits.step("track"):

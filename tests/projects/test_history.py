@@ -208,5 +208,5 @@ def test_all_of_it_is_plain_json(followed: Project) -> None:
     assert plain["clip"]["frames"] == stage.COUNT
     assert [one["id"] for one in plain["objects"]] == [1, 2]
     assert set(plain["prompts"]["0"]) == {"1", "2"}
-    assert plain["can"]["follow"][0] is False
+    assert plain["can"]["track"][0] is False
     assert plain["can"]["remove"] == [True, ""]

@@ -1,4 +1,4 @@
-"""The app: a page at 127.0.0.1 that picks, follows and removes. Run it with ``cleanplate app``.
+"""The app: a page at 127.0.0.1 that picks, tracks and removes. Run it with ``cleanplate app``.
 
     browser ──▶ guard ──▶ routes ──▶ session (a project's folder) ──▶ queue ──▶ worker process
 

@@ -22,7 +22,8 @@ class Job:
 
     id: str
     kind: str
-    """``open``, ``proxy``, ``suggest``, ``follow``, ``try``, ``remove``, ``order`` or ``fetch``."""
+    """``open``, ``proxy``, ``suggest``, ``attached``, ``damage``, ``track``, ``try``, ``remove``,
+    ``crop``, ``retarget``, ``order`` or ``fetch``."""
     args: dict[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     state: str = QUEUED

@@ -20,7 +20,7 @@ class Result:
 
     name: str
     kind: str
-    """``try`` or ``remove``."""
+    """``try``, ``remove`` or ``retarget``."""
     first: int
     """First frame of the source that it holds."""
     last: int
@@ -44,6 +44,10 @@ class Result:
     """Codec, quality and container, as one line."""
     lossless: bool = False
     """Every sample outside of the masks is the source's."""
+    aspect: str = ""
+    """Of a clip in another shape: width to height as seen, ``9:16``."""
+    of: str = ""
+    """The result that it was cut out of; empty: the clip itself."""
     doubts: list[str] = field(default_factory=list[str])
     """What the work may have suffered from, as sentences."""
     command: str = ""

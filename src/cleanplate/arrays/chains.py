@@ -106,18 +106,19 @@ def extend(link: Link, target: int, onward: Chains, oldest: int, newest: int) ->
         near = seen & (oldest <= target <= newest)
         frame = np.where(near, np.int32(target), np.int32(NOWHERE))
         return Chains(link.spot, frame, places, np.ones(len(frame), np.float32), link.doubt)
-    number = np.maximum(number, 0)
-    frame = np.where(inside, onward.frame[number], np.int32(NOWHERE))
-    frame = np.where(seen, np.int32(target), frame)
+    number = np.maximum(number, 0).astype(np.intp)  # once, for the four look-ups
+    frame = onward.frame.take(number)
+    frame[~inside] = NOWHERE
+    frame[seen] = target
     frame[(frame < oldest) | (frame > newest)] = NOWHERE
     further = ~seen
-    end = onward.place[number] + (places - nearest)
+    end = onward.place.take(number, axis=0) + (places - nearest)
     return Chains(
         link.spot,
         frame,
         np.where(further[:, None], end, places).astype(np.float32),
-        1 + further * onward.hops[number],
-        link.doubt + further * onward.doubt[number],
+        1 + further * onward.hops.take(number),
+        link.doubt + further * onward.doubt.take(number),
     )
 
 

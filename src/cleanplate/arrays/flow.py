@@ -109,7 +109,8 @@ def round_trip(there: np.ndarray, back: np.ndarray) -> np.ndarray:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.abs(there + returned).sum(axis=2)
+    off = np.abs(there + returned)
+    return off[..., 0] + off[..., 1]
 
 
 def pixel_grid(height: int, width: int) -> np.ndarray:

@@ -82,5 +82,6 @@ def app_command(
         password=os.environ.get(PASSWORD, ""),
         names=names_from_environment(),
         keep_days=keep_days,
+        spare=True,
     )
     serve(options, clip, not no_browser, lambda address: print(f"cleanplate is at {address}"))

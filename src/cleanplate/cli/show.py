@@ -33,7 +33,8 @@ _TITLES = {
     "evaluate": "Evaluating clips",
     "damage": "Looking for damage",
     "ground": "Looking at the ground",
-    "shadows": "Looking for shadows",
+    "attached": "Looking for what goes with the objects",
+    "flicker": "Looking at the light",
     "train": "Training",
 }
 _COUNTED = {"train": "step", "evaluate": "clip"}  # what a stage counts, if not frames

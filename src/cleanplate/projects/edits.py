@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import cv2
+import numpy as np
+
 from cleanplate import registry
 from cleanplate.errors import InputError
 from cleanplate.projects.state import State
@@ -18,7 +21,7 @@ from cleanplate.tracks.marks import NEVER, Anchor, Kind, TrackedObject, colour_o
 from cleanplate.tracks.mask_store import MaskStore
 from cleanplate.tracks.timeline import NOT_FOLLOWED, WORDS
 from cleanplate.tracks.view import ListedDoubt, View
-from cleanplate.types import FOUND_FROM
+from cleanplate.types import FOUND_FROM, Box
 
 _LONGEST_NAME = 80
 
@@ -52,6 +55,30 @@ def add_overlay(
     for frame, anchor in anchors.items():
         state = state.with_anchor(object_id, frame, anchor)
     return state, object_id
+
+
+def add_given(state: State, name: str, run: str, given_id: int, version: int) -> tuple[State, int]:
+    """What a run of masks shows under ``given_id``, as an object of its own."""
+    state, object_id = add_object(state, name, False, version)
+    added = replace(state.object(object_id), given=run, given_id=given_id)
+    return state.with_object(added), object_id
+
+
+def leave(
+    state: State, view: View, store: MaskStore, object_id: int, box: Box, frames: range
+) -> tuple[State, None]:
+    """What touches ``box`` in these frames is not the object's; the rest of it stays as it is."""
+    track = view.tracks[object_id]
+    for frame in frames:
+        crop = view.crop(object_id, frame)
+        if crop is None:
+            continue
+        _, parts = cv2.connectedComponents(crop.on(view.size).astype(np.uint8), connectivity=8)
+        mask = (parts > 0) & ~np.isin(parts, parts[box.slices])
+        passing = track.passing(frame)
+        fixed = Anchor(Kind.APPROVED, store.keep(mask), approved=True, passing=passing)
+        state = state.with_anchor(object_id, frame, fixed)
+    return state, None
 
 
 def begins(state: State, object_id: int, frame: int) -> tuple[State, None]:

@@ -16,6 +16,7 @@ import numpy as np
 from cleanplate.errors import InputError
 from cleanplate.files.locking import locked
 from cleanplate.jobs.order import Order
+from cleanplate.media.mask_files import Masks
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.progress import Progress
@@ -29,7 +30,7 @@ from cleanplate.tracks.driver import Direction
 from cleanplate.tracks.pointing import Painting, Pointing
 from cleanplate.tracks.tracks import Tracks
 from cleanplate.tracks.view import ListedDoubt, View
-from cleanplate.types import Prompt
+from cleanplate.types import Box, Prompt
 
 _SURVEY = "survey.npz"
 
@@ -139,9 +140,12 @@ class Project:
         self._check_frame(frame)
         return self._outliner.image(frame)
 
-    def view(self) -> View:
-        """All that is shown now; stays as it is while the project goes on."""
-        return self._view_of(self.state)
+    def view(self, without: Collection[int] = ()) -> View:
+        """All that is shown now, but for the objects ``without``; stays as it is meanwhile."""
+        state = self.state
+        for object_id in without:
+            state = state.without_object(object_id)
+        return self._view_of(state)
 
     def _view_of(self, state: State) -> View:
         return self._tracks.view(state, _settings_of(state))
@@ -187,7 +191,7 @@ class Project:
             "can": {
                 "undo": undos > 0,
                 "redo": redos > 0,
-                "follow": list(self.can_follow()),
+                "track": list(self.can_follow()),
                 "remove": list(self.can_remove()),
             },
         }
@@ -228,6 +232,22 @@ class Project:
         return self._edited.change(
             lambda state: edits.add_overlay(
                 state, name, kept, start, stop, count=count, version=self.version + 1
+            )
+        )
+
+    def add_given(self, name: str, run: str, given_id: int) -> int:
+        """A new thing to remove that ``run``, from ``keep_masks``, shows; returns its id."""
+        return self._edited.change(
+            lambda state: edits.add_given(state, name, run, given_id, self.version + 1)
+        )
+
+    def leave(self, object_id: int, box: Box, frames: range) -> None:
+        """What is shown of the object in ``box`` in these frames is not of it after all."""
+        for frame in (frames.start, frames.stop - 1):
+            self._check_frame(frame)
+        self._edited.change(
+            lambda state: edits.leave(
+                *(state, self._view_of(state), self.mask_store, object_id, box, frames)
             )
         )
 
@@ -481,6 +501,17 @@ class Project:
         )
         version = self.version + 1
         return self._edited.change(partial(transfer.with_masks, taken=taken, version=version))
+
+    def keep_masks(self, masks: Masks, progress: Progress | None = None) -> tuple[list[int], str]:
+        """Keep masks beside the project, for ``add_given``; the ids they show, and their run.
+
+        Args:
+            masks: one for each frame of the clip, of its size.
+            progress: told about each mask.
+        """
+        return transfer.keep_run(
+            masks, masks.origin, self.survey.count, self._tracks, progress or Progress()
+        )
 
     def export_masks(
         self, target: Path | str, progress: Progress | None = None, *, overwrite: bool = True

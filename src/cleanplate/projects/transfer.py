@@ -12,9 +12,7 @@ import numpy as np
 from cleanplate.errors import InputError, MaskError
 from cleanplate.files.publish import check_target
 from cleanplate.jobs.order import Order, Target
-from cleanplate.media.mask_files import (
-    open_masks,
-)
+from cleanplate.media.mask_files import Masks, open_masks
 from cleanplate.media.mask_track import write_mask_track
 from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
@@ -59,14 +57,27 @@ def read_masks(
     Raises:
         MaskError: count, size or colours that do not fit the clip.
     """
-    count, runs = survey.count, tracks.runs
+    count = survey.count
     masks = open_masks(path, frame_numbers(source, count), info.width, info.height)
     if masks.constant is not None:
         ids = _ids(masks.constant)
         _check_any(ids, path)
         return Taken(ids, "", {i: tracks.store.keep(masks.constant == i) for i in ids})
-    run = runs.begin(GIVEN, 0, "", {})
-    pieces, ids_found = runs.pieces(run), set()
+    ids, run = keep_run(masks, str(path), count, tracks, progress)
+    _check_any(ids, path)
+    return Taken(ids, run)
+
+
+def keep_run(
+    masks: Masks, origin: str, count: int, tracks: Tracks, progress: Progress
+) -> tuple[list[int], str]:
+    """Keep one mask for each of ``count`` frames as a run; the ids that they show, and its name.
+
+    Raises:
+        MaskError: there are more masks than frames, or fewer.
+    """
+    run = tracks.runs.begin(GIVEN, 0, "", {})
+    pieces, found = tracks.runs.pieces(run), set[int]()
     records: list[Record] = []
     seen = 0
     for frame, mask in enumerate(progress.over("masks", masks.read(0), count)):
@@ -74,7 +85,7 @@ def read_masks(
         if seen > count:
             break
         ids = _ids(mask)
-        ids_found.update(ids)
+        found.update(ids)
         states = tuple(ObjectState(i, 1.0, Visibility.VISIBLE) for i in ids)
         records.append(Record.pack(frame, TrackedMask(mask, states)))
         if len(records) == PIECE or frame == count - 1:
@@ -82,12 +93,11 @@ def read_masks(
             records = []
     if seen != count:
         raise MaskError(
-            f"{path} holds {'more than ' if seen > count else ''}{min(seen, count)} masks and the "
-            f"clip has {count} frames; give one mask for each frame, or a single PNG for all."
+            f"{origin} holds {'more than ' if seen > count else ''}{min(seen, count)} masks and "
+            f"the clip has {count} frames; give one mask for each frame, or a single PNG for all."
         )
-    _check_any(sorted(ids_found), path)
-    runs.meant_for(run, {i: FollowedFrom("", 0, count - 1) for i in ids_found})
-    return Taken(sorted(ids_found), run.name)
+    tracks.runs.meant_for(run, {i: FollowedFrom("", 0, count - 1) for i in found})
+    return sorted(found), run.name
 
 
 def _ids(mask: np.ndarray) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,14 @@ def settled(places: np.ndarray, grid: int, most: float) -> np.ndarray:
 
 
 def write_path(
-    file: Path, path: CropPath, survey: Survey, info: VideoInfo, aspect: str | None = None
+    file: Path,
+    path: CropPath,
+    survey: Survey,
+    info: VideoInfo,
+    aspect: str | None = None,
+    only: Collection[int] | None = None,
 ) -> None:
-    """Write ``path`` as JSON.
+    """Write ``path`` as JSON; ``only`` names the frames to keep, between which the crop glides.
 
     ``frames`` holds, for each frame, its number, its time in seconds from the first frame of the
     clip, and the box x0, y0, x1, y1 in px of the upright picture, ends exclusive.
@@ -84,6 +90,7 @@ def write_path(
             "box": [round(value, 3) for value in box],
         }
         for frame, box in enumerate(path.boxes().tolist(), path.start)
+        if only is None or frame in only
     ]
     head: dict[str, Any] = {
         "format": FORMAT,

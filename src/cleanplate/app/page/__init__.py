@@ -1,4 +1,4 @@
-"""The page: pick, follow, remove. Its stage is our own JavaScript, its settings native components.
+"""The page: pick, track, remove. Its stage is our own JavaScript, its settings native components.
 
 The templates are constant: a template that is filled in again would take the canvas with it. All
 data comes by fetch from the app's routes.

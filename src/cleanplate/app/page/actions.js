@@ -64,7 +64,7 @@ export function jumpToDoubt(direction) {
     direction > 0
       ? frames.find((frame) => frame > desk.frame)
       : frames.filter((frame) => frame < desk.frame).pop();
-  if (next === undefined) note("follow", "No more frames to check in this direction.");
+  if (next === undefined) note("track", "No more frames to check in this direction.");
   else goTo(next);
 }
 
@@ -219,9 +219,9 @@ export const seen = (edge) =>
   attempt("pick", () => desk.link.edit(edge, { frame: desk.frame, object: desk.object }));
 
 export const approve = (frame, id) =>
-  attempt("follow", () => desk.link.edit("approve", id ? { frame, object: id } : { frame }));
+  attempt("track", () => desk.link.edit("approve", id ? { frame, object: id } : { frame }));
 
-export const dismiss = (row) => attempt("follow", () => desk.link.edit("dismiss", { row }));
+export const dismiss = (row) => attempt("track", () => desk.link.edit("dismiss", { row }));
 
 export const undo = () => desk.state?.can?.undo && attempt("pick", () => desk.link.edit("undo"));
 export const redo = () => desk.state?.can?.redo && attempt("pick", () => desk.link.edit("redo"));
@@ -292,6 +292,34 @@ export const takeAll = (proposals) =>
 
 export const take = (proposal) => takeAll([proposal]);
 
+// What goes with an object, and damage
+
+const takeFinding = (place, finding) =>
+  attempt(place, async () => {
+    const { answer } = await desk.link.edit("take_finding", { finding: finding.id });
+    await desk.link.refresh();
+    return answer.object;
+  });
+
+/** Remove the shadow or reflection of an object with it, or leave it. */
+export async function tickFinding(finding, wanted) {
+  if (wanted) await takeFinding("track", finding);
+  else await attempt("track", () => desk.link.edit("remove_object", { object: finding.object }));
+}
+
+export async function addDamage(finding) {
+  const number = await takeFinding("pick", finding);
+  if (number !== null) change({ object: number, shown: null });
+}
+
+/** One place of damage is none: it stays as it is. */
+export const reject = (finding, place) =>
+  attempt("pick", () => desk.link.edit("reject", { finding: finding.id, place }));
+
+export const lookForAttached = () => start("track", { kind: "attached" }, "Searching for shadows and reflections.");
+
+export const lookForDamage = () => start("pick", { kind: "damage" }, "Searching for damage.");
+
 // Jobs
 
 async function start(place, body, hint) {
@@ -311,15 +339,19 @@ async function start(place, body, hint) {
 const WAYS = { both: "both ways", forward: "forward", backward: "backward" };
 
 /** Follow; both ways from every mark, or one way from this frame. */
-export function followObjects(direction = "both") {
-  const body = { kind: "follow", direction };
+export function trackObjects(direction = "both") {
+  const body = { kind: "track", direction };
   if (direction !== "both") body.frame = desk.frame;
   change({ shown: null });
-  return start("follow", body, `Tracking ${WAYS[direction]}.`);
+  return start("track", body, `Tracking ${WAYS[direction]}.`);
 }
 
 export const suggest = () =>
   start("pick", { kind: "suggest" }, "Searching for logos and captions.");
+
+export const planCrop = (aspect) => start("crop", { kind: "crop", aspect }, "Planning the crop.");
+
+export const reframe = (of) => start("crop", { kind: "retarget", of }, "Reframing.");
 
 export const tryHere = () =>
   start(

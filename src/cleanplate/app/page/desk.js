@@ -20,6 +20,7 @@ export const desk = {
   shown: null, // name of the result on the stage; null: the clip
   compare: "wipe", // wipe, side, result, difference, flicker
   wipe: 0.5,
+  cropping: false, // the crop of another shape is shown over the clip
   peek: false, // C is held: the original
   speed: 0, // 0 stands still; 1, 2, 4 forward, negative backward
   stopping: null, // id of the job that was told to stop
@@ -126,7 +127,15 @@ export function laneAt(id, frame) {
   return ["none", 0];
 }
 
-const DOING = { suggest: "looking", follow: "following", try: "trying" };
+const DOING = {
+  suggest: "looking",
+  attached: "looking",
+  damage: "looking",
+  track: "tracking",
+  try: "trying",
+  crop: "planning",
+  retarget: "reframing",
+};
 
 /** Where the page is: which of the states of a project a person would name. */
 export function stage() {

@@ -15,6 +15,13 @@ const STAGES = {
   inpaint: "filling",
   write: "writing",
   proxy: "preparing playback",
+  ground: "what the ground looks like",
+  attached: "what goes with the objects",
+  flicker: "light",
+  damage: "comparing frames",
+  focus: "what moves",
+  measure: "where the objects are",
+  crop: "cutting out",
 };
 /** The job's numbers as one line. */
 export function jobLine(one) {
@@ -30,7 +37,7 @@ export function jobLine(one) {
 export const jobTitle = (one) =>
   isStopping()
     ? "Stopping"
-    : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "follow" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
+    : `${DOING[one.kind] ?? one.kind}${one.stage && one.kind !== "track" ? `: ${STAGES[one.stage] ?? one.stage}` : ""}`;
 
 /** The same work on the command line, for who would rather finish it there. */
 export function commandOf(one) {

@@ -7,16 +7,19 @@ import { busy, change, count, desk, keep, listen, object, objects } from "./desk
 import { dress } from "./dom.js";
 import { openKeys, startKeys } from "./keys.js";
 import { startFetching } from "./fetching.js";
+import { startCrop } from "./crop.js";
 import { startFilled } from "./filled.js";
 import { startMasks } from "./masks.js";
 import { startNotices } from "./notices.js";
 import { forget } from "./pictures.js";
 import { startOutlines } from "./outlines.js";
 import { startPointer } from "./pointer.js";
+import { startFindings } from "./findings.js";
 import { startProposals } from "./proposals.js";
 import { Link, get } from "./server.js";
 import { startStage } from "./stage.js";
-import { forgetRecent, lookFor, remember, startStart } from "./start.js";
+import { forgetRecent, remember, startClips } from "./clips.js";
+import { lookFor, startStart } from "./start.js";
 import { startSteps } from "./steps.js";
 import { startObjects } from "./objects.js";
 import { startTimeline } from "./timeline.js";
@@ -100,11 +103,11 @@ function jobChanged(now) {
   if (now.sentence) change({ hint: now.sentence });
   if (busy()) {
     requestAnimationFrame(() => {
-      const box = ["cp-job-pick", "cp-job-follow", "cp-job-remove"].map(id).find((one) => !one.hidden);
+      const box = ["cp-job-pick", "cp-job-track", "cp-job-remove", "cp-job-crop"].map(id).find((one) => !one.hidden);
       box?.scrollIntoView({ block: "nearest" });
     });
   }
-  if (now.state === "done" && now.result && ["try", "remove"].includes(now.kind)) {
+  if (now.state === "done" && now.result && ["try", "remove", "retarget"].includes(now.kind)) {
     showResult(now.result);
     requestAnimationFrame(() => id("cp-results").scrollIntoView({ block: "nearest" }));
   }
@@ -126,6 +129,7 @@ function leave() {
     tool: "point",
     compare: "wipe",
     wipe: 0.5,
+    cropping: false,
     masks: true,
     peek: false,
     speed: 0,
@@ -197,11 +201,14 @@ async function begin() {
   startTimeline(id("cp-timeline"), id("cp-transport"));
   startObjects(id("cp-panel"));
   startProposals(id("cp-panel"));
+  startCrop(id("cp-panel"), id("cp-crop"));
+  startFindings(id("cp-panel"));
   startChoices(id("cp-panel"), JSON.parse(id("cp-panel").dataset.choices));
   startSteps(id("cp-panel"));
   startMasks(id("cp-panel"));
   startFetching(id("cp-panel"));
   startStart(id("cp-start"), open, away);
+  startClips(id("cp-clips"), id("cp-clips-open"), open);
   startKeys();
   startAhead();
   startTools();

@@ -1,6 +1,6 @@
 // What the page says of itself: the header, the veil while a clip is opened, the line at the foot.
 
-import { busy, desk, isStopping, job, listen, stage } from "./desk.js";
+import { busy, desk, isStopping, job, listen, result, stage } from "./desk.js";
 import { say } from "./dom.js";
 import { jobLine, jobTitle } from "./jobs.js";
 import { factsOf } from "./start.js";
@@ -67,14 +67,19 @@ const NEXT = {
   empty: "",
   opening: "Opening.",
   pick: "Click what to remove, then Track.",
-  looking: "Searching for logos and captions. You can mark objects meanwhile.",
-  following: "Tracking. You can look at what is done meanwhile.",
+  looking: "Searching. You can mark objects meanwhile.",
+  planning: "Planning the crop.",
+  reframing: "Reframing. You can close the page; this link finds the job again.",
+  tracking: "Tracking. You can look at what is done meanwhile.",
   review: "Check the frames in the list, or play the clip. Then Try, then Remove.",
   trying: "Removing in 2 s around this frame.",
   removing: "Removing. You can close the page; this link finds the job again.",
+  reframed: "Space plays both; drag the crop in the clip to change it.",
   result: "Hold C for the original; W changes the comparison.",
   stopped: "",
 };
+
+const isReframed = () => result()?.kind === "retarget";
 
 let hinted = { text: "", stage: "", frame: 0, link: null };
 
@@ -93,7 +98,7 @@ function drawStatus() {
   document.body.dataset.stage = here;
   const error = desk.note?.error && desk.note.place !== "start" ? desk.note.text : "";
   const stopping = isStopping() ? "Stopping; what is done is kept." : "";
-  say(id("cp-status"), error || stopping || desk.hint || NEXT[here] || "");
+  say(id("cp-status"), error || stopping || desk.hint || NEXT[isReframed() ? "reframed" : here] || "");
   const proxy = desk.state?.proxy;
   const preparing = desk.state && !desk.state.opening && proxy && !proxy.ready;
   const device = job()?.device ?? desk.about?.device ?? "";

@@ -14,6 +14,7 @@ import {
 } from "./actions.js";
 import { change, desk, laneAt, listen, object, objects, told } from "./desk.js";
 import { icon, make, show } from "./dom.js";
+import { findings } from "./findings.js";
 import { kindLine, kindOf } from "./kinds.js";
 import { FOUND, LANE_WORDS } from "./words.js";
 
@@ -117,6 +118,7 @@ function seenButton(edge) {
 function details(one) {
   const entry = told(desk.frame, one.id);
   const [state] = laneAt(one.id, desk.frame);
+  const isFinding = findings().some((each) => each.object === one.id);
   const box = make("input", {
     type: "checkbox",
     "data-key": `still-${one.id}`,
@@ -126,7 +128,7 @@ function details(one) {
   return make(
     "div",
     { class: "cp-details" },
-    make(
+    isFinding ? null : make(
       "label",
       {
         class: "cp-check",

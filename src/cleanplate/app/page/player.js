@@ -6,6 +6,7 @@ const videos = { clip: makeVideo(), result: makeVideo() };
 let run = null; // what plays now: {stop()}
 let playing = 0; // the speed that `run` was started with
 let shown = null; // the result it was started with
+let unplayable = false; // this browser has no decoder for the videos: stills it is
 let tell = () => {}; // draws a frame of the videos
 
 function makeVideo() {
@@ -27,15 +28,17 @@ function open(video, url) {
 
 function canPlay() {
   const one = result();
-  return desk.state.proxy?.ready && (!one || one.proxy);
+  return !unplayable && desk.state.proxy?.ready && (!one || one.proxy);
 }
+
+class Unplayable extends Error {}
 
 function seek(video, frame) {
   return new Promise((done, fail) => {
     video.addEventListener("seeked", done, { once: true });
     video.addEventListener(
       "error",
-      () => fail(new Error("The video for playing cannot be read.")),
+      () => fail(new Unplayable("The video for playing cannot be read.")),
       { once: true },
     );
     video.currentTime = (frame + 0.5) / perSecond();
@@ -90,7 +93,12 @@ function playVideos(speed) {
       handle = master.requestVideoFrameCallback(each);
       await Promise.all(used.map((video) => video.play()));
     } catch (error) {
-      if (!self.over)
+      if (self.over) return;
+      if (error instanceof Unplayable) {
+        unplayable = true;
+        playing = 0; // begun again, with stills
+        change({ hint: "This browser cannot play the preview (H.264), so stills are shown: slower, and exact." });
+      } else
         change({ speed: 0, note: { place: "stage", text: error.message, error: true } });
     }
   };
@@ -103,8 +111,8 @@ function playVideos(speed) {
 function playStills(speed, isHere) {
   const self = { videos: null };
   const start = performance.now();
-  const from = desk.frame;
   const [low, high] = reach();
+  const from = speed > 0 && desk.frame >= high ? low : desk.frame;
   const timer = setInterval(() => {
     const frame = Math.round(from + ((performance.now() - start) / 1000) * perSecond() * speed);
     const inside = Math.min(high, Math.max(low, frame));

@@ -52,7 +52,7 @@ function resultFacts(one) {
 /** One result in the list. */
 export function resultRow(one) {
   const open = desk.shown === one.name;
-  const title = one.kind === "try" ? `Try, frames ${frames(one.first, one.last)}` : "Clean clip";
+  const title = one.kind === "try" ? `Try, frames ${frames(one.first, one.last)}` : one.kind === "retarget" ? `In ${one.aspect}` : "Clean clip";
   const file = (rest, name, label) =>
     make(
       "a",
@@ -105,12 +105,12 @@ export function resultRow(one) {
           "Filled from these frames alone, to be quick: in the whole clip they may differ a little.",
         )
       : null,
-    one.kind === "remove"
+    one.kind !== "try"
       ? make(
           "div",
           { class: "cp-buttons" },
           file("clip", one.file ?? "", "Save clip"),
-          make(
+          one.kind === "remove" && make(
             "a",
             {
               class: "cp-button",

@@ -32,7 +32,8 @@ const maskUrl = (frame) =>
 /** The other picture of a comparison, by address; null where there is none. */
 function otherUrl(frame) {
   const one = result();
-  if (!one || desk.peek) return null;
+  if (!one || (desk.peek && !isReframed())) return null;
+  if (isReframed()) return desk.link.url(`/result/${one.name}/${frame}.jpg`);
   if (desk.compare === "difference") return desk.link.url(`/difference/${one.name}/${frame}.png`);
   if (desk.compare === "flicker") return desk.link.url(`/flicker/${one.name}/${frame}.png`);
   return desk.link.url(`/result/${one.name}/${frame}.jpg`);
@@ -128,6 +129,7 @@ export function wipeX() {
 }
 
 function compare(original, other, isVideo) {
+  if (isReframed()) return putReframed(original, other);
   if (desk.peek || !other) return put(original);
   if (desk.compare === "wipe") {
     put(original);
@@ -137,6 +139,21 @@ function compare(original, other, isVideo) {
   if (desk.compare === "result" || !isVideo) return put(other);
   if (desk.compare === "difference") return putDifference(original, other);
   return put(other);
+}
+
+/** Whether what is on the stage has a shape of its own. */
+const isReframed = () => result()?.kind === "retarget";
+
+/** The clip, and beside it the same frame in another shape, each as large as its half allows. */
+function putReframed(original, other) {
+  const half = view.width / 2;
+  [original, other].forEach((source, side) => {
+    if (!source) return;
+    const [width, height] = [source.videoWidth ?? source.width, source.videoHeight ?? source.height];
+    const scale = Math.min((half - 8) / width, view.height / height);
+    const [x, y] = [(half - width * scale) / 2, (view.height - height * scale) / 2];
+    context.drawImage(source, side * half + x, y, width * scale, height * scale);
+  });
 }
 
 /** Original and result beside each other, the same part of each. */

@@ -2,7 +2,7 @@
 
 import {
   dismiss,
-  followObjects,
+  trackObjects,
   goTo,
   removeAll,
   set,
@@ -26,6 +26,7 @@ import {
 } from "./desk.js";
 import { icon, make, say, show } from "./dom.js";
 import { drawJobNumbers, jobBox, jobStamp } from "./jobs.js";
+import { findings } from "./findings.js";
 import { betterTracking, trackTrouble } from "./kinds.js";
 import { resultRow } from "./results.js";
 import { clock, count as counted, frames } from "./words.js";
@@ -102,13 +103,14 @@ function tell(element, [text, error]) {
 
 const OFF = [false, "Another job is running."];
 
-function drawFollow(root) {
+function drawTrack(root) {
   const { state } = desk;
-  const can = state.can?.follow ?? [true, ""];
+  const can = state.can?.track ?? [true, ""];
   const now = busy() ? OFF : can;
-  for (const button of root.querySelectorAll("[data-follow]")) enable(button, now);
+  for (const button of root.querySelectorAll("[data-track]")) enable(button, now);
+  const found = job()?.kind === "attached" && job().state === "done" ? job().sentence : "";
   const stale = (state.stale ?? []).length && !busy() ? staleSentence() : "";
-  tell(root.querySelector("#cp-follow-note"), reasonOf("follow", can, stale));
+  tell(root.querySelector("#cp-track-note"), found && !desk.note && !stale ? [found, false] : reasonOf("track", can, stale));
   const rows = state.doubtful ?? [];
   root.querySelector("#cp-doubts").hidden = !rows.length;
   say(root.querySelector("#cp-doubts-count"), String(rows.length));
@@ -212,8 +214,8 @@ function drawGrowth(root) {
 function drawJob(root) {
   const one = job();
   const place =
-    { suggest: "cp-job-pick", follow: "cp-job-follow" }[one?.kind] ?? "cp-job-remove";
-  for (const id of ["cp-job-pick", "cp-job-follow", "cp-job-remove"]) {
+    { suggest: "cp-job-pick", damage: "cp-job-pick", attached: "cp-job-track", track: "cp-job-track", crop: "cp-job-crop", retarget: "cp-job-crop" }[one?.kind] ?? "cp-job-remove";
+  for (const id of ["cp-job-pick", "cp-job-track", "cp-job-remove", "cp-job-crop"]) {
     const box = root.querySelector(`#${id}`);
     const content = id === place ? one : null;
     show(box, content ? jobStamp(content) : null, () => jobBox(content));
@@ -234,8 +236,8 @@ function drawPick(root) {
   );
   const masks = root.querySelector("#cp-pick-note");
   const none = !objects().length && !busy();
-  const looked = job()?.kind === "suggest" && job().state === "done";
-  const found = looked && (proposed().length || none) ? job().sentence : "";
+  const looked = ["suggest", "damage"].includes(job()?.kind) && job().state === "done";
+  const found = looked && (proposed().length || none || (job().kind === "damage" && findings().every((one) => one.object === null))) ? job().sentence : "";
   tell(
     masks,
     reasonOf(
@@ -256,7 +258,7 @@ export function startSteps(root) {
     button.addEventListener("click", act);
   };
   for (const way of ["backward", "both", "forward"])
-    on(`[data-follow=${way}]`, () => followObjects(way));
+    on(`[data-track=${way}]`, () => trackObjects(way));
   on("#cp-try", tryHere);
   on("#cp-remove-go", removeAll);
   const field = root.querySelector("#cp-grow");
@@ -280,7 +282,7 @@ export function startSteps(root) {
     root.inert = Boolean(desk.state?.opening);
     if (!desk.state || desk.state.opening || !clip()?.frames) return;
     drawPick(root);
-    drawFollow(root);
+    drawTrack(root);
     drawRemove(root);
     drawGrowth(root);
     drawFormat(root);

@@ -186,6 +186,7 @@ function draw() {
   if (!desk.state || desk.state.opening || !clip()?.frames) return;
   const { state } = desk;
   const shown = result();
+  const keys = desk.cropping && !shown ? (state.crop?.keys ?? []) : [];
   show(root.querySelector(".cp-names"), ["names", objects(), desk.object], names);
   const all = [
     state.lanes,
@@ -200,12 +201,14 @@ function draw() {
     count(),
     tracks.clientWidth,
     shown?.name,
+    keys,
   ];
   show(root.querySelector(".cp-rows"), all, () => [
     ruler(),
     ...objects().map(lane),
     make("div", { class: "cp-outside", style: `left:0;width:${left(span()[0])}` }),
     make("div", { class: "cp-outside", style: `left:${left(span()[1])};right:0` }),
+    keys.map((frame) => make("span", { class: "cp-key", style: `left:${centre(frame)}` })),
     shown ? make("div", { class: "cp-extent", style: spanStyle(shown.first, shown.last) }) : null,
     edge("in"),
     edge("out"),

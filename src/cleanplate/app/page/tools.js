@@ -102,6 +102,7 @@ function drawTools() {
   id("cp-edit-tools").hidden = Boolean(shown);
   id("cp-mask-tools").hidden = Boolean(shown);
   id("cp-compare-tools").hidden = !shown;
+  id("cp-compare-tools").querySelector(".cp-segments").hidden = shown?.kind === "retarget";
   zoomWord(id("cp-fit-word"));
   const playing = desk.speed !== 0;
   const button = id("cp-play");
@@ -116,10 +117,13 @@ function drawTools() {
 
 function drawCompare() {
   const shown = result();
-  const wiping = Boolean(shown) && desk.compare === "wipe" && !desk.peek;
+  const reframed = shown?.kind === "retarget";
+  const wiping = Boolean(shown) && !reframed && desk.compare === "wipe" && !desk.peek;
   id("cp-wipe-box").hidden = !wiping;
-  id("cp-side-labels").hidden = !(shown && (desk.compare === "side" || wiping));
+  id("cp-side-labels").hidden = !(shown && (reframed || desk.compare === "side" || wiping));
   const [one, two] = id("cp-side-labels").children;
+  say(one, reframed ? "Source" : "Original");
+  say(two, reframed ? shown.aspect : "Result");
   if (wiping) {
     const x = wipeX();
     id("cp-wipe-line").style.left = `${x}px`;
@@ -135,7 +139,9 @@ function drawCompare() {
     two.style.left = "50%";
   }
   const label =
-    shown && desk.peek
+    reframed
+      ? ""
+      : shown && desk.peek
       ? "Original"
       : shown && !wiping && desk.compare !== "side"
         ? {

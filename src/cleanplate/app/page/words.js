@@ -46,9 +46,13 @@ export function count(number, one, many = `${one}s`) {
 export const DOING = {
   open: "Opening",
   suggest: "Searching",
-  follow: "Tracking",
+  attached: "Searching for shadows and reflections",
+  damage: "Searching for damage",
+  track: "Tracking",
   try: "Trying",
   remove: "Removing",
+  crop: "Planning the crop",
+  retarget: "Reframing",
 };
 
 /** States of an object in a frame, in the words of the page. */

@@ -27,7 +27,7 @@ class Desk:
         self.options = options
         options.temporary.mkdir(parents=True, exist_ok=True)
         self.sessions = Sessions(options.projects)
-        self.queue = Queue(options.grace, self._go_on)
+        self.queue = Queue(options.grace, self._go_on, options.spare)
         self.work = Work(self.queue)
         self.frames = Frames()
         self.speeds = Speeds(options.folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cleanplate.app.findings import Findings
 from cleanplate.app.proposals import Proposals
 from cleanplate.errors import InputError
 from cleanplate.projects.state import parse_prompt
@@ -41,6 +42,14 @@ def _maybe(args: Args, name: str) -> int | None:
 
 def _take(project: Project, args: Args) -> Any:
     return {"object": Proposals(project.path).take(project, _number(args, "proposal"))}
+
+
+def _take_finding(project: Project, args: Args) -> Any:
+    return {"object": Findings(project).take(_number(args, "finding"))}
+
+
+def _reject(project: Project, args: Args) -> Any:
+    Findings(project).reject(_number(args, "finding"), _number(args, "place"))
 
 
 def _typed(args: Args, name: str, kind: type) -> Any:
@@ -133,6 +142,8 @@ _EDITS: dict[str, Callable[[Project, Args], Any]] = {
     "add_object": _add_object,
     "change_object": _change_object,
     "take": _take,
+    "take_finding": _take_finding,
+    "reject": _reject,
     "remove_object": lambda project, args: project.remove_object(_number(args, "object")),
     "prompt": _prompt,
     "choose": _choose,

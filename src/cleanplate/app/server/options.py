@@ -33,6 +33,9 @@ class Options:
     keep_days: int = 0
     """Projects that nobody opened for so many days are deleted; 0 keeps them."""
 
+    spare: bool = False
+    """A worker process waits with all imported, so that jobs begin sooner; it takes memory."""
+
     def __post_init__(self) -> None:
         if not self.is_local and not self.password:
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,26 +10,29 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cleanplate.app.jobs import Job
+from cleanplate.app.reframing import Reframing
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.work import Work, check_disk
 from cleanplate.app.sessions import Session
 from cleanplate.errors import InputError
 from cleanplate.media.codecs import CONTAINERS, choose_encoder
+from cleanplate.retargeting.shape import Shape, crop_size
 from cleanplate.settings.encoder import EncoderSettings
 from cleanplate.tracks.driver import Direction
 from cleanplate.types import VideoInfo
 
 _LONGEST_TRIAL = 10.0  # seconds
 _WORDS = {"try": "trial", "remove": "clean"}
+_ENCODER = tuple(listed.name for listed in dataclasses.fields(EncoderSettings))
 
 
-def begin_follow(work: Work, session: Session, fields: Mapping[str, Any]) -> Job:
-    """Follow: ``direction``, and ``frame``, ``objects``, ``stop`` where only a part is wanted.
+def begin_track(work: Work, session: Session, fields: Mapping[str, Any]) -> Job:
+    """Track: ``direction``, and ``frame``, ``objects``, ``stop`` where only a part is wanted.
 
     Raises:
         InputError: one of them is something else.
-        Refusal: there is nothing to follow, or another job is under way.
+        Refusal: there is nothing to track, or another job is under way.
     """
     direction, objects = fields.get("direction", "both"), fields.get("objects")
     if direction not in get_args(Direction):
@@ -43,7 +47,7 @@ def begin_follow(work: Work, session: Session, fields: Mapping[str, Any]) -> Job
     can, why = session.project.can_follow()
     if not can:
         raise Refusal(409, why)
-    return work.begin(session, "follow", args)
+    return work.begin(session, "track", args)
 
 
 def _is_number(value: Any) -> bool:
@@ -78,8 +82,7 @@ def begin_removal(
     can, why = project.can_remove()
     if not can:
         raise Refusal(409, why)
-    chosen = {name: project.state.settings.get(name) for name in ("lossless", "codec", "quality")}
-    encoder = EncoderSettings(**{k: v for k, v in chosen.items() if v is not None})
+    encoder = EncoderSettings(**encoding_of(project.state.settings))
     check_disk(session, stop - first, encoder.lossless)
     results = Results(session.results)
     result = Result(
@@ -96,6 +99,67 @@ def begin_removal(
     result.command = _command(session, results, result)
     args = {"about": asdict(result), "seconds_per_frame": seconds_per_frame}
     return work.begin(session, kind, args)
+
+
+def encoding_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a project's settings that say how results are encoded."""
+    chosen = {name: settings.get(name) for name in _ENCODER}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def begin_crop(work: Work, session: Session, fields: Mapping[str, Any]) -> Job:
+    """Plan the crop of another shape: ``aspect``, such as ``9:16``.
+
+    Raises:
+        InputError: no such shape.
+        Refusal: another job is under way.
+    """
+    aspect = fields.get("aspect")
+    if not isinstance(aspect, str):
+        raise InputError(f"aspect is {aspect!r}; give it as 9:16, 1:1 or 4:5.")
+    crop_size(Shape.parse(aspect, None), session.project.info, 1.0)
+    return work.begin(session, "crop", {"aspect": aspect})
+
+
+def begin_retarget(work: Work, session: Session, fields: Mapping[str, Any]) -> Job:
+    """Cut the planned crop out of the clip, or of its clean result ``of``.
+
+    Raises:
+        InputError: the result does not hold the frames that were planned for.
+        Refusal: nothing was planned, there is no such result, the disk is full, or another job is
+            under way.
+    """
+    project, of = session.project, fields.get("of") or ""
+    reframing, results = Reframing(project), Results(session.results)
+    aspect = reframing.aspect
+    first, stop = project.state.span
+    source = session.clip
+    if of:
+        made = results.get(str(of))
+        source = results.clip(made)
+        if (made.first, made.last) != (0, project.survey.count - 1) or made.kind != "remove":
+            raise InputError(
+                f"{of} does not hold the whole clip; remove with the whole clip saved."
+            )
+    encoder = EncoderSettings(**encoding_of(project.state.settings))
+    check_disk(session, stop - first, encoder.lossless)
+    suffix = suffix_for(source, project.info, encoder)
+    result = Result(
+        *(results.next_name("retarget"), "retarget", first, stop - 1, f"reframed{suffix}", ""),
+        aspect=aspect,
+        of=of,
+    )
+    shape = aspect.replace(":", "x").replace("/", "x")
+    result.file = f"{Path(session.about.name).stem}-{shape}{suffix}"
+    part = (
+        []
+        if stop - first == project.survey.count
+        else ["--start", f"@{first}", "--end", f"@{stop}"]
+    )
+    out = str(results.clip(result))
+    words = ["cleanplate", "retarget", str(source), "-o", out, "--aspect", aspect]
+    result.command = shlex.join([*words, "--path", str(reframing.path), *part])
+    return work.begin(session, "retarget", {"about": asdict(result)})
 
 
 def _command(session: Session, results: Results, result: Result) -> str:

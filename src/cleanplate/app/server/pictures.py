@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.responses import FileResponse
 
 from cleanplate.app import jobs
+from cleanplate.app.findings import Findings
 from cleanplate.app.proposals import Proposals
 from cleanplate.app.results import Result, Results
 from cleanplate.app.sentences import Refusal
@@ -26,7 +27,7 @@ from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
 from cleanplate.arrays.masks import widened
 from cleanplate.projects.state import Anchor, Kind
-from cleanplate.types import Point, Prompt
+from cleanplate.types import Box, Point, Prompt
 
 if TYPE_CHECKING:
     from cleanplate.projects.project import Project
@@ -166,6 +167,20 @@ def picture_routes(desk: Desk) -> APIRouter:
         proposal = Proposals(session.folder).get(session.project.state, number)
         image = frames.picture(session.clip, proposal["middle"])
         return _jpeg(jpeg(narrowed(image[_around(proposal["box"], image.shape)], _THUMBNAIL)))
+
+    @routes.get("/finding/{number}/{place}.jpg")
+    def finding(project: str, number: int, place: int) -> Response:
+        """One place of damage, with what is around it."""
+        session = desk.sessions.get(project)
+        places = Findings(session.project).get(number).places
+        if not 0 <= place < len(places):
+            raise Refusal(404, f"Finding {number} has no place {place}; it has {len(places)}.")
+        at = places[place]
+        image = frames.picture(session.clip, at.first)
+        height, width = image.shape[:2]
+        room = max(24, height // 12)
+        image = image[widened(Box(*at.box), room, width, height).slices]
+        return _jpeg(jpeg(narrowed(image, _THUMBNAIL)))
 
     @routes.get("/result/{name}/{frame}.jpg")
     def result_still(project: str, name: str, frame: int, w: int | None = None) -> Response:

@@ -1,6 +1,6 @@
 """Workers, one at a time on a device, and the queue before them.
 
-Lanes are apart: ``device`` has the work that fills the machine (follow, try, remove), ``light``
+Lanes are apart: ``device`` has the work that fills the machine (track, try, remove), ``light``
 what a person waits for before the first click (opening, proxies, proposals), ``loading`` fetches
 weights. So nobody's removal keeps another from beginning.
 """
@@ -12,11 +12,10 @@ import itertools
 import json
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -24,6 +23,7 @@ from typing import IO
 from cleanplate.app import jobs
 from cleanplate.app.jobs import Job
 from cleanplate.app.sentences import told
+from cleanplate.app.server.workers import Workers
 
 LANES = {"device": 1, "light": 2, "loading": 1}
 _LIGHT = frozenset({"open", "proxy", "suggest"})
@@ -44,14 +44,19 @@ class Queue:
     """Takes jobs, starts their workers in turn, stops them."""
 
     def __init__(
-        self, grace: float, ended: Callable[[Path, Job], None] = lambda folder, job: None
+        self,
+        grace: float,
+        ended: Callable[[Path, Job], None] = lambda folder, job: None,
+        spare: bool = False,
     ) -> None:
         """
         Args:
             grace: seconds that a worker has to stop by itself.
             ended: called with each job that is over, and its project's folder.
+            spare: whether a worker waits with all imported, so that jobs begin sooner.
         """
         self._grace, self._ended = grace, ended
+        self._workers = Workers(spare)
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[_Task]] = {lane: deque() for lane in LANES}
         self._running: dict[str, list[_Task]] = {lane: [] for lane in LANES}
@@ -72,6 +77,10 @@ class Queue:
             self._waiting[_lane(job)].append(_Task(folder, job))
             self._renumber()
             self._changed.notify_all()
+
+    def make_ready(self) -> None:
+        """Have a worker wait for the first job, if one is to."""
+        self._workers.prepare()
 
     def live(self, folder: Path) -> list[Job]:
         """Jobs of the project in ``folder`` that wait or run, oldest first."""
@@ -99,6 +108,23 @@ class Queue:
         self._say_stop(task)
         return True
 
+    def arrange(self, folders: Sequence[Path]) -> None:
+        """Let the waiting jobs of these projects take, in this order, the places they have now.
+
+        Jobs of other projects keep theirs: nobody is overtaken by who does not know of them.
+        """
+        rank = {folder: place for place, folder in enumerate(folders)}
+        with self._changed:
+            for waiting in self._waiting.values():
+                tasks = list(waiting)
+                places = [n for n, task in enumerate(tasks) if task.folder in rank]
+                moved = sorted((tasks[n] for n in places), key=lambda task: rank[task.folder])
+                for place, task in zip(places, moved, strict=True):
+                    tasks[place] = task
+                waiting.clear()
+                waiting.extend(tasks)
+            self._renumber()
+
     def wait(self, folder: Path, seconds: float) -> bool:
         """Wait until no job of the project is left; False when that takes longer."""
         end = time.monotonic() + seconds
@@ -117,6 +143,7 @@ class Queue:
             self._changed.notify_all()
         for task in running:
             self._say_stop(task)
+        self._workers.close()
         end = time.monotonic() + seconds
         for task in running:
             task.over.wait(max(0.0, end - time.monotonic()))
@@ -144,7 +171,7 @@ class Queue:
                 task.job.place = None
                 task.job.state = jobs.RUNNING
                 try:
-                    task.process = _start(task)
+                    task.process = self._workers.start(task.folder, task.job.id)
                 except OSError as error:  # the project was removed, or the machine is full
                     self._conclude(task, jobs.FAILED, told(error)[1])
                 self._renumber()
@@ -204,15 +231,3 @@ def _lane(job: Job) -> str:
     if job.kind in _LOADING:
         return "loading"
     return "light" if job.kind in _LIGHT else "device"
-
-
-def _start(task: _Task) -> subprocess.Popen[str]:
-    with (task.folder / "jobs" / f"{task.job.id}.log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cleanplate.app.worker", str(task.folder), task.job.id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-        )

@@ -10,12 +10,13 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from cleanplate.app.reframing import Reframing
 from cleanplate.app.results import Results
 from cleanplate.app.sentences import Refusal
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.edits import edit
 from cleanplate.app.server.offers import fetchable
-from cleanplate.app.server.orders import begin_follow, begin_removal
+from cleanplate.app.server.orders import begin_crop, begin_removal, begin_retarget, begin_track
 from cleanplate.app.server.requests import is_json, json_of, length_of
 from cleanplate.app.server.state import brief_of, expected_pace, stamp, state_of
 from cleanplate.app.sessions import Session
@@ -47,6 +48,15 @@ def project_routes(desk: Desk) -> APIRouter:
         else:
             raise InputError("Send a file, {path: ...} or {sample: true}.")
         return {"id": session.id}
+
+    @routes.post("/queue")
+    def arrange(fields: Fields) -> dict[str, Any]:
+        """Do what waits of ``projects``, a list of their links' ids, in this order."""
+        ids = fields.get("projects")
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise InputError(f"projects is {ids!r}; give a list of projects' ids.")
+        desk.work.arrange([desk.sessions.get(project) for project in ids])
+        return {}
 
     @routes.get("/project/{project}")
     def read(project: str) -> dict[str, Any]:
@@ -96,12 +106,33 @@ def project_routes(desk: Desk) -> APIRouter:
 
     @routes.post("/project/{project}/job")
     def work(project: str, fields: Fields) -> dict[str, Any]:
+        desk.filling.supersede(project)  # a job wants the cores
         return {"job": _begin(desk, desk.sessions.get(project), fields)}
 
     @routes.post("/project/{project}/job/stop")
     def stop(project: str) -> dict[str, Any]:
         desk.work.stop(desk.sessions.get(project))
         return {}
+
+    @routes.get("/project/{project}/crop.json")
+    def corners(project: str) -> list[list[float]]:
+        """Where the crop of another shape lies in each frame."""
+        return Reframing(desk.sessions.get(project).project).corners()
+
+    @routes.post("/project/{project}/crop")
+    def put_crop(project: str, fields: Fields) -> dict[str, Any] | None:
+        """Make a keyframe of a frame (``x``, ``y``: its top left corner), or ``drop`` one."""
+        reframing = Reframing(desk.sessions.get(project).project)
+        frame, corner = fields.get("frame"), (fields.get("x"), fields.get("y"))
+        if not isinstance(frame, int):
+            raise InputError(f"frame is {frame!r}; give the number of a frame.")
+        if fields.get("drop"):
+            reframing.drop(frame)
+        elif not all(isinstance(value, int | float) for value in corner):
+            raise InputError(f"The corner is {corner!r}; give x and y in px.")
+        else:
+            reframing.put(frame, *corner)
+        return reframing.as_json()
 
     @routes.post("/project/{project}/fetch")
     def fetch(project: str, fields: Fields) -> dict[str, Any]:
@@ -137,13 +168,22 @@ def project_routes(desk: Desk) -> APIRouter:
 
 def _begin(desk: Desk, session: Session, fields: dict[str, Any]) -> str | None:
     kind, work = fields.get("kind"), desk.work
-    if kind == "follow":
-        return begin_follow(work, session, fields).id
-    if kind == "suggest":
+    if kind == "track":
+        return begin_track(work, session, fields).id
+    if kind in ("suggest", "damage"):
+        return work.begin(session, kind, {}).id
+    if kind == "attached":
+        can, why = session.project.can_remove()
+        if not can:
+            raise Refusal(409, why)
         return work.begin(session, kind, {}).id
     if kind in ("try", "remove"):
         each = expected_pace(session, desk.speeds)
         return begin_removal(work, session, kind, fields, each).id
+    if kind == "crop":
+        return begin_crop(work, session, fields).id
+    if kind == "retarget":
+        return begin_retarget(work, session, fields).id
     if kind == "resume":
         return work.resume(session).id
     if kind == "discard":

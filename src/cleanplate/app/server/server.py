@@ -22,6 +22,7 @@ from cleanplate.app.server.aside import server_of
 from cleanplate.app.server.clips import check_video
 from cleanplate.app.server.desk import Desk
 from cleanplate.app.server.guard import Guard
+from cleanplate.app.server.late import LatePage
 from cleanplate.app.server.mask_routes import mask_routes
 from cleanplate.app.server.options import Options
 from cleanplate.app.server.pictures import picture_routes
@@ -36,20 +37,42 @@ _PAGE = Path(__file__).parents[1] / "page"
 
 def create_app(options: Options) -> FastAPI:
     """The whole app; ``app.state.desk`` holds its things."""
-    return _with_page(create_routes(options))
+    app = create_routes(options)
+    return _with_page(app, app.state.desk)
 
 
-def create_routes(options: Options) -> FastAPI:
-    """The app without Gradio's part: what the page asks for, behind the guard."""
+def create_early(options: Options) -> FastAPI:
+    """The whole app, which answers at once: the page, which takes seconds to load, comes later."""
     desk = Desk(options)
+    return create_routes(options, desk, LatePage(lambda: _with_page(FastAPI(), desk)))
+
+
+def create_routes(
+    options: Options, desk: Desk | None = None, page: LatePage | None = None
+) -> FastAPI:
+    """The app without Gradio's part: what the page asks for, behind the guard.
+
+    Args:
+        options: what the server was told.
+        desk: its things; None: new ones.
+        page: what is at all other addresses; None: nothing.
+    """
+    desk = Desk(options) if desk is None else desk
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         over = start_sweeping(desk)
-        # Looking for devices imports torch: the first page need not wait for it.
-        threading.Thread(target=engines.device, daemon=True).start()
+
+        def settle() -> None:
+            """What the first page need not wait for: looking for devices imports torch."""
+            threading.Thread(target=engines.device, daemon=True).start()
+            desk.queue.make_ready()
+
+        if page is None:
+            settle()
         try:
-            yield
+            async with contextlib.nullcontext() if page is None else page.loading(settle):
+                yield
         finally:
             over.set()
             desk.queue.close()
@@ -62,16 +85,17 @@ def create_routes(options: Options) -> FastAPI:
     for routes in (project_routes, picture_routes, mask_routes):
         app.include_router(routes(desk))
     app.mount("/page", _PageFiles(directory=_PAGE))
+    if page is not None:
+        app.mount("/", page)
     app.add_middleware(Guard, options=options)
     return app
 
 
-def _with_page(app: FastAPI) -> FastAPI:
-    """Mount Gradio's page and its REST API.
+def _with_page(app: FastAPI, desk: Desk) -> FastAPI:
+    """Mount Gradio's page and its REST API on ``app``.
 
     Every setting is named: what is left out would be taken from the environment.
     """
-    desk: Desk = app.state.desk
     uploads = desk.options.temporary / "gradio"
     uploads.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
@@ -157,7 +181,7 @@ def serve(options: Options, clip: str | None, browse: bool, said: Callable[[str]
                 "--folder."
             )
         listening = stack.enter_context(contextlib.closing(listen(options.host, options.port)))
-        app = create_app(options)
+        app = create_early(options)
         shown = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}/"
         if clip is not None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from cleanplate import registry
 from cleanplate.app import disk
+from cleanplate.app.findings import Findings
 from cleanplate.app.jobs import QUEUED, RUNNING, Job
 from cleanplate.app.proposals import Proposals
+from cleanplate.app.reframing import Reframing
 from cleanplate.app.results import Results
 from cleanplate.app.server.engines import engine_rows
 from cleanplate.app.server.offers import offers
@@ -27,6 +29,7 @@ from cleanplate.tracks.filled_masks import growths
 def stamp(session: Session, work: Work) -> str:
     """Changes whenever ``state_of`` may have; cheap enough to be asked for ten times a second."""
     parts: list[Any] = [session.is_open, Proposals(session.folder).stamp]
+    parts += [Findings.stamp(session.folder), Reframing.stamp(session.folder)]
     if session.is_open:
         parts += [session.project.version, session.project.masks_key]
     for job in (work.current(session), work.proxy(session), work.fetching(session)):
@@ -65,6 +68,8 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
         chosen = chosen_trackers(project.state, project.settings)
         state["trackers"] = {number: choice.name for number, choice in chosen.items()}
         state["proposals"] = Proposals(session.folder).as_json(project.state)
+        state["findings"] = Findings(project).as_json()
+        state["crop"] = Reframing(project).as_json()
         state["offers"] = offers(project, _is_unseen(session))
         state["messages"] = [*project.survey.warnings, *(job.notes if job is not None else [])]
         megapixels = _megapixels(session, state)
@@ -78,10 +83,12 @@ def state_of(session: Session, work: Work, speeds: Speeds) -> dict[str, Any]:
 def brief_of(session: Session, work: Work) -> dict[str, Any]:
     """What a list of clips shows of one: its name, what is being done with it, what was made."""
     job = work.current(session)
+    clean = [result for result in Results(session.results).all() if result.kind == "remove"]
     return {
         "name": session.about.name,
+        "open": session.is_open,
         "job": None if job is None else job.as_json(),
-        "results": [result.kind for result in Results(session.results).all()],
+        "clean": None if not clean else {"name": clean[-1].name, "file": clean[-1].file},
     }
 
 
@@ -106,7 +113,7 @@ def _device(project: Project, kind: str, rows: list[dict[str, Any]]) -> str:
     """Where a job of that kind computes: learned engines may have a device of their own."""
     chosen = project.settings.engines
     names = {chosen.inpainter}
-    if kind == "follow":
+    if kind == "track":
         names = {
             choice.name for choice in chosen_trackers(project.state, project.settings).values()
         }

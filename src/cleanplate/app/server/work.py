@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,13 @@ _BESIDE = frozenset({"proxy", FETCH})  # kinds of jobs that other work goes on b
 _NAMES = {
     "open": "Opening",
     "suggest": "Searching for logos",
-    "follow": "Tracking",
+    "attached": "Searching for shadows and reflections",
+    "damage": "Searching for damage",
+    "track": "Tracking",
     "try": "Trying",
     "remove": "Removing",
+    "crop": "Planning the crop",
+    "retarget": "Reframing",
 }
 
 
@@ -126,6 +131,10 @@ class Work:
         job = self.current(session)
         if job is None or not self._queue.stop(session.folder, job.id):
             raise Refusal(409, "Nothing is running that could be stopped.")
+
+    def arrange(self, sessions: Sequence[Session]) -> None:
+        """Let what waits of these projects be done in this order; others keep their places."""
+        self._queue.arrange([session.folder for session in sessions])
 
     def clear(self, session: Session, seconds: float) -> bool:
         """Stop everything of the project; False when that takes longer than ``seconds``."""

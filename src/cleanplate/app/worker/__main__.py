@@ -1,11 +1,12 @@
-"""A process that does one job: ``python -m cleanplate.app.worker FOLDER JOB``.
+"""A process that does one job, which the first line of stdin names: ``{"folder": …, "job": …}``.
 
-It tells where it is as JSON lines on stdout and in the job's file; a line or the end of stdin stops
-it. So a worker whose server has gone stops by itself, and nothing that it finished is lost.
+It tells where it is as JSON lines on stdout and in the job's file; another line or the end of stdin
+stops it. So a worker whose server has gone stops by itself, and nothing that it finished is lost.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -35,11 +36,17 @@ def run(folder: Path, job: jobs.Job, reporter: Reporter) -> None:
         reporter.end(jobs.FAILED, told(error)[1].replace(about.clip, about.name))
 
 
-def main(arguments: list[str]) -> None:
-    """Do the job that the server named."""
+def main() -> None:
+    """Wait for the job that the server names, and do it."""
     # Ctrl-C in a terminal reaches the server's children too: it is the server's to stop them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    folder, job_id = Path(arguments[0]), arguments[1]
+    line = sys.stdin.readline()
+    if not line:  # the server ended while this one waited
+        os._exit(0)
+    order = json.loads(line)
+    folder, job_id = Path(order["folder"]), order["job"]
+    log = os.open(folder / "jobs" / f"{job_id}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 2)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     job = jobs.load(jobs.path_of(folder, job_id))
     job.update({"state": jobs.RUNNING, "sentence": "", "place": None})
@@ -53,4 +60,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cleanplate import api
+from cleanplate.app.findings import Findings
 from cleanplate.app.jobs import Job
 from cleanplate.app.prompts import prompt_of
 from cleanplate.app.proposals import Proposals
+from cleanplate.app.reframing import Reframing
 from cleanplate.app.results import Result, Results
+from cleanplate.app.server.orders import encoding_of
 from cleanplate.app.server.work import PROXY
 from cleanplate.app.sessions import Session
 from cleanplate.app.speeds import Speeds
@@ -68,7 +72,31 @@ def _found(suggested: Suggested) -> str:
     return said
 
 
-def _follow(folder: Path, job: Job, reporter: Reporter) -> str:
+def _attached(folder: Path, job: Job, reporter: Reporter) -> str:
+    work = folder / "looked" / job.id
+    found = Findings(Project.open(folder)).look_for_attached(work, reporter)
+    shutil.rmtree(work)
+    if not found:
+        return "Found no shadow or reflection that goes with an object."
+    kinds = [each.kind for each in found]
+    counts = [(kinds.count(kind), kind) for kind in dict.fromkeys(kinds)]
+    what = " and ".join(f"{count} {kind}{'s' * (count > 1)}" for count, kind in counts)
+    return f"Found {what}. Tick what is to be removed with its object."
+
+
+def _damage(folder: Path, job: Job, reporter: Reporter) -> str:
+    work = folder / "looked" / job.id
+    found = Findings(Project.open(folder)).look_for_damage(work, reporter)
+    shutil.rmtree(work)
+    if not found:
+        return "Found no dirt, scratch or drop-out."
+    what = ", ".join(
+        f"{one.kind} in {one.count} {'place' if one.count == 1 else 'places'}" for one in found
+    )
+    return f"Found {what}. Add what is to be repaired."
+
+
+def _track(folder: Path, job: Job, reporter: Reporter) -> str:
     project = Project.open(folder)
     began = time.monotonic()
     project.follow(reporter, **job.args)
@@ -109,6 +137,49 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     result.encoding, result.lossless = _encoding(report), report.encoding["lossless"]
     result.doubts = [warning for warning in report.warnings if "could be learnt" in warning]
     results.write(result)
+
+
+def _crop(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Plan the crop of another shape."""
+    work, aspect = folder / "looked" / job.id, job.args["aspect"]
+    count = Reframing(Project.open(folder)).plan(aspect, work, reporter)
+    shutil.rmtree(work)
+    keys = "1 keyframe" if count == 1 else f"{count} keyframes"
+    return f"The crop for {aspect} is planned, with {keys}. Play it; drag it where it is wrong."
+
+
+def _retarget(folder: Path, job: Job, reporter: Reporter) -> str:
+    """Cut the planned crop out of the clip, or of what was removed from it."""
+    results, result = Results(folder / "out"), Result(**job.args["about"])
+    if results.clip(result).exists():
+        result = results.get(result.name)  # an earlier run came so far
+    else:
+        began, project = time.monotonic(), Project.open(folder)
+        source = results.clip(results.get(result.of)) if result.of else Session(folder).clip
+        span: dict[str, Any] = {"stream": None if result.of else project.state.stream}
+        if (result.first, result.last) != (0, project.survey.count - 1):
+            span |= {"start": f"@{result.first}", "end": f"@{result.last + 1}"}
+        results.write(result)
+        report = api.retarget(
+            *(source, results.clip(result)),
+            aspect=result.aspect,
+            path=Reframing(project).path,
+            progress=reporter,
+            **span,
+            **encoding_of(project.state.settings),
+        )
+        report.write(results.report(result))
+        result.when = time.time()
+        result.encoding, result.lossless = _encoding(report), report.encoding["lossless"]
+        size = f"{report.crop['out_width']}x{report.crop['out_height']}"
+        result.sentence = (
+            f"{report.frame_count} frames in {result.aspect}, {size} px, in "
+            f"{_minutes(time.monotonic() - began)}."
+        )
+        results.write(result)
+    count = result.last - result.first + 1
+    write_proxy(results.clip(result), results.proxy(result), count, reporter)
+    return result.sentence
 
 
 def _order(folder: Path, job: Job, reporter: Reporter) -> str:
@@ -162,9 +233,13 @@ TASKS: dict[str, Callable[[Path, Job, Reporter], str]] = {
     "open": _open,
     "proxy": _proxy,
     "suggest": _suggest,
-    "follow": _follow,
+    "attached": _attached,
+    "damage": _damage,
+    "track": _track,
     "try": _remove,
     "remove": _remove,
+    "crop": _crop,
+    "retarget": _retarget,
     "order": _order,
     "fetch": _fetch,
 }

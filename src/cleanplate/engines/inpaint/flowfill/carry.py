@@ -7,12 +7,14 @@ found on the roughly filled pictures, so that the hole itself no longer misleads
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from cleanplate.arrays.chains import no_chains
 from cleanplate.arrays.flow import Precision
 from cleanplate.engines.inpaint.flowfill.invent import Inventor
 from cleanplate.engines.inpaint.flowfill.plates import (
@@ -161,19 +163,43 @@ class Carrier:
         return dict(zip(pairs, ratios, strict=True))
 
     def _follow_past(self, plates: dict[int, Plate], new: range, ways: tuple[Way, ...]) -> None:
-        for way in ways:
+        def along(way: Way) -> None:
             for n in new:
                 chains = follow(plates[n], way.back, plates, n - self._reach, n)
                 plates[n].chains[way.back] = chains
+
+        self._each(along, plates, new, ways, [way.back for way in ways])
 
     def _follow_future(
         self, plates: dict[int, Plate], numbers: range, ways: tuple[Way, ...]
     ) -> None:
         if self._causal:
             return
-        for way in ways:
+
+        def along(way: Way) -> None:
             for n in reversed(numbers):
                 plates[n].chains[way] = follow(plates[n], way, plates, n, n + self._reach)
+
+        self._each(along, plates, numbers, ways, ways)
+
+    def _each(
+        self,
+        along: Callable[[Way], None],
+        plates: dict[int, Plate],
+        numbers: range,
+        ways: Sequence[Way],
+        kept_as: Sequence[Way],
+    ) -> None:
+        """Each way by itself, on the pool: its chains come of no other's.
+
+        Guesses are summed in the order of their chains, which must not be that of the threads.
+        """
+        for n in numbers:
+            nothing = no_chains(plates[n].spot)
+            for way in kept_as:
+                plates[n].chains.setdefault(way, nothing)
+        for _ in self._pool.map(along, ways):
+            pass
 
     def _steady(self, done: range) -> list[np.ndarray]:
         filled = self._filled

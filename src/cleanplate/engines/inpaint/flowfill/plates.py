@@ -139,24 +139,23 @@ def connect(
     untrusted = near_hole[0] | lost, near_hole[1] | second_lost
     corner = np.array([box.x0, box.y0], np.float32)
     pair = _Pair(first, second, corner, total)
-    pair.link(
-        MotionModel.FREE,
-        (complete_flow(there, untrusted[0]), complete_flow(back, untrusted[1])),
-    )
+    completed = complete_flow(there, untrusted[0]), complete_flow(back, untrusted[1])
+    pair.link(MotionModel.FREE, completed, pair.doubts(completed))
     shared = stiff_flow(there, ~untrusted[0]), stiff_flow(back, ~untrusted[1])
     if shared[0] is not None and shared[1] is not None:
         flows, least = (
             (shared[0], shared[1]),
             _APART * abs(second.number - first.number) ** 0.5,
         )
+        doubts = pair.doubts(flows)
         if MotionModel.STIFF in models:
-            pair.link(MotionModel.STIFF, flows)
+            pair.link(MotionModel.STIFF, flows, doubts)
         if MotionModel.BEHIND in models:
             moving = (
                 apart(there, flows[0], ~near_hole[0], least),
                 apart(back, flows[1], ~near_hole[1], least),
             )
-            pair.link(MotionModel.BEHIND, flows, moving)
+            pair.link(MotionModel.BEHIND, flows, doubts, moving)
     return brightening(grey, second_grey, there, ~(spoilt | lost))
 
 
@@ -171,20 +170,24 @@ class _Pair:
     shift: np.ndarray
     """(2,) int: what is to be added to the flow there, and subtracted from the flow back."""
 
+    def doubts(self, flows: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """How far the ways there and back miss where they set out."""
+        there, back = flows
+        return round_trip(there, back), round_trip(back, there)
+
     def link(
         self,
         model: MotionModel,
         flows: tuple[np.ndarray, np.ndarray],
+        doubts: tuple[np.ndarray, np.ndarray],
         beside: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
     ) -> None:
         """Link both by the ``flows`` there and back; ``beside`` holds further starting places."""
         first, second, corner, shift = self.first, self.second, self.corner, self.shift
         there, back = flows
         way = Way(second.number - first.number, model)
-        first.links[way] = _link(first, there, round_trip(there, back), corner, shift, beside[0])
-        second.links[way.back] = _link(
-            second, back, round_trip(back, there), corner + shift, -shift, beside[1]
-        )
+        first.links[way] = _link(first, there, doubts[0], corner, shift, beside[0])
+        second.links[way.back] = _link(second, back, doubts[1], corner + shift, -shift, beside[1])
 
 
 def _near(hole: np.ndarray) -> np.ndarray:
