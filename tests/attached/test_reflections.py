@@ -125,3 +125,14 @@ def test_kinds_are_taken_in_any_order_and_others_are_refused() -> None:
     assert AttachedSettings("").kinds == ()
     with pytest.raises(InputError, match="shadow or reflection"):
         AttachedSettings("shadow,echo")
+    with pytest.raises(InputError, match="shadow:2"):
+        AttachedSettings("shadow:second")
+
+
+def test_one_object_s_shadow_is_taken_by_its_id_sure_or_not() -> None:
+    named = AttachedSettings("shadow:2,reflection")
+    assert named.kinds == (SHADOW, REFLECTION)
+    assert named.takes(SHADOW, 2, is_sure=False)
+    assert not named.takes(SHADOW, 1, is_sure=True)
+    assert named.takes(REFLECTION, 1, is_sure=True)
+    assert not named.takes(REFLECTION, 1, is_sure=False)

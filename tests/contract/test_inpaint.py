@@ -37,6 +37,7 @@ VARIANTS = {
         {"window": "1", "quality": "best"},
         {"window": "4", "quality": "fast", "unseen": "texture", "grain": "true"},
         {"window": "4", "quality": "fast", "unseen": "lama"},
+        {"window": "4", "quality": "fast", "scale": "0.5"},
     ],
 }
 CASES = [

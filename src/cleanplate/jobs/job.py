@@ -124,10 +124,10 @@ def planned(job: Job) -> Planned:
     span = span_of(order.settings.span, survey)
     filled = _masks(order, clip, survey, span, job.tools, work, job.report, progress)
     filled = replace(filled, light=order.light)
-    goes, kinds = filled.masks, order.settings.attached.kinds
-    if kinds and job.tools.inpainter is not None:
+    goes, attached = filled.masks, order.settings.attached
+    if attached.kinds and job.tools.inpainter is not None:
         filled, goes, job.report.attached = with_attached(
-            *(filled, clip, survey, span, kinds, work.folder("attached"), progress)
+            *(filled, clip, survey, span, attached, work.folder("attached"), progress)
         )
     shown = span
     if order.part is not None:

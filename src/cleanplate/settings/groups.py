@@ -154,22 +154,33 @@ class AttachedSettings:
     also: str = setting(
         "",
         "What goes where an object goes, to be removed with it: shadow, reflection or both, with a "
-        "comma, where the shot shows the ground without it; empty for nothing.",
+        "comma, where the shot shows the ground without it; shadow:2 is that of object 2, sure or "
+        "not; empty for nothing.",
     )
 
     def __post_init__(self) -> None:
         check(self)
-        for kind in self.also.split(","):
-            if self.also and kind.strip() not in _KINDS:
+        for kind, object_id in self._entries():
+            if kind not in _KINDS or not (object_id == "" or object_id.isdecimal()):
                 raise InputError(
-                    f"also is {self.also!r}; expected {' or '.join(_KINDS)}, or both with a comma."
+                    f"also is {self.also!r}; expected {' or '.join(_KINDS)}, perhaps with a colon "
+                    f"and the id of an object as in {SHADOW}:2, separated by commas."
                 )
+
+    def _entries(self) -> list[tuple[str, str]]:
+        parts = [part.strip() for part in self.also.split(",")] if self.also else []
+        return [(kind, object_id) for kind, _, object_id in (part.partition(":") for part in parts)]
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """``also`` as a list, in one order however it was typed."""
-        typed = [kind.strip() for kind in self.also.split(",")]
+        """What is looked for, in one order however it was typed."""
+        typed = {kind for kind, _ in self._entries()}
         return tuple(kind for kind in _KINDS if kind in typed)
+
+    def takes(self, kind: str, object_id: int, is_sure: bool) -> bool:
+        """Whether what was proposed of an object is removed with it."""
+        entries = self._entries()
+        return (is_sure and (kind, "") in entries) or (kind, str(object_id)) in entries
 
 
 @dataclass(frozen=True, slots=True)

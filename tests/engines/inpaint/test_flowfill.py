@@ -349,3 +349,27 @@ def test_it_tells_how_much_of_a_hole_no_frame_shows() -> None:
     moving, shares = pan(12, 8), {}
     list(engine.inpaint_telling(clip(moving, [box_mask(60, 40)] * 12), shares.__setitem__))
     assert max(shares.get(n, 0.0) for n in range(3, 9)) < 0.1
+
+
+def test_a_fill_worked_out_at_half_size_meets_the_frame_and_is_near_the_full_one() -> None:
+    images = pan(16)
+    masks = [box_mask(50, 40)] * len(images)
+    frames = clip(images, masks)
+    whole = filled_by("flowfill", frames, quality="fast")
+    half = filled_by("flowfill", frames, quality="fast", scale="0.5")
+    rim = [m - cv2.erode(m, np.ones((3, 3), np.uint8)) for m in masks]
+    assert any(not np.array_equal(a, b) for a, b in zip(whole, half, strict=True))
+    # Half of the pixels carry the scene: fine noise is lost, and nothing else.
+    smooth = [cv2.GaussianBlur(image, (0, 0), 2) for image in images]
+    softened = [cv2.GaussianBlur(image, (0, 0), 2) for image in half]
+    assert hole_psnr(smooth, softened, masks) >= 33
+    assert hole_psnr(smooth, softened, rim) >= 33
+
+
+def test_pictures_too_small_to_be_made_smaller_are_filled_as_they_are() -> None:
+    images = pan(6)
+    masks = [box_mask(50, 40)] * len(images)
+    frames = clip(images, masks)
+    whole = filled_by("flowfill", frames, quality="fast")
+    small = filled_by("flowfill", frames, quality="fast", scale="0.3")
+    assert all(np.array_equal(a, b) for a, b in zip(whole, small, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from cleanplate.media.mask_files import Masks
 from cleanplate.media.relight import Light, Relight
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
+from cleanplate.settings.groups import AttachedSettings
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
@@ -25,7 +26,7 @@ def with_attached(
     clip: Clip,
     survey: Survey,
     span: Span,
-    kinds: Sequence[str],
+    settings: AttachedSettings,
     folder: Path,
     progress: Progress,
 ) -> tuple[FilledMasks, Masks, list[dict[str, Any]]]:
@@ -33,17 +34,22 @@ def with_attached(
 
     Args:
         filled: the masks of the objects.
-        clip, survey, span, kinds, folder, progress: as for ``attached.find.find``.
+        settings: what is looked for, and what of it is taken.
+        clip, survey, span, folder, progress: as for ``attached.find.find``.
 
     Returns:
         The masks of what is filled, with the light that is given back; the masks of all that goes,
         undone or filled; what was proposed, for the report.
     """
-    attached = find(filled.masks, clip, survey, span, kinds, folder, progress)
-    for proposal in attached.proposals:
+    attached = find(filled.masks, clip, survey, span, settings.kinds, folder, progress)
+    proposals = [
+        replace(p, taken=p.confidence > 0 and settings.takes(p.kind, p.object_id, p.taken))
+        for p in attached.proposals
+    ]
+    for proposal in proposals:
         progress.note(_sentence(proposal))
-    taken = [proposal for proposal in attached.proposals if proposal.taken]
-    told = [_plain(proposal) for proposal in attached.proposals]
+    taken = [proposal for proposal in proposals if proposal.taken]
+    told = [_plain(proposal) for proposal in proposals]
     if not taken:
         return filled, filled.masks, told
     whole = _joined(filled.masks, attached, taken, filled=False)
@@ -65,7 +71,7 @@ def with_attached(
 def _sentence(proposal: Proposal) -> str:
     thing = f"Object {proposal.object_id}: its {proposal.kind}"
     if not proposal.taken:
-        return f"{thing} was not found ({proposal.confidence:.0%})."
+        return f"{thing} stays; it was not found, or not surely ({proposal.confidence:.0%})."
     if not proposal.undone:
         return f"{thing} is removed with it and filled ({proposal.confidence:.0%})."
     return (

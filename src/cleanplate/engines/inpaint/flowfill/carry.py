@@ -82,10 +82,15 @@ class Carrier:
         self._synthesised = 0
         self._finished = 0
 
-    def add(self, masked: MaskedFrame) -> None:
-        """Take in the shot's next frame; all frames of a shot have one size."""
+    def add(self, masked: MaskedFrame, work_scale: float = 1.0) -> None:
+        """Take in the shot's next frame; all frames of a shot have one size.
+
+        At a ``work_scale`` below 1 it is made so much smaller, and so are the finished pictures.
+        """
         picture, hole = masked.frame.image, masked.mask != 0
-        number, origin = self._added, np.array(masked.origin, np.float32)
+        if work_scale < 1:
+            picture, hole = _shrunk(picture, hole, round(work_scale * max(hole.shape)))
+        number, origin = self._added, np.array(masked.origin, np.float32) * work_scale
         full = make_plate(number, picture, hole, origin)
         rough_picture, rough_hole = _shrunk(picture, hole, self._plan.rough_side)
         scale = rough_hole.shape[1] / hole.shape[1]
