@@ -102,7 +102,7 @@ def main() -> None:
     if chosen.learned:
         from live_learned import compare
 
-        compare(min(chosen.frames, 6))
+        compare(min(chosen.frames, 6), ["float32"], [])
         return
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(

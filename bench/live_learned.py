@@ -1,9 +1,12 @@
 """Milliseconds a frame of each learned stage of `cleanplate live`, against the weight-free one.
 
-    python bench/live.py --learned [--frames 6]      or by itself: python bench/live_learned.py
+    python bench/live.py --learned
+    python bench/live_learned.py [--frames 6] [--precision float32 bfloat16] [--stage vinet]
 
 Trackers and inpainters that work without later frames, as a live picture leads them, at 640x360
-with a target of 5 %, in float32 and bfloat16, on as many threads as torch takes (OMP_NUM_THREADS).
+with a target of 5 %, on as many threads as torch takes (OMP_NUM_THREADS). `--precision float32
+bfloat16` compares both: only where the processor has bfloat16 (avx512_bf16, amx_bf16), for without
+it a frame of siammask takes 20 s.
 Weights are made from names: times do not depend on them. Every confidence is believed, so that
 siammask_hq draws its outline in each frame. Medians, of the clock and of the processor.
 """
@@ -108,15 +111,23 @@ def measured(stage: Stage, precision: str, count: int, folder: Path) -> tuple[fl
     return median(clock for clock, _ in times), median(processor for _, processor in times)
 
 
-def compare(count: int) -> None:
-    """Print a line a stage and precision, as a ratio to the weight-free stage of its task."""
+def compare(count: int, precisions: list[str], names: list[str]) -> None:
+    """Print a line a stage and precision, as a ratio to the weight-free stage of its task.
+
+    Args:
+        count: frames of each.
+        precisions: of the learned ones.
+        names: of the learned stages; none: all of them.
+    """
     cv2.setNumThreads(1)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {WIDTH}x{HEIGHT}")
     print(f"{'':12} {'':9} {'ms':>8} {'CPU ms':>8} {'ratio':>7}")
     base: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         for stage in STAGES:
-            for precision in ("float32", "bfloat16") if stage.networks else ("float32",):
+            if names and stage.networks and stage.name not in names:
+                continue
+            for precision in precisions if stage.networks else ["float32"]:
                 clock, processor = measured(stage, precision, count, Path(folder))
                 ratio = clock / base.setdefault(stage.task, clock)
                 print(
@@ -129,7 +140,10 @@ def compare(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=6)
-    compare(parser.parse_args().frames)
+    parser.add_argument("--precision", nargs="+", default=["float32"])
+    parser.add_argument("--stage", nargs="+", default=[])
+    chosen = parser.parse_args()
+    compare(chosen.frames, chosen.precision, chosen.stage)
 
 
 if __name__ == "__main__":
