@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cleanplate.app.findings import Findings
+from cleanplate.jobs import job
+from cleanplate.jobs.order import fingerprint
+from cleanplate.media.read import open_clip
+from cleanplate.progress import Progress
+from cleanplate.projects.project import Project
 from tests.attached.test_shadows import walked
 from tests.restoration.finding import panned, write_pictures
 
@@ -115,3 +122,36 @@ def test_that_nothing_is_damaged_is_said(server: Server, tmp_path: Path) -> None
     state = server.done(project)
     assert state["findings"] == []
     assert "Found no dirt" in state["job"]["sentence"]
+
+
+def test_a_ticked_shadow_is_undone_until_its_mask_is_corrected(
+    tmp_path: Path, figure: Path
+) -> None:
+    _, ground, _, shadows = walked(0.5, 2.0)
+    project = Project.create(tmp_path / "project", figure / "frames")
+    project.import_masks(figure / "masks.npz")
+    project.set_settings({"inpainter": "telea"})
+    findings = Findings(project)
+    (found,) = findings.look_for_attached(Progress())
+    number = findings.take(found.id)
+
+    def error(name: str) -> float:
+        out = tmp_path / name
+        job.run(project.removal(f"{out}/"))
+        with open_clip(out) as clip:
+            pictures = [picture.rgb().astype(float) for picture in clip.pictures()]
+        apart = [p[s] - g[s] for p, g, s in zip(pictures, ground, shadows, strict=True)]
+        return float(np.sqrt(np.mean(np.concatenate(apart) ** 2)))
+
+    order = project.removal(tmp_path / "out.mp4")
+    assert order.light is not None
+    again = Project.open(tmp_path / "project").removal(tmp_path / "out.mp4")
+    assert fingerprint(again) == fingerprint(order)
+    undone = error("undone")
+    project.gone(3, number, 5)
+    assert project.removal(tmp_path / "out.mp4").light is None
+    project.undo()
+    shutil.rmtree(tmp_path / "project" / "attached")
+    (tmp_path / "project" / "findings.json").unlink()
+    filled = error("filled")
+    assert undone < filled / 2

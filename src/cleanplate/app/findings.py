@@ -1,14 +1,12 @@
-"""What was found for the user to take or leave: what objects leave on the ground, and damage.
-
-Each finding is a run of masks beside the project's own; taken, it is an object like all others.
-"""
+"""What is looked for beside the objects: their shadows and reflections, and damage."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,15 @@ from cleanplate.files.publish import write_text
 from cleanplate.media.mask_files import Masks
 from cleanplate.media.survey import Span
 from cleanplate.progress import Progress
+from cleanplate.projects.found import (
+    FINDINGS,
+    SEARCHED,
+    Finding,
+    Place,
+    object_of,
+    read_findings,
+    shapes,
+)
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
 from cleanplate.restoration.detect import VALUES, Damage, detect
@@ -28,43 +35,10 @@ from cleanplate.settings.restoration import RestorationSettings
 from cleanplate.tracks.filled_masks import grown, growths
 from cleanplate.types import Box
 
-_FILE = "findings.json"
 _MOST_PLACES = 500
 """Damaged places that are listed; masks hold all."""
 ATTACHED = (SHADOW, REFLECTION)
 """What may go where an object goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a finding is to be seen."""
-
-    first: int
-    last: int
-    box: tuple[int, int, int, int]
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that can be taken."""
-
-    id: int
-    kind: str
-    """``shadow``, or a kind of damage."""
-    run: str
-    value: int
-    """Its id in the run."""
-    confidence: float
-    """0..1."""
-    caster: int = 0
-    """The object that it belongs to; 0: none."""
-    shape: str = ""
-    """What tells the caster's masks from others, when it was looked for."""
-    count: int = 0
-    """Of damage: in how many places it is."""
-    places: Sequence[Place] = field(default_factory=tuple[Place, ...])
-    """The surest of them, by frame."""
 
 
 class Findings:
@@ -72,19 +46,17 @@ class Findings:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._path = project.path / _FILE
+        self._path = project.path / FINDINGS
 
     @staticmethod
     def stamp(folder: Path) -> int:
         """Changes whenever something was looked for in the project in ``folder``."""
-        path = folder / _FILE
+        path = folder / FINDINGS
         return path.stat().st_mtime_ns if path.exists() else 0
 
     def all(self) -> list[Finding]:
         """What was found, in the order of their numbers."""
-        if not self._path.exists():
-            return []
-        return [_parsed(plain) for plain in json.loads(self._path.read_text(encoding="utf-8"))]
+        return read_findings(self._project.path)
 
     def as_json(self) -> list[dict[str, Any]]:
         """What the page gets, with what became of each finding.
@@ -92,14 +64,14 @@ class Findings:
         ``object``: that which it is now, ``rejected``: the numbers of its places in which nothing
         is masked any more, ``stale``: its caster changed since.
         """
-        state, shapes = self._project.state, self._shapes()
+        state, now = self._project.state, shapes(self._project.view())
         known = {tracked.id for tracked in state.objects}
         return [
             asdict(found)
             | {
-                "object": _object_of(state, found),
+                "object": object_of(state, found),
                 "rejected": self._rejected(state, found),
-                "stale": bool(found.caster) and shapes.get(found.caster) != found.shape,
+                "stale": bool(found.caster) and now.get(found.caster) != found.shape,
             }
             for found in self.all()
             if not found.caster or found.caster in known
@@ -112,7 +84,7 @@ class Findings:
             InputError: there is no such finding, or it is an object already.
         """
         project, found = self._project, self.get(number)
-        if _object_of(project.state, found) is not None:
+        if object_of(project.state, found) is not None:
             raise InputError(f"Finding {number} is an object already; undo takes it back.")
         name = found.kind.capitalize()
         if found.caster:
@@ -126,7 +98,7 @@ class Findings:
             InputError: there is no such place, or the finding was not taken.
         """
         found = self.get(number)
-        number_of = _object_of(self._project.state, found)
+        number_of = object_of(self._project.state, found)
         if number_of is None:
             raise InputError(f"Finding {number} is not taken; there is nothing to leave.")
         if not 0 <= place < len(found.places):
@@ -135,7 +107,7 @@ class Findings:
         self._project.leave(number_of, Box(*at.box), range(at.first, at.last + 1))
 
     def _rejected(self, state: State, found: Finding) -> list[int]:
-        anchors = state.anchors.get(_object_of(state, found) or 0, {})
+        anchors = state.anchors.get(object_of(state, found) or 0, {})
         store = self._project.mask_store
 
         def is_empty(place: Place) -> bool:
@@ -157,21 +129,19 @@ class Findings:
 
     # --- looking ---
 
-    def look_for_attached(self, folder: Path, progress: Progress) -> list[Finding]:
-        """Look for what tracked objects leave on the ground; replaces what was found before.
-
-        Args:
-            folder: for what is worked out on the way; removed afterwards by the caller.
-            progress: told about each frame.
-        """
+    def look_for_attached(self, progress: Progress) -> list[Finding]:
+        """Look for what goes with tracked objects; replaces what was found before."""
         project = self._project
-        taken = {_object_of(project.state, found) for found in self.all()} - {None}
+        taken = {object_of(project.state, found) for found in self.all()} - {None}
         view = project.view(without=[number for number in taken if number is not None])
         growth = growths(view, project.settings.masks)
         masks = grown(view, growth, project.survey.count, still=False)
         span = Span(*view.marks.span, project.survey.shots)
-        shapes, made = self._shapes(), list[Finding]()
-        span = Span(*view.marks.span, project.survey.shots)
+        known, made = shapes(project.view()), list[Finding]()
+        searches = project.path / SEARCHED
+        searched = uuid.uuid4().hex
+        folder = searches / searched
+        folder.mkdir(parents=True)
         attached = find(masks, project.clip, project.survey, span, ATTACHED, folder, progress)
         for kind in ATTACHED:
             sure = [each for each in attached.proposals if each.kind == kind and each.taken]
@@ -181,14 +151,24 @@ class Findings:
             _, run = project.keep_masks(alone, progress)
             for proposal in sure:
                 number = proposal.object_id
-                made.append(
-                    Finding(0, kind, run, number, proposal.confidence, number, shapes[number])
-                )
+                finding = Finding(0, kind, run, number, proposal.confidence, number, known[number])
+                if proposal.undone:
+                    finding = replace(finding, searched=searched, span=view.marks.span)
+                made.append(finding)
         kept = [found for found in self.all() if not found.caster]
-        return self._keep(kept, made)
+        numbered = self._keep(kept, made)
+        for other in searches.iterdir():
+            if other != folder:
+                shutil.rmtree(other)
+        return numbered
 
     def look_for_damage(self, folder: Path, progress: Progress) -> list[Finding]:
-        """Look for damage of film and tape between in and out; see ``look_for_attached``."""
+        """Look for damage of film and tape between in and out; replaces what was found before.
+
+        Args:
+            folder: for what is worked out on the way; removed afterwards by the caller.
+            progress: told about each frame.
+        """
         project = self._project
         span = Span(*project.state.span, project.survey.shots)
         folder.mkdir(parents=True, exist_ok=True)
@@ -210,26 +190,6 @@ class Findings:
         plain = [asdict(found) for found in (*kept, *numbered)]
         write_text(self._path, json.dumps(plain, indent=1))
         return numbered
-
-    def _shapes(self) -> Mapping[int, str]:
-        """For each object what tells its masks from others, without looking at one."""
-        tracks = self._project.view().tracks
-        return {
-            number: hashlib.sha256(track.areas.tobytes() + track.codes.tobytes()).hexdigest()[:16]
-            for number, track in tracks.items()
-        }
-
-
-def _parsed(plain: dict[str, Any]) -> Finding:
-    places = tuple(Place(**place | {"box": tuple(place["box"])}) for place in plain["places"])
-    return Finding(**plain | {"places": places})
-
-
-def _object_of(state: State, found: Finding) -> int | None:
-    """The object that a finding is; None: it was not taken."""
-    return next(
-        (o.id for o in state.objects if (o.given, o.given_id) == (found.run, found.value)), None
-    )
 
 
 def _alone(attached: Attached, proposals: Sequence[Proposal], kind: str, count: int) -> Masks:

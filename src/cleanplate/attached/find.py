@@ -33,6 +33,7 @@ _SAMPLES = 15  # frames of a shot that its plate is made from
 _ROOM = 2  # px of the small picture that an object is grown by, for its plate
 _OFTEN = 0.5  # share of an object's frames that must show what is taken
 _UNDONE = 0.75  # share of a shadow that must be known well: with less, all of it is filled
+_PROPOSALS = "proposals.json"
 _STAYS = 0.12  # of the object's size: within which a mirror stays where it is
 
 
@@ -141,15 +142,19 @@ def find(
     if masks.constant is not None:
         progress.note("What does not move has nothing attached that could be told from the ground.")
         return Attached((), folder, span, size)
-    verdicts = folder / "proposals.json"
-    if not verdicts.exists():
+    if not (folder / _PROPOSALS).exists():
         shots = _looked(masks, clip, survey, span, progress)
         search = _Search(kinds)
         frames = search.over(shots, masks, clip, survey, span)
         kept.write(folder, progress.over("attached", frames, span.stop - span.start))
-        write_text(verdicts, json.dumps([asdict(p) for p in search.proposals()]))
-    read = json.loads(verdicts.read_text(encoding="utf-8"))
-    return Attached(tuple(Proposal(**entry) for entry in read), folder, span, size)
+        write_text(folder / _PROPOSALS, json.dumps([asdict(p) for p in search.proposals()]))
+    return read_attached(folder, span, size)
+
+
+def read_attached(folder: Path, span: Span, size: tuple[int, int]) -> Attached:
+    """What ``find`` kept in ``folder``, of the same ``span`` and of pictures of ``size`` (H, W)."""
+    entries = json.loads((folder / _PROPOSALS).read_text(encoding="utf-8"))
+    return Attached(tuple(Proposal(**entry) for entry in entries), folder, span, size)
 
 
 @dataclass(slots=True)

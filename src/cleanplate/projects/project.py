@@ -20,7 +20,7 @@ from cleanplate.media.mask_files import Masks
 from cleanplate.media.read import open_clip
 from cleanplate.media.survey import Survey, load_survey, save_survey, survey
 from cleanplate.progress import Progress
-from cleanplate.projects import edits, summary, transfer
+from cleanplate.projects import edits, found, summary, transfer
 from cleanplate.projects.editing import EditedState
 from cleanplate.projects.folder import PROJECT, Folder, fingerprint
 from cleanplate.projects.state import State
@@ -552,10 +552,12 @@ class Project:
         state = self.state
         settings = _settings_of(state)
         self._tracks.find_letters(state, settings, progress or Progress())
-        return transfer.removal(
-            *(self._view_of(state), settings, self.source, state.stream, self.survey),
+        view = self._view_of(state)
+        order = transfer.removal(
+            *(view, settings, self.source, state.stream, self.survey),
             *(out, start, stop, overwrite, save_masks, whole),
         )
+        return found.with_light(order, self.path, state, view, self.survey)
 
 
 def _settings_of(state: State) -> Settings:

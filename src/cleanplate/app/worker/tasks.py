@@ -73,9 +73,7 @@ def _found(suggested: Suggested) -> str:
 
 
 def _attached(folder: Path, job: Job, reporter: Reporter) -> str:
-    work = folder / "looked" / job.id
-    found = Findings(Project.open(folder)).look_for_attached(work, reporter)
-    shutil.rmtree(work)
+    found = Findings(Project.open(folder)).look_for_attached(reporter)
     if not found:
         return "Found no shadow or reflection that goes with an object."
     kinds = [each.kind for each in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,15 +57,22 @@ def with_attached(
 
     if not any(proposal.undone for proposal in taken):
         return replace(filled, masks=masks), whole, told
+    light = light_of(attached, taken, survey.count)
+    return replace(filled, masks=masks, light=light), whole, told
+
+
+def light_of(attached: Attached, taken: Sequence[Proposal], count: int) -> Light:
+    """The light that ``taken`` took, given back in the ``count`` frames of the clip."""
+    span = attached.span
 
     def changes(start: int) -> Iterator[Relight | None]:
         yield from (None for _ in range(start, span.start))
         for shade in attached.shades(taken, max(start, span.start)):
             yield None if shade is None else Relight(1 / shade)
-        yield from (None for _ in range(span.stop, survey.count))
+        yield from (None for _ in range(max(start, span.stop), count))
 
-    light = Light(changes, key=f"{len(taken)} undone")
-    return replace(filled, masks=masks, light=light), whole, told
+    told = ", ".join(f"{p.kind} of {p.object_id}, {p.undone}" for p in taken if p.undone)
+    return Light(changes, key=f"{told} in {span.start} to {span.stop}")
 
 
 def _sentence(proposal: Proposal) -> str:

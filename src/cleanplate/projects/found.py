@@ -1,0 +1,137 @@
+"""What was found beside the objects of a project, for the user to take or leave, as it is kept.
+
+Each finding is a run of masks beside the project's own; taken, it is an object like all others. The
+light that a shadow took is kept, too: a removal gives it back where it can be told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.attached.find import Attached, Proposal, read_attached
+from cleanplate.jobs.order import Order
+from cleanplate.jobs.stages.attached import light_of
+from cleanplate.media.mask_files import Masks
+from cleanplate.media.survey import Span, Survey
+from cleanplate.projects.state import State
+from cleanplate.tracks.view import View
+
+FINDINGS = "findings.json"
+"""In the folder of a project."""
+SEARCHED = "attached"
+"""In the folder of a project: what was seen of shadows and reflections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a finding is to be seen."""
+
+    first: int
+    last: int
+    box: tuple[int, int, int, int]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that can be taken."""
+
+    id: int
+    kind: str
+    """``shadow``, ``reflection``, or a kind of damage."""
+    run: str
+    value: int
+    """Its id in the run."""
+    confidence: float
+    """0..1."""
+    caster: int = 0
+    """The object that it belongs to; 0: none."""
+    shape: str = ""
+    """What tells the caster's masks from others, when it was looked for."""
+    count: int = 0
+    """Of damage: in how many places it is."""
+    places: Sequence[Place] = field(default_factory=tuple[Place, ...])
+    """The surest of them, by frame."""
+    searched: str = ""
+    """Of a shadow whose light can be given back: the folder in ``SEARCHED`` that holds it."""
+    span: tuple[int, int] = (0, 0)
+    """The frames, first and one past the last, that were searched."""
+
+
+def read_findings(folder: Path) -> list[Finding]:
+    """What was found in the project in ``folder``, in the order of their numbers."""
+    path = folder / FINDINGS
+    if not path.exists():
+        return []
+    return [_parsed(plain) for plain in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def object_of(state: State, finding: Finding) -> int | None:
+    """The object that a finding is; None: it was not taken."""
+    wanted = (finding.run, finding.value)
+    return next((o.id for o in state.objects if (o.given, o.given_id) == wanted), None)
+
+
+def shapes(view: View) -> Mapping[int, str]:
+    """For each object what tells its masks from others, without looking at one."""
+    return {
+        number: hashlib.sha256(track.areas.tobytes() + track.codes.tobytes()).hexdigest()[:16]
+        for number, track in view.tracks.items()
+    }
+
+
+def with_light(order: Order, folder: Path, state: State, view: View, survey: Survey) -> Order:
+    """``order`` with the light of taken shadows given back, and only the rest of them filled.
+
+    A shadow whose mask was corrected, or whose caster's was, is filled as it is shown.
+    """
+    known = shapes(view)
+    taken = {
+        object_id: finding
+        for finding in read_findings(folder)
+        if finding.searched and known.get(finding.caster) == finding.shape
+        for object_id in [object_of(state, finding)]
+        if object_id is not None and view.is_shown(object_id) and not state.anchors.get(object_id)
+    }
+    if not taken or not isinstance(order.masks, Masks) or order.masks.constant is not None:
+        return order
+    finding = next(iter(taken.values()))
+    span = Span(*finding.span, survey.shots)
+    attached = read_attached(folder / SEARCHED / finding.searched, span, view.size)
+    ids = {finding.caster: object_id for object_id, finding in taken.items()}
+    undone = [p for p in attached.proposals if p.undone and p.object_id in ids]
+    light = light_of(attached, undone, survey.count)
+    return replace(order, masks=_doubtful(order.masks, attached, undone, ids), light=light)
+
+
+def _doubtful(
+    masks: Masks, attached: Attached, undone: Sequence[Proposal], ids: Mapping[int, int]
+) -> Masks:
+    """``masks`` with nothing of the objects ``ids``, by caster, but what cannot be undone."""
+    names = np.zeros(256, np.uint8)
+    names[list(ids)] = list(ids.values())
+    span = attached.span
+
+    def read(start: int) -> Iterator[np.ndarray]:
+        rest = attached.filled(undone, max(start, span.start))
+        for index, mask in enumerate(masks.read(start), start):
+            if not span.start <= index < span.stop:
+                yield mask
+                continue
+            others = np.where(np.isin(mask, names[names > 0]), 0, mask)
+            yield np.where(others > 0, others, names[next(rest)]).astype(np.uint8)
+
+    key = f"{masks.key} but {sorted(ids.values())} undone" if masks.key else ""
+    return Masks(masks.origin, read, key=key)
+
+
+def _parsed(plain: dict[str, Any]) -> Finding:
+    places = tuple(Place(**place | {"box": tuple(place["box"])}) for place in plain["places"])
+    return Finding(**plain | {"places": places, "span": tuple(plain["span"])})
