@@ -9,7 +9,8 @@ precision is the part of the proposed pixels within 2 px of a damaged one, since
 of 1.5 px for soft rims; `strict` leaves that out. SDIa (threshold 20) and ROD (8, 16, 24) are
 measured on the same views, against dirt and drop-outs. `--clean` measures what is proposed of the
 clips without damage. `--fill` fills what was found with flowfill, as `restore` does, and with
-telea: PSNR over the proposed pixels. `--learn` prints the weights of `restoration.blotches`,
+telea: PSNR over the proposed pixels. `--tape` lays only lines of tape that stay and drop-outs over
+2 to 4 frames over them. `--learn` prints the weights of `restoration.blotches`,
 learnt from these clips with seed 1; and what they find in each clip when learnt from the others.
 """
 
@@ -26,7 +27,7 @@ import numpy as np
 
 from cleanplate import registry
 from cleanplate.evaluation.arrays import filled, mask_boxes
-from cleanplate.evaluation.damage import DIRT, DROPOUT, SCRATCH, damaged
+from cleanplate.evaluation.damage import DIRT, DROPOUT, SCRATCH, Amounts, damaged
 from cleanplate.evaluation.datasets import find_videos
 from cleanplate.evaluation.measures import hole_psnr
 from cleanplate.media.read import open_clip
@@ -39,6 +40,7 @@ from cleanplate.restoration.spikes import flow_between, rod, sdia, shrunk, view_
 from cleanplate.settings.restoration import RestorationSettings
 
 SIDE = 480
+TAPE = Amounts(*[0.0] * 5, standing_lines=0.1, lasting_streaks=0.2)
 TOLERANCE = np.ones((5, 5), np.uint8)
 
 
@@ -201,6 +203,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--clean", action="store_true")
+    parser.add_argument("--tape", action="store_true", help="only lines and drop-outs that last")
     parser.add_argument("--baselines", action="store_true")
     parser.add_argument("--fill", action="store_true")
     parser.add_argument("--learn", action="store_true")
@@ -216,7 +219,7 @@ def main() -> None:
             shares.append(100 * float(np.mean([(mask > 0).mean() for mask in masks])))
             print(f"{video.name:22} {shares[-1]:.4f} %, {seconds:.3f} s a frame", flush=True)
             continue
-        hurt = list(damaged(images, arguments.seed))
+        hurt = list(damaged(images, arguments.seed, TAPE if arguments.tape else None))
         masks, shots, seconds = found_in([frame.image for frame in hurt])
         counts = counted(masks, [frame.mask for frame in hurt])
         total += counts

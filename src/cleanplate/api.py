@@ -184,6 +184,7 @@ def restore(
     save_masks: AnyPath | None = None,
     find: str = RestorationSettings.find,
     least_confidence: float = RestorationSettings.least_confidence,
+    flicker: bool = RestorationSettings.flicker,
     overwrite: bool = False,
     progress: Progress | None = None,
     engine_settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -197,7 +198,7 @@ def restore(
         masks: what to repair, in place of what would be found: what ``detect_damage`` wrote, or
             ``save_masks``, corrected.
         save_masks: where to keep the masks that were filled: 1 is dirt, 2 scratches, 3 drop-outs.
-        find, least_confidence: see ``RestorationSettings``.
+        find, least_confidence, flicker: see ``RestorationSettings``.
         overwrite, progress, engine_settings, settings: as for ``remove``.
 
     Returns:
@@ -208,7 +209,7 @@ def restore(
         MediaError: a clip that cannot be read or an output that cannot be written.
     """
     order = _order("restore", clip, out, (), masks, save_masks, overwrite)
-    wanted = RestorationSettings(find, least_confidence)
+    wanted = RestorationSettings(find, least_confidence, flicker)
     return restoration.restore(_with(order, settings, engine_settings), wanted, progress)
 
 

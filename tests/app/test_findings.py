@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cleanplate.app.findings import Findings
+from cleanplate.projects.project import Project
 from tests.attached.test_shadows import walked
 from tests.restoration.finding import panned, write_pictures
 
@@ -61,6 +63,14 @@ def test_a_shadow_is_an_object_once_it_is_ticked_and_none_after_undo(
     assert server.client.post(
         f"/project/{project}/edit", json={"op": "take_finding", "finding": found["id"]}
     ).status_code == 400  # fmt: skip
+
+    opened = Project.open(server.folder(project))
+    findings = Findings(opened)
+    assert findings.light_given_back() == [number], "a soft shadow need not be filled"
+    order = opened.removal(figure / "clean.mkv", without=[number])
+    undone = findings.giving_light_back(order, [number])
+    assert undone.light is not None
+    assert next(undone.light.read(9)) is not None
 
     server.edit(project, "undo")
     state = server.get(f"/project/{project}")

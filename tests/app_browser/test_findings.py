@@ -40,7 +40,7 @@ def test_a_shadow_is_ticked_or_not_and_damage_is_left_place_by_place(
     page = person.page
     person.press(*["ArrowRight"] * 8)
     person.sees_mask()
-    page.get_by_role("button", name="Find shadows").click()
+    page.get_by_role("button", name="Find shadows and reflections").click()
     tick = page.get_by_role("checkbox", name="Shadow of Object 1")
     tick.wait_for(timeout=90_000)
     assert not tick.is_checked()

@@ -17,7 +17,7 @@ COUNT = 18
 
 
 def walked(
-    shade: float, soft: float, pan: float = 0.0
+    shade: float, soft: float, pan: float = 0.0, ground_is: tuple[float, float] = (1, 0)
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """Images, their ground alone, masks and shadows (bool) of a figure on textured ground.
 
@@ -25,6 +25,7 @@ def walked(
         shade: what the shadow multiplies the ground by; 1 is no shadow.
         soft: px of the blur of its rim.
         pan: px a frame that the camera moves.
+        ground_is: what the ground is multiplied by, and what is added to it.
     """
     ground = panned(COUNT, step=pan) if pan else panned(1) * COUNT
     random = np.random.default_rng(1)
@@ -36,7 +37,8 @@ def walked(
         cover = np.zeros((HEIGHT, WIDTH), np.float32)
         cv2.ellipse(cover, (x + 26, y + 32), (34, 9), 0, 0, 360, 1.0, -1)
         cover = cv2.GaussianBlur(cover, (0, 0), soft) if soft else cover
-        image = ground[index] * (1 - cover[..., None] * (1 - shade))
+        lit = ground[index] * ground_is[0] + ground_is[1]
+        image = lit * (1 - cover[..., None] * (1 - shade))
         image[mask > 0] = (200, 40, 40)
         image += random.normal(0, 2, image.shape)
         images.append(np.clip(image, 0, 255).astype(np.uint8))
@@ -128,3 +130,45 @@ def test_a_shadow_that_never_moves_belongs_to_the_ground(tmp_path: Path) -> None
     other[:5, :5] = 1  # masks that are all the same are taken for an overlay's
     report, _, _ = removed(tmp_path, still, [masks[0]] * (COUNT - 1) + [other], "shadow")
     assert not report.attached[0]["taken"]
+
+
+@pytest.mark.parametrize(("shade", "soft"), [(0.5, 4.0), (0.7, 8.0)], ids=["soft", "very soft"])
+def test_a_soft_shadow_is_undone_and_the_detail_under_it_stays(
+    shade: float, soft: float, tmp_path: Path
+) -> None:
+    images, _, masks, shadows = walked(shade, soft, ground_is=(0.6, 30))
+    truth, _, _, _ = walked(1.0, 0.0, ground_is=(0.6, 30))
+    # Telea knows nothing of other frames: detail that it shows was there all the time.
+    report, _, pictures = removed(tmp_path, images, masks, "shadow")
+    assert report.attached[0]["undone"] >= 0.85
+    there = np.stack(shadows)
+    got, true = np.stack(pictures).astype(np.float32), np.stack(truth).astype(np.float32)
+    error = ((got - true) ** 2).mean(axis=-1)[there].mean()
+    assert 10 * np.log10(255**2 / error) >= 36
+    details = [
+        np.concatenate(
+            [
+                (grey - cv2.GaussianBlur(grey, (0, 0), 2))[place]
+                for grey, place in zip(frames.mean(axis=-1), shadows, strict=True)
+            ]
+        )
+        for frames in (got, true)
+    ]
+    assert np.corrcoef(details)[0, 1] >= 0.9
+
+
+def test_what_is_far_from_the_shadow_stays_bit_for_bit(tmp_path: Path) -> None:
+    images, _, masks, shadows = walked(0.5, 4.0)
+    _, _, pictures = removed(tmp_path, images, masks, "shadow")
+    for picture, image, mask, shadow in zip(pictures, images, masks, shadows, strict=True):
+        near = cv2.dilate((shadow | (mask > 0)).astype(np.uint8), np.ones((61, 61))) > 0
+        assert np.array_equal(picture[~near], image[~near])
+
+
+def test_a_shadow_on_ground_that_is_whiter_than_white_is_filled(tmp_path: Path) -> None:
+    images, _, masks, shadows = walked(0.5, 3.0, ground_is=(0.3, 225))
+    report, filled, _ = removed(tmp_path, images, masks, "shadow")
+    assert report.attached[0]["taken"]
+    assert report.attached[0]["undone"] == 0
+    hit = sum(np.count_nonzero(s & f) for s, f in zip(shadows, filled, strict=True))
+    assert hit / sum(np.count_nonzero(shadow) for shadow in shadows) >= 0.75

@@ -16,7 +16,7 @@ from cleanplate.batch.faults import Fault
 from cleanplate.batch.orders import Orders, orders_from
 from cleanplate.batch.run import Rules, batch_of, run
 from cleanplate.batch.schedule import Step
-from cleanplate.batch.steps import Batch
+from cleanplate.batch.steps import Batch, _State
 from cleanplate.batch.summary import Summary
 from cleanplate.batch.worker import Told
 from cleanplate.errors import CancelledError, InputError
@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     **{"static": True, "overlay": "box", "lossless": True, "least_context": 8},
     "inpainter": "telea",
 }
+PIECES = "out/.cleanplate/work/0.mp4/job/pieces"
 WORD = Word("--box", ",".join(map(str, BOX)))
 
 
@@ -183,6 +184,27 @@ def test_a_batch_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     summary = run(orders_in(clips), batch_in(tmp_path), Inline(looks))
     assert summary.done == 1
     assert seen == [stamp], "the first chunk was not filled again"
+    written = (tmp_path / "out" / "0.mp4").read_bytes()
+    assert written == alone(clips / "0.mp4", tmp_path / "alone" / "0.mp4")
+
+
+def test_a_clip_of_one_chunk_keeps_the_pieces_that_its_worker_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = clips_in(tmp_path / "clips", 260)
+    push, stamps = _State.push_piece, []
+
+    def broken(state: _State, number: int, path: Path) -> None:
+        if number == 1:
+            stamps.append((tmp_path / PIECES / "000000.mkv").stat().st_mtime_ns)
+            if len(stamps) == 1:
+                raise ConnectionError("the storage does not answer")
+        push(state, number, path)
+
+    monkeypatch.setattr(_State, "push_piece", broken)
+    summary = run(orders_in(clips), batch_in(tmp_path, chunk=1000), Inline())
+    assert (summary.done, summary.retried) == (1, 1)
+    assert stamps[0] == stamps[1], "the first piece was not filled again"
     written = (tmp_path / "out" / "0.mp4").read_bytes()
     assert written == alone(clips / "0.mp4", tmp_path / "alone" / "0.mp4")
 

@@ -50,3 +50,28 @@ def test_who_points_a_plane_tracker_at_a_person_is_told_of_others(
     text = said(tracker, states)
     assert ("--tracker flowtrack" in text) is hinted
     assert "Worth a look" in text
+
+
+@pytest.mark.parametrize(
+    ("stage", "steps", "second", "line"),
+    [
+        ("inpaint", 40, 0.5, "Painting the background: 40 of 100, 2.0 fps, 0:00:30 left"),
+        ("train", 10, 2.0, "Training: 10 of 100, 2.0 s a step, 0:03:00 left"),
+        ("train", 80, 0.25, "Training: 80 of 100, 4.0 steps/s, 0:00:05 left"),
+    ],
+)
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
+    stage: str, steps: int, second: float, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("cleanplate.cli.show.time.monotonic", lambda: now[0])
+    with Bars() as bars:
+        bars._bars.get_time = lambda: now[0]
+        bars.console = Console(file=io.StringIO(), width=500)
+        bars.start(stage, 100)
+        for _ in range(steps):
+            now[0] += second
+            bars.advance()
+        lines = bars.console.file.getvalue().splitlines()
+    assert lines[-1] == line
+    assert len(lines) == 1 + steps * second // 10, "every ten seconds, not more often"

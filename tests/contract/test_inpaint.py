@@ -222,18 +222,21 @@ def test_two_clips_interleaved_do_not_mix(engine: Any) -> None:
 
 
 def test_no_fill_crosses_a_cut(engine: Any) -> None:
-    first, second = clip(11), clip(11, seed=7)
+    length = 7  # of each shot: what is let through is let through next to the cut
+    first, second = clip(length), clip(length, seed=7)
 
     def joined(before: list[MaskedFrame], after: list[MaskedFrame]) -> list[MaskedFrame]:
-        late = [replace(m, frame=replace(m.frame, shot=1, index=m.frame.index + 11)) for m in after]
+        late = [
+            replace(m, frame=replace(m.frame, shot=1, index=m.frame.index + length)) for m in after
+        ]
         return before + late
 
     plain = list(engine.inpaint(joined(first, second)))
     check_promises(joined(first, second), plain)
-    other_first = list(engine.inpaint(joined(clip(11, seed=3), second)))
-    assert same(plain[11:], other_first[11:])
-    other_second = list(islice(engine.inpaint(joined(first, clip(11, seed=4))), 11))
-    assert same(plain[:11], other_second)
+    other_first = list(engine.inpaint(joined(clip(length, seed=3), second)))
+    assert same(plain[length:], other_first[length:])
+    other_second = list(islice(engine.inpaint(joined(first, clip(length, seed=4))), length))
+    assert same(plain[:length], other_second)
 
 
 def test_a_region_that_jumps_is_filled(engine: Any) -> None:

@@ -26,7 +26,7 @@ def played(effort: Effort, count: int, delay: float, start: int = 0) -> list[Lev
     for n in range(start, start + count):
         levels.append(effort.level)
         effort.worked("fill", delay)
-        effort.shown(n / 25, n / 25, n / 25 + delay)
+        effort.finished(n / 25, n / 25, n / 25 + delay)
     return levels
 
 

@@ -34,6 +34,8 @@ def counted(masks: list[np.ndarray], truths: list[np.ndarray], kind: int) -> tup
         (DIRT, Amounts(**NONE | {"blotches": 4.0, "fibres": 0.5})),
         (DROPOUT, Amounts(**NONE | {"streaks": 0.5, "tape_lines": 0.2})),
         (SCRATCH, Amounts(**NONE | {"scratches": 0.15})),
+        (DROPOUT, Amounts(**NONE | {"standing_lines": 0.12})),
+        (DROPOUT, Amounts(**NONE | {"lasting_streaks": 0.25})),
     ],
 )
 def test_four_fifths_of_each_kind_are_found(kind: int, amounts: Amounts, tmp_path: Path) -> None:

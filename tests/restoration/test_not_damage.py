@@ -114,3 +114,27 @@ def test_a_standing_post_before_a_standing_camera_is_no_scratch(tmp_path: Path) 
     pictures = panned(1) * COUNT
     pictures[0][20:, 200:203] = 30
     assert not found_in(tmp_path, pictures).damage
+
+
+def test_a_ledge_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = panned(COUNT, step=2.0)
+    for index, picture in enumerate(pictures):
+        y = 80 + round(0.8 * index)
+        picture[y : y + 2] = 235
+    assert not found_in(tmp_path, pictures).damage
+
+
+def test_a_standing_ledge_before_a_standing_camera_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = panned(1) * COUNT
+    pictures[0][100:102] = 235
+    assert not found_in(tmp_path, pictures).damage
+
+
+def test_the_rim_of_a_black_bar_is_no_line_of_tape(tmp_path: Path) -> None:
+    pictures = []
+    for index, picture in enumerate(panned(COUNT, step=0.0)):
+        shown = np.roll(picture, index, axis=0)
+        shown[:30] = 16
+        shown[30:32] = 235
+        pictures.append(shown)
+    assert not [d for d in found_in(tmp_path, pictures).damage if d.stop - d.start > 1]

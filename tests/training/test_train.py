@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -174,7 +173,23 @@ def test_the_latest_and_the_best_are_kept_with_their_cards(tmp_path: Path) -> No
         {"pictures": "textures made from the seed", "licence": "none is needed"}
     ]
     assert len(card["sha256"]) == 64
+    assert card["commit"] == record_module.commit()
     assert card["configuration"]["batch"] == 4
+
+
+def test_the_commit_of_a_card_is_that_of_the_code(tmp_path: Path) -> None:
+    code, other = tmp_path / "code", tmp_path / "installed"
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for folder in (code, other):
+        folder.mkdir()
+        (folder / "a.py").touch()
+    subprocess.run([*git, "add", "code"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "first"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    assert record_module.commit(code) == head.stdout.strip()
+    assert record_module.commit(other) == "", "it only lies in somebody's checkout"
+    assert record_module.commit(Path("/")) == ""
 
 
 def test_a_dry_run_takes_one_step_and_leaves_nothing(tmp_path: Path) -> None:
@@ -192,21 +207,15 @@ def test_a_folder_with_another_run_is_not_gone_on_with(whole: Path) -> None:
     assert sorted(file.name for file in whole.iterdir()) == before
 
 
-def test_two_processes_learn_what_one_does(whole: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.training.parallel", str(tmp_path)],
-            env=os.environ
-            | {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-            | {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"},
-            cwd=Path(__file__).parents[2],
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+def test_two_processes_of_torchrun_learn_what_one_does(whole: Path, tmp_path: Path) -> None:
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*start, "-m", "tests.training.parallel", str(tmp_path)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=240,
+    )
     for name, value in weights(whole, 6).items():
         torch.testing.assert_close(weights(tmp_path, 6)[name], value, rtol=0, atol=1e-5)
 

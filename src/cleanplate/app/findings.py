@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.attached.find import Attached, Proposal, find
 from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
-from cleanplate.jobs.stages.attached import with_shadows
+from cleanplate.jobs.order import Order
+from cleanplate.jobs.stages.attached import joined_with
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.media.mask_files import Masks
 from cleanplate.media.survey import Span
@@ -24,7 +27,7 @@ from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from cleanplate.projects.state import State
 from cleanplate.restoration.detect import VALUES, Damage, detect
-from cleanplate.settings.groups import SHADOW
+from cleanplate.settings.groups import REFLECTION, SHADOW
 from cleanplate.settings.restoration import RestorationSettings
 from cleanplate.tracks.filled_masks import grown, growths
 from cleanplate.types import Box
@@ -32,8 +35,8 @@ from cleanplate.types import Box
 _FILE = "findings.json"
 _MOST_PLACES = 500
 """Damaged places that are listed; masks hold all."""
-ATTACHED = (SHADOW,)
-"""What an object may leave on the ground, each looked for by itself."""
+ATTACHED = (SHADOW, REFLECTION)
+_WORK = "attached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Finding:
 
     id: int
     kind: str
-    """``shadow``, or a kind of damage."""
+    """``shadow``, ``reflection``, or a kind of damage."""
     run: str
     value: int
     """Its id in the run."""
@@ -62,6 +65,11 @@ class Finding:
     """The object that it belongs to; 0: none."""
     shape: str = ""
     """What tells the caster's masks from others, when it was looked for."""
+    undone: float = 0.0
+    """Of a shadow: the share of it whose light can be given back, so that it need not be filled."""
+    work: str = ""
+    """Where in the project's folder the search keeps what it saw, and of which frames."""
+    span: tuple[int, int] = (0, 0)
     count: int = 0
     """Of damage: in how many places it is."""
     places: Sequence[Place] = field(default_factory=tuple[Place, ...])
@@ -158,38 +166,94 @@ class Findings:
 
     # --- looking ---
 
-    def look_for_attached(self, folder: Path, progress: Progress) -> list[Finding]:
+    def look_for_attached(self, name: str, progress: Progress) -> list[Finding]:
         """Look for what tracked objects leave on the ground; replaces what was found before.
 
         Args:
-            folder: for what is worked out on the way; removed afterwards by the caller.
+            name: of the search; one that was stopped goes on under its name.
             progress: told about each frame.
         """
-        project = self._project
-        taken = {_object_of(project.state, found) for found in self.all()} - {None}
-        view = project.view(without=[number for number in taken if number is not None])
+        project, work = self._project, f"{_WORK}/{name}"
+        view = project.view(without=self._taken())
         growth = growths(view, project.settings.masks)
         masks = grown(view, growth, project.survey.count, still=False)
         span = Span(*view.marks.span, project.survey.shots)
-        filled = FilledMasks(masks, min(growth.values(), default=0), view.marks.span)
+        (project.path / work).mkdir(parents=True, exist_ok=True)
+        attached = find(
+            *(masks, project.clip, project.survey, span, ATTACHED, project.path / work, progress)
+        )
         shapes, made = self._shapes(), list[Finding]()
         for kind in ATTACHED:
-            work = folder / kind
-            work.mkdir(parents=True, exist_ok=True)
-            joined, proposed = with_shadows(
-                filled, project.clip, project.survey, span, work, progress
-            )
-            sure = {one["object"]: one["confidence"] for one in proposed if one["taken"]}
+            sure = [one for one in attached.proposals if one.taken and one.kind == kind]
             if not sure:
                 continue
-            alone = _alone(joined.masks, masks, sorted(sure), kind)
-            _, run = project.keep_masks(alone, progress)
+            _, run = project.keep_masks(self._placed(attached, sure, kind), progress)
             made += [
-                Finding(0, kind, run, number, sure[number], number, shapes[number])
-                for number in sorted(sure)
+                Finding(
+                    *(0, kind, run, one.object_id, one.confidence),
+                    *(one.object_id, shapes[one.object_id], one.undone),
+                    *(work, (span.start, span.stop)),
+                )
+                for one in sure
             ]
         kept = [found for found in self.all() if not found.caster]
+        for other in (project.path / _WORK).iterdir():
+            if other.name != name:
+                shutil.rmtree(other)
         return self._keep(kept, made)
+
+    def _taken(self) -> list[int]:
+        """The objects that are what goes with others."""
+        state = self._project.state
+        objects = [_object_of(state, found) for found in self.all() if found.caster]
+        return [number for number in objects if number is not None]
+
+    def _placed(self, attached: Attached, sure: Sequence[Proposal], origin: str) -> Masks:
+        """The masks of ``sure`` in all frames of the clip."""
+        count, span = self._project.survey.count, attached.span
+        empty = np.zeros(attached.size, np.uint8)
+
+        def read(start: int) -> Iterator[np.ndarray]:
+            yield from (empty for _ in range(start, span.start))
+            yield from attached.masks(sure, max(start, span.start))
+            yield from (empty for _ in range(max(start, span.stop), count))
+
+        return Masks(origin, read)
+
+    # --- removing ---
+
+    def light_given_back(self) -> list[int]:
+        """The objects whose light is given back instead of their being filled.
+
+        They are shadows of which that can be told, and whose masks nobody has corrected.
+        """
+        state = self._project.state
+        objects = [_object_of(state, found) for found in self.all() if found.undone]
+        return [number for number in objects if number and not state.anchors.get(number)]
+
+    def giving_light_back(self, order: Order, objects: Sequence[int]) -> Order:
+        """``order``, whose masks leave out ``objects``, with their light given back.
+
+        Args:
+            order: to remove all else.
+            objects: of ``light_given_back``.
+        """
+        project = self._project
+        state = project.state
+        chosen = [found for found in self.all() if _object_of(state, found) in objects]
+        if not chosen:
+            return order
+        assert isinstance(order.masks, Masks)  # those of a project are
+        span = Span(*chosen[0].span, project.survey.shots)
+        work = project.path / chosen[0].work  # all are of one search
+        attached = find(
+            *(order.masks, project.clip, project.survey, span, ATTACHED, work, Progress())
+        )
+        wanted = {(found.kind, found.caster) for found in chosen}
+        taken = [one for one in attached.proposals if (one.kind, one.object_id) in wanted]
+        filled = FilledMasks(order.masks, order.settings.masks.grow or 0, order.known)
+        joined = joined_with(filled, attached, taken, project.survey)
+        return replace(order, masks=joined.masks, light=joined.light)
 
     def look_for_damage(self, folder: Path, progress: Progress) -> list[Finding]:
         """Look for damage of film and tape between in and out; see ``look_for_attached``."""
@@ -226,7 +290,7 @@ class Findings:
 
 def _parsed(plain: dict[str, Any]) -> Finding:
     places = tuple(Place(**place | {"box": tuple(place["box"])}) for place in plain["places"])
-    return Finding(**plain | {"places": places})
+    return Finding(**plain | {"places": places, "span": tuple(plain["span"])})
 
 
 def _object_of(state: State, found: Finding) -> int | None:
@@ -234,16 +298,6 @@ def _object_of(state: State, found: Finding) -> int | None:
     return next(
         (o.id for o in state.objects if (o.given, o.given_id) == (found.run, found.value)), None
     )
-
-
-def _alone(joined: Masks, masks: Masks, ids: Sequence[int], origin: str) -> Masks:
-    """What ``joined`` shows of ``ids`` beyond ``masks``."""
-
-    def read(start: int) -> Iterator[np.ndarray]:
-        for both, mask in zip(joined.read(start), masks.read(start), strict=True):
-            yield np.where((mask == 0) & np.isin(both, ids), both, 0).astype(np.uint8)
-
-    return Masks(origin, read)
 
 
 def _of_damage(kind: str, run: str, value: int, damage: Sequence[Damage]) -> Finding:

@@ -68,13 +68,9 @@ def _solve(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 def halve(values: np.ndarray) -> np.ndarray:
     """Means of 2 x 2 blocks; pixels beyond an odd border count as 0."""
     height, width = values.shape[:2]
-    whole = width // 2 * 2
-    columns = np.empty((height, (width + 1) // 2, *values.shape[2:]), values.dtype)
-    np.add(values[:, 0:whole:2], values[:, 1:whole:2], out=columns[:, : width // 2])
-    columns[:, width // 2 :] = values[:, whole:]
-    high = height // 2
-    means = np.empty(((height + 1) // 2, *columns.shape[1:]), values.dtype)
-    np.add(columns[0 : 2 * high : 2], columns[1 : 2 * high : 2], out=means[:high])
-    means[high:] = columns[2 * high :]
+    columns = values[:, 0::2].copy()
+    columns[:, : width // 2] += values[:, 1::2]
+    means = columns[0::2].copy()
+    means[: height // 2] += columns[1::2]
     means /= 4
     return means

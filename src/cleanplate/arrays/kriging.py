@@ -18,9 +18,9 @@ import numpy as np
 from cleanplate.arrays.harmonic import halve
 
 _LEAST = 200  # px of a hole; a smooth fill is good enough for less
-_HALVINGS = 2  # at least
+_HALVINGS = 2  # at least, unless told otherwise
 _MOST = 1000  # px of a hole at the small size
-_MOST_AROUND = 800  # px around it
+_AROUND_SHARE = 0.8  # of that many px around it, at most
 _REACH = 4.0  # small px around the hole that predict it
 _LAGS = 6  # small px up to which likeness is measured
 _FEW = 20  # pairs of pixels, or pixels, that tell nothing
@@ -32,23 +32,27 @@ _INVISIBLE = 1.0  # grey levels squared: a lesser error is as good as none
 _SOFTENED = 0.3  # small px squared: keeps the logarithm finite
 
 
-def kriged_fill(smooth: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def kriged_fill(
+    smooth: np.ndarray, hole: np.ndarray, least_halvings: int = _HALVINGS, most: int = _MOST
+) -> np.ndarray:
     """``smooth`` with the directions of what surrounds ``hole`` carried on into it.
 
     Args:
         smooth: (H, W, C) float32, the hole filled smoothly; likeness is measured in all that is
             known of it, so it should end some 15 px around the hole.
         hole: (H, W) bool.
+        least_halvings: how often the size is halved at least; less for what is halved already.
+        most: pixels of the hole that are predicted, at the small size; its cube is the work.
 
     Returns:
         (H, W, C) float32, equal to ``smooth`` outside the hole, and also inside if the hole is
         small or too little is known around it.
     """
-    if np.count_nonzero(hole) < _LEAST:
+    if np.count_nonzero(hole) < _LEAST >> 2 * (_HALVINGS - least_halvings):
         return smooth
     known = (~hole).astype(np.float32)[..., None]
     values, start, halvings = smooth * known, smooth, 0
-    while halvings < _HALVINGS or _too_many(known):
+    while halvings < least_halvings or _too_many(known, most):
         values, known, start = _halved(values), _halved(known), _halved(start)
         halvings += 1
     unknown = _unknown(known)
@@ -78,10 +82,10 @@ def _around(hole: np.ndarray) -> np.ndarray:
     return ~hole & (distance <= _REACH)
 
 
-def _too_many(known: np.ndarray) -> bool:
+def _too_many(known: np.ndarray, most: int) -> bool:
     hole = _unknown(known)
     inside, around = np.count_nonzero(hole), np.count_nonzero(_around(hole))
-    return bool(inside > _MOST or around > _MOST_AROUND)
+    return bool(inside > most or around > _AROUND_SHARE * most)
 
 
 def _predicted(values: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""What an object leaves on the ground: shadows that go where it goes."""
+"""What goes where an object goes: its shadow on the ground, its reflection in water or glass."""

@@ -1,24 +1,18 @@
 """Shadows: ground near an object that is darker, of the same hue, than other frames show it.
 
-Frames of a shot are registered by homographies, and their median, objects left out, is the plate.
-What does not move, a shadow too, is in the plate; what is darker than the plate has come with
-something. After Horprasert et al., "A Statistical Approach for Real-time Robust Background
-Subtraction and Shadow Detection", 1999: a shadow changes brightness and keeps chromaticity.
+After Horprasert et al., "A Statistical Approach for Real-time Robust Background Subtraction and
+Shadow Detection", 1999: a shadow changes brightness and keeps chromaticity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-_BLACK = 8.0  # grey levels: below, a ratio says nothing
+from cleanplate.attached.ground import BLACK, SMOOTH, Sight
+
 _DARKEST, _LIGHTEST = 0.25, 0.9  # ratio to the plate of what may be in a shadow
 _HUE = 0.2  # by which the ratios of the three colours may differ
-_SMOOTH = 1.5  # px of blur before the comparison
-_LEAST_SEEN = 4  # samples that must show a place for the plate to know it
 _NEAR = 0.35  # of the object's size: a shadow begins so near to it
 _SMALLEST, _LARGEST = 0.04, 4.0  # of the object's area
 _RIM = 2  # px that a shadow goes on beyond what is surely dark
@@ -26,58 +20,15 @@ _EDGE, _TELLING = 3, 30  # px from a hard shadow's edge; px that tell anything
 _ALIKE = 0.35  # correlation of the ground's texture in and out of the shadow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plate:
-    """The ground of a shot without its objects."""
-
-    image: np.ndarray
-    """(H, W, 3) float32 RGB, as the shot's first frame looks."""
-    known: np.ndarray
-    """(H, W) bool."""
-
-
-def plate_of(
-    samples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> Plate:
-    """The median of registered frames.
-
-    Args:
-        samples: image (H, W, 3) uint8, objects (H, W) bool, grown, and (3, 3) to the first frame.
-    """
-    height, width = samples[0][1].shape
-    images, shown = [], []
-    for image, covered, way in samples:
-        free = cv2.warpPerspective((~covered).astype(np.uint8), way, (width, height))
-        seen = cv2.warpPerspective(image, way, (width, height)).astype(np.float32)
-        seen[free == 0] = np.nan
-        images.append(seen)
-        shown.append(free)
-    known = np.sum(shown, axis=0) >= min(_LEAST_SEEN, len(samples))
-    stack = np.stack(images)
-    stack[:, ~known] = 0
-    return Plate(np.nanmedian(stack, axis=0), known)
-
-
-def shaded(image: np.ndarray, mask: np.ndarray, plate: Plate, way: np.ndarray) -> np.ndarray:
-    """Where each object's shadow may lie: (H, W) uint8, value = object id.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, value = object id, grown as it is filled.
-        plate: of the shot.
-        way: (3, 3) from the image to the plate.
-    """
-    height, width = mask.shape
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    ground = cv2.warpPerspective(plate.image, way, (width, height), flags=flags)
-    known = cv2.warpPerspective(plate.known.astype(np.uint8), way, (width, height), flags=flags)
-    frame = image.astype(np.float32)
-    ratios = (cv2.GaussianBlur(frame, (0, 0), _SMOOTH) + _BLACK) / (
-        cv2.GaussianBlur(ground, (0, 0), _SMOOTH) + _BLACK
+def shaded(sight: Sight) -> np.ndarray:
+    """Where each object's shadow may lie: (H, W) uint8, value = object id."""
+    mask = sight.mask
+    ratios = (cv2.GaussianBlur(sight.frame, (0, 0), SMOOTH) + BLACK) / (
+        cv2.GaussianBlur(sight.ground, (0, 0), SMOOTH) + BLACK
     )
     mean = ratios.mean(axis=2)
     hue = ratios.max(axis=2) - ratios.min(axis=2)
-    dark = (mean < _LIGHTEST) & (mean > _DARKEST) & (hue < _HUE) & (known > 0) & (mask == 0)
+    dark = (mean < _LIGHTEST) & (mean > _DARKEST) & (hue < _HUE) & sight.known
     dark = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     dark = np.asarray(dark)
     found = np.zeros_like(mask)
@@ -94,7 +45,7 @@ def shaded(image: np.ndarray, mask: np.ndarray, plate: Plate, way: np.ndarray) -
             pixels = np.count_nonzero(part)
             if not _SMALLEST * area <= pixels <= _LARGEST * area:
                 continue
-            if not _same_ground(frame, ground, part):
+            if not _same_ground(sight.frame, sight.ground, part):
                 continue
             wide = cv2.dilate(part.astype(np.uint8), np.ones((2 * _RIM + 1,) * 2, np.uint8)) > 0
             # Between it and the object nothing of it is left over.
@@ -110,7 +61,7 @@ def _same_ground(frame: np.ndarray, ground: np.ndarray, part: np.ndarray) -> boo
     core = cv2.erode(part.astype(np.uint8), np.ones((2 * _EDGE + 1,) * 2, np.uint8)) > 0
     details: list[np.ndarray] = []
     for picture in (frame, ground):
-        grey = np.log(picture.mean(axis=2) + _BLACK)
+        grey = np.log(picture.mean(axis=2) + BLACK)
         details.append((grey - cv2.GaussianBlur(grey, (0, 0), 2))[core])
     if len(details[0]) < _TELLING or details[1].std() < 0.02:
         return True

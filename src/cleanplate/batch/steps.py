@@ -29,6 +29,7 @@ from cleanplate.errors import InputError
 from cleanplate.jobs import job, shares
 from cleanplate.jobs.order import Order, fingerprint
 from cleanplate.jobs.report import Report, versions
+from cleanplate.jobs.stages.write import PIECE
 from cleanplate.jobs.work_folder import WorkFolder
 from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
@@ -104,7 +105,7 @@ class Looked:
     """Of an earlier run that finished the same order."""
     needs: Needs
     is_long: bool
-    """Whether it is to be filled in chunks."""
+    """Whether it has more than a piece: it is prepared, filled in chunks and joined."""
     frames: int
     """As the header says; 0 where it does not."""
 
@@ -153,7 +154,8 @@ def look(batch: Batch, order: ClipOrder) -> Looked:
     if not is_ours:
         storage.remove(batch.work_at(order.out))
         storage.write_json(storage.joined(batch.work_at(order.out), "begun.json"), {"mark": mark})
-    is_long = (info.frame_count or 0) > batch.chunk
+    # Pieces that are finished outlive their worker, also where a clip is only one chunk.
+    is_long = (info.frame_count or 0) > min(batch.chunk, PIECE)
     return Looked(mark, None, needs, is_long, info.frame_count or 0)
 
 

@@ -126,6 +126,29 @@ def identify(path: Path, name: str = "") -> Checkpoint:
     )
 
 
+def trained_card(path: Path) -> dict[str, Any] | None:
+    """The card that ``cleanplate train`` wrote beside ``path``; None where the file has none, or
+    is not what its card was written for."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return None
+    try:
+        card = json.loads(beside.read_text(encoding="utf-8"))
+    except ValueError:  # somebody's other file
+        return None
+    is_card = isinstance(card, dict) and {"network", "sha256", "data", "configuration"} <= set(card)
+    return card if is_card and card["sha256"] == digest(path).removeprefix("sha256:") else None
+
+
+def own_licence(card: dict[str, Any] | None) -> str:
+    """What binds weights that were trained here: the licences of what they learned from; "" where
+    they began with published weights, whose licence holds for them too."""
+    if card is None or any(card["configuration"][key] for key in ("start_from", "start_flow_from")):
+        return ""
+    sources = [f"{next(iter(source.values()))}: {source['licence']}" for source in card["data"]]
+    return f"your own; learned from {'; '.join(sources)}"
+
+
 def _digest_agrees(path: Path, checkpoint: Checkpoint) -> bool:
     return bool(checkpoint.digest) and digest(path, checkpoint.digest) == checkpoint.digest
 
@@ -134,7 +157,9 @@ def _file_name_agrees(path: Path, checkpoint: Checkpoint) -> bool:
     return path.name == checkpoint.file
 
 
-def add(path: Path, checkpoint: Checkpoint, source: str, move: bool = False) -> Path:
+def add(
+    path: Path, checkpoint: Checkpoint, source: str, move: bool = False, licence: str = ""
+) -> Path:
     """Put a file into the store as ``checkpoint``, byte for byte; where it lies is returned.
 
     Args:
@@ -142,6 +167,7 @@ def add(path: Path, checkpoint: Checkpoint, source: str, move: bool = False) -> 
         checkpoint: what it is.
         source: where it came from, for the record beside it.
         move: the file is ours to take; else it is copied.
+        licence: of this file; empty: the published one's.
     """
     target = path_of(checkpoint.name)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +182,7 @@ def add(path: Path, checkpoint: Checkpoint, source: str, move: bool = False) -> 
         "source": source,
         "size": target.stat().st_size,
         "sha256": digest(target).removeprefix("sha256:"),
-        "licence": checkpoint.licence,
+        "licence": licence or checkpoint.licence,
         "added": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     write_text(_record_of(checkpoint.name), json.dumps(record, indent=1))

@@ -46,7 +46,7 @@ class BatchOptions(work.OutputOptions):
         int,
         typer.Option(
             metavar="N",
-            help="Clips of more than N frames are filled in chunks, on several workers.",
+            help="Frames that one worker fills of a longer clip.",
             min=250,
         ),
     ] = 1000

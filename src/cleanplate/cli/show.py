@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from cleanplate.progress import Progress
@@ -22,7 +24,7 @@ _TITLES = {
     "segment": "Outlining",
     "suggest": "Comparing",
     "letters": "Looking for letters",
-    "track": "Following",
+    "track": "Tracking",
     "masks": "Reading masks",
     "inpaint": "Painting the background",
     "focus": "Looking for what matters",
@@ -34,10 +36,13 @@ _TITLES = {
     "shadows": "Looking for shadows",
     "train": "Training",
 }
+_COUNTED = {"train": "step", "evaluate": "clip"}  # what a stage counts, if not frames
+_PAUSE = 10.0  # seconds between two lines, where there is no terminal for a bar
 
 
 class Bars(Progress):
-    """A bar for each stage on stderr, with rate and time left; sentences as they come."""
+    """A bar for each stage on stderr, or a line now and then where that is no terminal, with rate
+    and time left; sentences as they come."""
 
     def __init__(self, quiet: bool = False) -> None:
         from rich.console import Console
@@ -55,8 +60,7 @@ class Bars(Progress):
 
         class Rate(ProgressColumn):
             def render(self, task: Any) -> Text:
-                speed = task.finished_speed or task.speed
-                return Text("" if speed is None or task.total is None else f"{speed:.1f} fps")
+                return Text(_rate(task))
 
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self._bars = RichProgress(
@@ -71,6 +75,7 @@ class Bars(Progress):
             disable=quiet or not sys.stderr.isatty(),
         )
         self._task: Any = None
+        self._told = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -82,13 +87,18 @@ class Bars(Progress):
     def start(self, stage: str, total: int | None, done: int = 0) -> None:
         """See ``Progress``: a bar for the stage."""
         title = _TITLES.get(stage, stage)
-        self._task = self._bars.add_task(title, total=total, completed=done)
+        counted = _COUNTED.get(stage, "frame")
+        self._task = self._bars.add_task(title, total=total, completed=done, counted=counted)
         if self._bars.disable:
             self.console.print(f"{title} ...")
+            self._told = time.monotonic()
 
     def advance(self) -> None:
         """See ``Progress``."""
         self._bars.advance(self._task)
+        if self._bars.disable and time.monotonic() - self._told >= _PAUSE:
+            self._told = time.monotonic()
+            self.note(_line(self._bars.tasks[-1]))
 
     def finish(self) -> None:
         """See ``Progress``."""
@@ -105,6 +115,28 @@ class Bars(Progress):
             print(message, file=sys.stderr)
         else:
             self.note(message)
+
+
+def _rate(task: Any) -> str:
+    """How fast a stage goes on; "" where nobody knows."""
+    speed = task.finished_speed or task.speed
+    if not speed or task.total is None:
+        return ""
+    counted = task.fields["counted"]
+    if counted == "frame":
+        return f"{speed:.1f} fps"
+    return f"{speed:.1f} {counted}s/s" if speed >= 1 else f"{1 / speed:.1f} s a {counted}"
+
+
+def _line(task: Any) -> str:
+    """Where a stage is, in words."""
+    known = task.total is not None
+    parts = [f"{task.completed:.0f} of {task.total:.0f}" if known else f"{task.completed:.0f}"]
+    if rate := _rate(task):
+        parts.append(rate)
+    if task.time_remaining:
+        parts.append(f"{timedelta(seconds=round(task.time_remaining))} left")
+    return f"{task.description}: {', '.join(parts)}"
 
 
 def conclude(report: Report, bars: Bars, as_json: bool) -> None:

@@ -62,7 +62,7 @@ def list_all(json: work.Json = False, debug: work.Debug = False) -> None:
         table.add_row(
             checkpoint.name,
             f"{path.stat().st_size / 1e6:.0f} MB" if path.is_file() else "no",
-            checkpoint.licence,
+            store.record(checkpoint.name).get("licence", checkpoint.licence),
             "yes" if checkpoint.commercial else "no",
             "fetch" if checkpoint.url else "browser, then import",
         )
@@ -176,12 +176,15 @@ def import_file(
     yes: Yes = False,
     debug: work.Debug = False,
 ) -> None:
-    """Import a file that you downloaded: it is recognised, checked and copied."""
+    """Import a file that you downloaded or trained: it is recognised, checked and copied."""
     from cleanplate.checkpoints import store
 
-    checkpoint = store.identify(file, name)
-    _agree(checkpoint, yes)
-    path = store.add(file, checkpoint, source=file.name)
+    card = store.trained_card(file)
+    checkpoint = store.identify(file, name or (card["network"] if card else ""))
+    licence = store.own_licence(card)
+    if not licence:
+        _agree(checkpoint, yes)
+    path = store.add(file, checkpoint, source=file.name, licence=licence)
     print(f"{file} is {checkpoint.name}: copied to {path}")
 
 

@@ -38,6 +38,10 @@ class Amounts:
     """Drop-outs in a frame, on average."""
     tape_lines: float = 0.05
     """In a frame, on average."""
+    standing_lines: float = 0.0
+    """Lines of tape that stay: begun in a frame, on average; one lasts 10 to 40 frames."""
+    lasting_streaks: float = 0.0
+    """Drop-outs over 2 to 4 frames: begun in a frame, on average."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,18 @@ class _Scratch:
     frames: int
 
 
+@dataclass(slots=True)
+class _Row:
+    """Rows of tape that stay lost; their noise is new in each frame."""
+
+    y: int
+    high: int
+    x: int
+    long: int
+    level: float
+    frames: int
+
+
 def damaged(
     images: Iterable[np.ndarray], seed: int = 0, amounts: Amounts | None = None
 ) -> Iterator[Damaged]:
@@ -77,6 +93,7 @@ def damaged(
     random = np.random.Generator(np.random.PCG64(seed))
     amounts = amounts or Amounts()
     scratches: list[_Scratch] = []
+    lost: list[_Row] = []
     for image in images:
         height, width = image.shape[:2]
         result, mask = image.astype(np.float32), np.zeros(image.shape[:2], np.uint8)
@@ -98,6 +115,11 @@ def damaged(
             _mark(result, mask, image, _streaked(result, random, whole=False), DROPOUT)
         for _ in range(random.poisson(amounts.tape_lines)):
             _mark(result, mask, image, _streaked(result, random, whole=True), DROPOUT)
+        for mean, share in ((amounts.standing_lines, 1.0), (amounts.lasting_streaks, 0.5)):
+            lost += [_new_row(random, height, width, share) for _ in _drawn(random, mean)]
+        for row in lost:
+            _mark(result, mask, image, _without(result, row, random), DROPOUT)
+        lost = [row for row in lost if row.frames > 0]
         yield Damaged(np.clip(np.rint(result), 0, 255).astype(np.uint8), mask)
 
 
@@ -192,6 +214,32 @@ def _scratched(picture: np.ndarray, scratch: _Scratch) -> np.ndarray:
     along[(rows < scratch.top) | (rows >= scratch.bottom)] = 0
     line = np.outer(along, across).astype(np.float32) * scratch.contrast
     return np.clip(picture + line[..., None], 0, 255)
+
+
+def _drawn(random: np.random.Generator, mean: float) -> range:
+    """As many as a Poisson process brings; nothing is drawn of what never comes."""
+    return range(random.poisson(mean) if mean else 0)
+
+
+def _new_row(random: np.random.Generator, height: int, width: int, share: float) -> _Row:
+    long = width if share == 1 else round(width * random.uniform(0.3, share))
+    high = max(1, round(_unit(height) * random.integers(1, 4)))
+    return _Row(
+        y=int(random.integers(0, height - high + 1)),
+        high=high,
+        x=int(random.integers(0, width - long + 1)),
+        long=long,
+        level=float(random.choice([20.0, 230.0])),
+        frames=int(random.integers(10, 41) if share == 1 else random.integers(2, 5)),
+    )
+
+
+def _without(picture: np.ndarray, row: _Row, random: np.random.Generator) -> np.ndarray:
+    changed = picture.copy()
+    noise = np.clip(random.normal(row.level, 20, (row.high, row.long, 1)), 0, 255)
+    changed[row.y : row.y + row.high, row.x : row.x + row.long] = noise
+    row.frames -= 1
+    return changed
 
 
 def _streaked(picture: np.ndarray, random: np.random.Generator, *, whole: bool) -> np.ndarray:

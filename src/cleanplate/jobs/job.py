@@ -16,7 +16,7 @@ from cleanplate.jobs.order import Order, check, check_free, fingerprint
 from cleanplate.jobs.outputs import PlannedOutput, plan_output, write_output
 from cleanplate.jobs.report import Report, Timed
 from cleanplate.jobs.stages import masks as mask_stage
-from cleanplate.jobs.stages.attached import with_shadows
+from cleanplate.jobs.stages.attached import with_attached
 from cleanplate.jobs.stages.fill import PlannedFill, plan_fill
 from cleanplate.jobs.stages.masks import FilledMasks
 from cleanplate.jobs.stages.measure import measured
@@ -86,6 +86,7 @@ class Planned:
     shown: Span
     """The frames of the output."""
     masks: Masks
+    """All that goes: what is filled, and shadows that are undone."""
     fill: PlannedFill | None
     """None where only masks are wanted."""
     unseen: UnseenShares
@@ -122,9 +123,11 @@ def planned(job: Job) -> Planned:
     survey = surveyed(clip, order.survey, work.path / "survey.npz", progress)
     span = span_of(order.settings.span, survey)
     filled = _masks(order, clip, survey, span, job.tools, work, job.report, progress)
-    if order.settings.attached.also and job.tools.inpainter is not None:
-        filled, job.report.attached = with_shadows(
-            *(filled, clip, survey, span, work.folder("attached"), progress)
+    filled = replace(filled, light=order.light)
+    goes, kinds = filled.masks, order.settings.attached.kinds
+    if kinds and job.tools.inpainter is not None:
+        filled, goes, job.report.attached = with_attached(
+            *(filled, clip, survey, span, kinds, work.folder("attached"), progress)
         )
     shown = span
     if order.part is not None:
@@ -143,7 +146,7 @@ def planned(job: Job) -> Planned:
             {"first": r.start, "stop": r.stop, "width": r.width, "height": r.height}
             for r in plan.regions
         ]
-    return Planned(survey, shown, filled.masks, plan, unseen)
+    return Planned(survey, shown, goes, plan, unseen)
 
 
 def _write(job: Job, planned: Planned) -> None:

@@ -20,6 +20,7 @@ from cleanplate.settings.groups import LETTERS, Settings
 from cleanplate.types import Prompt
 
 if TYPE_CHECKING:
+    from cleanplate.media.relight import Light
     from cleanplate.media.survey import Survey
 
 
@@ -63,6 +64,8 @@ class Order:
     overwrite: bool = False
     part: tuple[int, int] | None = None
     """Write only these frames, the first and one past the last, filled as in the whole clip."""
+    light: Light | None = None
+    """How the light of the pictures is changed before anything is filled."""
     survey: Survey | None = None
     """What the clip was found to be, where that is known."""
     known: tuple[int, int] | None = None
@@ -141,6 +144,7 @@ def fingerprint(order: Order) -> dict[str, Any]:
     return part | {
         "command": order.command,
         "source": identity(order.source),
+        "light": None if order.light is None else order.light.key,
         "masks": identity(order.masks) if isinstance(order.masks, Path) else given,
         "prompts": [plain_prompt(prompt) for prompt in order.prompts],
         "settings": asdict(order.settings),

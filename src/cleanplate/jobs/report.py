@@ -55,8 +55,8 @@ class Report:
     """Stretches, ``first`` to ``last``, in which a ``share`` (0..1) of what was filled is shown by
     no frame; empty, too, where the engine cannot tell."""
     attached: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """For each object whether a shadow was proposed: ``object``, ``kind``, ``confidence`` (the
-    share of its frames that show one), and whether it was ``taken``."""
+    """For each object and kind that was asked for what was proposed: ``object``, ``kind``,
+    ``confidence`` (0..1), whether it was ``taken``, and which share of it was ``undone``."""
     damage: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """What restoration proposed: ``kind``, first frame ``start``, ``stop``, ``box``,
     ``confidence``."""

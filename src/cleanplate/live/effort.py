@@ -16,6 +16,7 @@ _LONGEST_CALM = 960
 _WARM_UP = 8  # frames at the start whose times say nothing, engines load; or
 _WARM_SECONDS = 1.0  # seconds, whichever is over first
 _SMOOTHING = 0.15
+_FORGOTTEN = 0.98  # what is left of a measured time each time that it was a reason to do less
 _EASY = 0.7  # of the time between two frames: the slowest stage must be done in it to do more
 
 
@@ -63,6 +64,8 @@ class Effort:
         self._eased = -_LONGEST_CALM
         self._delay = self._interval = 0.0
         self._busy: dict[str, float] = {}
+        self._fill: dict[Level, float] = {}
+        """Seconds that filling took lately, by level."""
         self._previous: float | None = None
 
     @property
@@ -80,14 +83,46 @@ class Effort:
         with self._lock:
             self._trouble += self._frames >= _WARM_UP
 
+    def in_time(self, level: Level, left: float) -> Level:
+        """The level at which a frame can still be filled and written in time, ``level`` or less.
+
+        ``BLURRED`` without being at that level: it cannot be.
+
+        Args:
+            level: that it was to get.
+            left: seconds until it is due.
+        """
+        with self._lock:
+            left -= self.writing
+            expected = 0.0
+            for chosen in Level:
+                expected = self._fill.get(chosen, expected)
+                if chosen is Level.BLURRED or (chosen >= level and expected <= left):
+                    return chosen
+                if chosen >= level and chosen in self._fill:
+                    # What is passed over is not measured: in the end it is tried again.
+                    self._fill[chosen] *= _FORGOTTEN
+            return Level.BLURRED
+
+    @property
+    def writing(self) -> float:
+        """Seconds that it takes to give a frame to the sink, as it was lately."""
+        return self._busy.get("write", 0.0)
+
+    def filled(self, level: Level, seconds: float) -> None:
+        """A frame was filled at ``level`` in so long."""
+        with self._lock:
+            if self._frames >= _WARM_UP // 2:
+                self._fill[level] = _smoothed(self._fill.get(level, seconds), seconds)
+
     def worked(self, stage: str, seconds: float) -> None:
         """A stage was busy with a frame for so long."""
         with self._lock:
             if self._frames >= _WARM_UP // 2:
                 self._busy[stage] = _smoothed(self._busy.get(stage, seconds), seconds)
 
-    def shown(self, arrived: float, taken: float, now: float) -> None:
-        """A frame reached the sink.
+    def finished(self, arrived: float, taken: float, now: float) -> None:
+        """A frame reached the sink, or would have come there too late.
 
         Args:
             arrived: when it came, by the clock that plays.

@@ -17,7 +17,7 @@ from cleanplate.media.composite import Patch, composite
 from cleanplate.media.picture import Picture
 from cleanplate.types import Box
 
-_LATE = "too late"
+LATE = "too late"
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +35,10 @@ class LivePicture:
     """When work on it began."""
     effort: Level = Level.FULL
     """How much work it gets."""
+    due: float | None = None
+    """The moment after which it must not be shown; None: there is none."""
+    is_late: bool = False
+    """Whether it is certain beforehand that it would be shown too late."""
     mask: np.ndarray | None = None
     """(H, W) uint8: what was filled in it, once that is known."""
 
@@ -42,6 +46,12 @@ class LivePicture:
     def time(self) -> Fraction:
         """Presentation time in seconds."""
         return self.picture.time
+
+    def comes(self, moment: float) -> None:
+        """It counts as having come at ``moment``."""
+        if self.due is not None:
+            self.due += moment - self.arrived
+        self.arrived = self.taken = moment
 
     def rgb(self, box: Box | None = None) -> np.ndarray:
         """The picture, or ``box`` of it: (h, w, 3) uint8 RGB."""
@@ -94,7 +104,7 @@ class Inbox:
                 return
             if len(self._waiting) >= self._room:
                 self._waiting.popleft()
-                self._drop(_LATE, 1)
+                self._drop(LATE, 1)
             self._waiting.append((picture, arrived))
             self._changed.notify_all()
 
@@ -121,7 +131,9 @@ class Inbox:
                 return
             picture, arrived = taken
             began = self._clock.now()
-            yield LivePicture(picture, index, arrived, picture.rgb(), began, self._effort.level)
+            due = None if self._latency is None else arrived + self._latency
+            level = self._effort.level
+            yield LivePicture(picture, index, arrived, picture.rgb(), began, level, due)
             index += 1
 
     def _take(self) -> tuple[Picture, float] | None:
@@ -146,11 +158,11 @@ class Inbox:
             self._waiting.popleft()
             late += 1
         if late:
-            self._drop(_LATE, late)
+            self._drop(LATE, late)
 
     def _drop(self, why: str, count: int) -> None:
         if count:
             self._stats.dropped(why, count)
             self._in_flight.add(-count)
-            if why == _LATE:
+            if why == LATE:
                 self._effort.dropped()

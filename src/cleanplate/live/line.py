@@ -20,7 +20,7 @@ from typing import Any
 from cleanplate.arrays.regions import Margins
 from cleanplate.arrays.streams import prefetch
 from cleanplate.live.clock import Clock, InFlight, RealClock, VirtualClock
-from cleanplate.live.effort import Effort
+from cleanplate.live.effort import Effort, Level
 from cleanplate.live.filling import Hurried, live_inpainter
 from cleanplate.live.following import Follower
 from cleanplate.live.inbox import Inbox, LivePicture, compose
@@ -83,6 +83,7 @@ class Line:
             *(self._clock, self.stats, self._in_flight, order.latency, self._effort)
         )
         self._outlet = Outlet(self._clock, self.stats, self._in_flight, self._effort)
+        self._paced = order.latency is not None and not order.source.address.plays_by_itself
         self._stop = threading.Event()
         self._waiting = list(order.prompts)
         self._outlined = threading.Event()
@@ -138,7 +139,6 @@ class Line:
     def _read(self) -> None:
         """The source's thread: gives out pictures at their times, and sound at once."""
         order, clock = self._order, self._clock
-        paced = order.latency is not None and not order.source.address.plays_by_itself
         begun: float | None = None
         count = 0
         error: BaseException | None = None
@@ -153,7 +153,7 @@ class Line:
                     if begun is None:
                         begun = clock.now()
                     arrived = clock.now()
-                    if paced:
+                    if self._paced:
                         arrived = begun + float(event.time)
                         clock.wait_until(arrived, self._stop)
                     self._inbox.put(event, arrived)
@@ -215,6 +215,8 @@ class Line:
             picture.mask = self.follower.step(picture, shot, rest)
             if self._point(picture):
                 picture.mask = self.follower.drawn(picture)
+            if self._paced and picture.index == 0:
+                picture.comes(self._clock.now())  # time runs from here on: see ``_read``
             self._outlined.set()
             self._worked("track", time.perf_counter() - begun)
             yield MaskedPicture(picture, picture.mask, shot)
@@ -243,7 +245,14 @@ class Line:
                 waited += time.perf_counter() - begun
                 if picture is None:
                     return
-                self._hurried.levels.append((picture.picture.index, picture.picture.effort))
+                shown = picture.picture
+                if shown.due is not None:
+                    left = shown.due - self._clock.now()
+                    level = self._effort.in_time(shown.effort, left)
+                    # A single blurred picture would flash: rather none.
+                    shown.is_late = level > shown.effort and level is Level.BLURRED
+                    shown.effort = level
+                self._hurried.levels.append((shown.index, shown.effort))
                 yield picture
 
         pictures = fill(arriving(), regions, self._hurried, feather, compose=compose)
@@ -253,7 +262,10 @@ class Line:
                 picture = next(pictures, None)
                 if picture is None:
                     return
-                self._worked("fill", time.perf_counter() - begun - waited)
+                seconds = time.perf_counter() - begun - waited
+                self._worked("fill", seconds)
+                if picture.mask is not None and picture.mask.any():
+                    self._effort.filled(picture.effort, seconds)
                 yield picture
 
     def _worked(self, stage: str, seconds: float) -> None:

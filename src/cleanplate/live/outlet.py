@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from cleanplate.errors import MediaError
 from cleanplate.live.clock import Clock, InFlight
 from cleanplate.live.effort import Effort
-from cleanplate.live.inbox import LivePicture
+from cleanplate.live.inbox import LATE, LivePicture
 from cleanplate.live.stats import Stats
 from cleanplate.media.live_sink import Sink
 from cleanplate.media.live_source import Sound
@@ -72,13 +72,15 @@ class Outlet:
         self._raise()
 
     def show(self, picture: LivePicture, wait: bool = False) -> None:
-        """Hand over the next picture; where the sink is behind, it is dropped, or waited for.
+        """Hand over the next picture; it is dropped where it would come too late, and where the
+        sink is behind, unless that is waited for.
 
         Raises:
             MediaError: the sink went away.
         """
         if self._make is None:
-            self._count(picture)
+            if not self._is_late(picture):
+                self._count(picture)
             return
         with self._changed:
             while wait and self._pictures >= _ROOM and self._error is None:
@@ -109,8 +111,20 @@ class Outlet:
     def _count(self, picture: LivePicture) -> None:
         now = self._clock.now()
         self._stats.shown(now - picture.arrived, picture.effort.words)
-        self._effort.shown(picture.arrived, picture.taken, now)
+        self._effort.finished(picture.arrived, picture.taken, now)
         self._in_flight.add(-1)
+
+    def _is_late(self, picture: LivePicture) -> bool:
+        """Whether the picture cannot be shown in time any more; then it is dropped."""
+        now = self._clock.now()
+        if picture.due is None:
+            return False
+        if not picture.is_late and now + self._effort.writing <= picture.due:
+            return False
+        self._stats.dropped(LATE)
+        self._effort.finished(picture.arrived, picture.taken, max(now, picture.due))
+        self._in_flight.add(-1)
+        return True
 
     def _next(self) -> LivePicture | Sound | None:
         with self._changed:
@@ -155,6 +169,8 @@ class Outlet:
             while (item := self._next()) is not None:
                 if isinstance(item, Sound):
                     sink.play(item)
+                    continue
+                if self._is_late(item):
                     continue
                 begun = time.perf_counter()
                 try:

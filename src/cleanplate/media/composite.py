@@ -67,8 +67,8 @@ def _write(samples: dict[str, np.ndarray], picture: Picture, patch: Patch) -> No
     for number, component in enumerate(palette.layout.color):
         plane = samples[component.role]
         size = (picture.frame.width, picture.frame.height)
-        x, y, weights = _cover(alpha, box, component, size)
-        _, _, weighted = _cover(fill[..., number], box, component, size)
+        x, y, weights = cover(alpha, box, component, size)
+        _, _, weighted = cover(fill[..., number], box, component, size)
         region = plane[y : y + weights.shape[0], x : x + weights.shape[1]]
         source = (region >> component.shift).astype(np.float32)
         blended = np.rint(source + (weighted - weights * source))
@@ -89,7 +89,7 @@ def _code_values(image: np.ndarray, palette: Palette) -> np.ndarray:
     return cv2.transform(values, from_rgb(palette.matrix, layout.bits, palette.full_range))
 
 
-def _cover(
+def cover(
     values: np.ndarray, box: Box, component: Component, size: tuple[int, int]
 ) -> tuple[int, int, np.ndarray]:
     """``values`` of the pixels of ``box`` as means over the samples of ``component``.

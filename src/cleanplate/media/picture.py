@@ -201,6 +201,12 @@ def _region_rgb(
     return apply_matrix(cv2.merge(regions), matrix, depth)
 
 
+def fine_rgb(picture: Picture, box: Box) -> np.ndarray:
+    """``box`` of the stored picture, not turned upright, as float32 RGB in 0..255, unrounded."""
+    samples = component_views(picture.frame, picture.palette.layout)
+    return _region_rgb(samples, picture.palette, box, 16).astype(np.float32) / np.float32(257)
+
+
 def _rescale(values: np.ndarray, bits: int, depth: int) -> np.ndarray:
     """Full-range code values of ``bits`` as those of ``depth`` bits."""
     if bits == depth:

@@ -538,6 +538,7 @@ class Project:
         save_masks: Path | str | None = None,
         progress: Progress | None = None,
         whole: bool = False,
+        without: Collection[int] = (),
     ) -> Order:
         """The job that removes what is shown now, for ``jobs.job.run``.
 
@@ -548,12 +549,13 @@ class Project:
             save_masks: where to keep the masks that were filled.
             progress: told when still boxes are looked at for letters, which takes seconds.
             whole: the output holds the whole clip; frames outside of the span are the source's.
+            without: objects that are left out.
         """
         state = self.state
         settings = _settings_of(state)
         self._tracks.find_letters(state, settings, progress or Progress())
         return transfer.removal(
-            *(self._view_of(state), settings, self.source, state.stream, self.survey),
+            *(self.view(without), settings, self.source, state.stream, self.survey),
             *(out, start, stop, overwrite, save_masks, whole),
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from cleanplate.restoration.blotches import Leaps, leaps_in
 from cleanplate.restoration.lines import Mark, half_width, marks_in, ridges, unit_of
 from cleanplate.restoration.spikes import flow_between, shrunk, view_of
+from cleanplate.restoration.tape import turned_lines
 
 _PLAIN = 7.0  # grey levels by which a line stands out so far that it is not dirt
 _FEWEST = 3  # frames of a shot of which anything can be said
@@ -38,6 +39,8 @@ class Analysed:
     profile: np.ndarray
     """Of ``lines.ridges``."""
     marks: list[Mark]
+    level: tuple[np.ndarray, list[Mark]]
+    """The same of the frame on its side."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +51,7 @@ class _Seen:
     small: np.ndarray
     profile: np.ndarray
     marks: list[Mark]
+    level: tuple[np.ndarray, list[Mark]]
     back: np.ndarray | None
     """Flow to the frame before, (h, w, 2) of the small picture; None at the start of a shot."""
     ahead: np.ndarray | None = None
@@ -74,7 +78,7 @@ def _analysed_shot(frames: Iterable[Frame]) -> Iterator[Analysed]:
         yield _concluded(window[2], window[1], window[0], is_one_sided=True)
     else:
         for seen in window:
-            yield Analysed(seen.frame.index, seen.frame.shot, None, seen.profile, seen.marks)
+            yield _analysed(seen, None)
 
 
 def _seen(frame: Frame, before: _Seen | None) -> _Seen:
@@ -84,7 +88,8 @@ def _seen(frame: Frame, before: _Seen | None) -> _Seen:
         before.ahead = flow_between(before.small, small)
     profile = ridges(frame.grey)
     marks = marks_in(profile, frame.index, back, frame.grey.shape)
-    return _Seen(frame, small, profile, marks, back)
+    level = turned_lines(frame.grey, frame.index, back)
+    return _Seen(frame, small, profile, marks, level, back)
 
 
 def _concluded(seen: _Seen, first: _Seen, second: _Seen, is_one_sided: bool = False) -> Analysed:
@@ -99,7 +104,12 @@ def _concluded(seen: _Seen, first: _Seen, second: _Seen, is_one_sided: bool = Fa
         known=_columns(seen.marks, grey.shape),
         is_one_sided=is_one_sided,
     )
-    return Analysed(seen.frame.index, seen.frame.shot, leaps, seen.profile, seen.marks)
+    return _analysed(seen, leaps)
+
+
+def _analysed(seen: _Seen, leaps: Leaps | None) -> Analysed:
+    frame = seen.frame
+    return Analysed(frame.index, frame.shot, leaps, seen.profile, seen.marks, seen.level)
 
 
 def _flow(seen: _Seen, other: _Seen) -> np.ndarray:

@@ -18,7 +18,8 @@ from cleanplate.media.mask_track import read_mask_track, write_mask_track
 from cleanplate.progress import Progress
 from cleanplate.restoration.analysis import Analysed, Frame, analysed
 from cleanplate.restoration.blotches import AROUND, Leaps, Patch, judged, without_weather
-from cleanplate.restoration.lines import LineFollower, Scratch, draw, half_width, unit_of
+from cleanplate.restoration.lines import LineFollower, Mark, Scratch, draw, half_width, unit_of
+from cleanplate.restoration.tape import TapeFollower
 from cleanplate.settings.restoration import DIRT, DROPOUTS, SCRATCHES, RestorationSettings
 from cleanplate.types import Box
 
@@ -32,6 +33,7 @@ _PIECE = 100  # frames between two points from which an interrupted search goes 
 _BEFORE = 2 * AROUND + 3  # frames before a piece that its first masks depend on
 _MARGIN = 1.5  # px around a patch, whose rim is soft
 _WIDE, _FLAT, _THIN = 24, 4, 5  # px; a drop-out is so many times wider than high, and so low
+_LEVEL = "level_"  # before the names of what is kept of level lines
 _ONE_SIDED = 0.95  # confidence asked for at the end of a shot, which neighbours cannot frame
 
 
@@ -58,7 +60,7 @@ class Found:
     masks: Masks
     """One for each frame of the clip, values as in ``VALUES``."""
     damage: Sequence[Damage]
-    """Dirt and drop-outs frame by frame, then scratches."""
+    """Dirt and drop-outs frame by frame, then scratches, then lines of tape."""
 
 
 def detect(
@@ -84,12 +86,15 @@ def detect(
     done = next((n for n, piece in enumerate(pieces) if not piece.is_whole), len(pieces))
     if done < len(pieces):
         _search(clip, survey, span, settings, pieces[done:], pieces[done - 1 : done], progress)
-    lines = LineFollower.resumed(size, pieces[-1].arrays()).scratches()
-    wanted = [line for line in lines if line.confidence >= settings.least_confidence]
-    scratches = wanted if SCRATCHES in settings.kinds else []
+    followers = _Followers.resumed(size, pieces[-1].arrays())
+    lines = [
+        line
+        for line in followers.lines()
+        if line.scratch.confidence >= settings.least_confidence and line.kind in settings.kinds
+    ]
     damage = [damage for piece in pieces for damage in piece.damage()]
-    damage += [_whole(scratch, size) for scratch in scratches]
-    return Found(_masks(pieces, scratches, survey.count, span, size), damage)
+    damage += [line.whole(size) for line in lines]
+    return Found(_masks(pieces, lines, survey.count, span, size), damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +148,7 @@ def _search(
 ) -> None:
     size = clip.info.height, clip.info.width
     first = pieces[0].start
-    lines = LineFollower(size)
-    if before:
-        lines = LineFollower.resumed(size, before[0].arrays())
+    lines = _Followers.resumed(size, before[0].arrays()) if before else _Followers.new(size)
     shot_start = int(np.searchsorted(survey.shots, survey.shots[first]))
     begin = max(first - _BEFORE, shot_start, span.start)
     source = _Source(clip, survey, begin, span.stop, settings.least_confidence)
@@ -161,6 +164,65 @@ def _search(
         with publishing(piece.facts) as draft, draft.open("wb") as file:
             np.savez_compressed(file, patches=np.array(rows, float).reshape(-1, 7), **state)
     progress.finish()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A scratch, or a line of tape in px of the picture on its side."""
+
+    scratch: Scratch
+    is_upright: bool
+
+    @property
+    def kind(self) -> str:
+        """``scratches`` or ``dropouts``."""
+        return SCRATCHES if self.is_upright else DROPOUTS
+
+    def whole(self, size: tuple[int, int]) -> Damage:
+        """As a proposal for pictures of ``size``, (H, W)."""
+        marks, half = self.scratch.marks, half_width(unit_of(*size))
+        xs = [round(mark.x) for mark in marks]
+        low, high = min(mark.top for mark in marks), max(mark.bottom for mark in marks)
+        left, right = min(xs) - half, max(xs) + half + 1
+        box = Box(left, low, right, high) if self.is_upright else Box(low, left, high, right)
+        inside = clipped(box, size[1], size[0])
+        assert inside is not None  # marks lie in the picture
+        return Damage(
+            *(self.kind, self.scratch.start, self.scratch.stop, inside, self.scratch.confidence)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Followers:
+    """Those of upright lines and of level ones."""
+
+    upright: LineFollower
+    level: TapeFollower
+
+    @classmethod
+    def new(cls, size: tuple[int, int]) -> _Followers:
+        return cls(LineFollower(size), TapeFollower((size[1], size[0])))
+
+    @classmethod
+    def resumed(cls, size: tuple[int, int], state: dict[str, np.ndarray]) -> _Followers:
+        level = {name[len(_LEVEL) :]: a for name, a in state.items() if name.startswith(_LEVEL)}
+        followed = TapeFollower.resumed((size[1], size[0]), level)
+        return cls(LineFollower.resumed(size, state), followed)
+
+    def see(self, one: Analysed) -> None:
+        self.upright.see(one.profile, one.marks, one.index, one.shot)
+        self.level.see(*one.level, one.index, one.shot)
+
+    def state(self) -> dict[str, Any]:
+        level = {f"{_LEVEL}{name}": array for name, array in self.level.state().items()}
+        return {**self.upright.state(), **level}
+
+    def lines(self) -> list[Line]:
+        """All that were found; nothing more comes."""
+        return [
+            *(Line(scratch, True) for scratch in self.upright.scratches()),
+            *(Line(scratch, False) for scratch in self.level.scratches()),
+        ]
 
 
 class _Source:
@@ -213,11 +275,11 @@ class _Source:
             yield _Judged(waiting, [])
             waiting += 1
 
-    def follow(self, lines: LineFollower, frames: range) -> None:
-        """Show ``lines`` the upright lines of ``frames``."""
+    def follow(self, lines: _Followers, frames: range) -> None:
+        """Show ``lines`` those of ``frames``."""
         for index in frames:
             one = self._lines.pop(index)
-            lines.see(one.profile, one.marks, index, one.shot)
+            lines.see(one)
 
 
 def _drawn(
@@ -264,28 +326,17 @@ def _paint(mask: np.ndarray, patch: Patch, value: int) -> None:
     mask[room.slices][cv2.dilate(padded, disc) > 0] = value
 
 
-def _whole(scratch: Scratch, size: tuple[int, int]) -> Damage:
-    half = half_width(unit_of(*size))
-    xs = [round(mark.x) for mark in scratch.marks]
-    tops, bottoms = zip(*((mark.top, mark.bottom) for mark in scratch.marks), strict=True)
-    box = clipped(
-        Box(min(xs) - half, min(tops), max(xs) + half + 1, max(bottoms)), size[1], size[0]
-    )
-    assert box is not None  # marks lie in the picture
-    return Damage(SCRATCHES, scratch.start, scratch.stop, box, scratch.confidence)
-
-
 def _masks(
     pieces: Sequence[_Piece],
-    scratches: Sequence[Scratch],
+    lines: Sequence[Line],
     count: int,
     span: Span,
     size: tuple[int, int],
 ) -> Masks:
-    lines: dict[int, list[Any]] = {}
-    for scratch in scratches:
-        for mark in scratch.marks:
-            lines.setdefault(mark.frame, []).append(mark)
+    marks: dict[int, list[tuple[Line, Mark]]] = {}
+    for line in lines:
+        for mark in line.scratch.marks:
+            marks.setdefault(mark.frame, []).append((line, mark))
     empty = np.zeros(size, np.uint8)
 
     def read(start: int) -> Iterator[np.ndarray]:
@@ -298,8 +349,8 @@ def _masks(
                 continue
             for mask in read_mask_track(piece.masks, index - piece.start):
                 whole = mask if mask.flags.writeable else mask.copy()
-                for mark in lines.get(index, []):
-                    draw(whole, mark, VALUES[SCRATCHES])
+                for line, mark in marks.get(index, []):
+                    draw(whole if line.is_upright else whole.T, mark, VALUES[line.kind])
                 yield whole
                 index += 1
         while index < count:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import cv2
 import numpy as np
@@ -160,7 +161,7 @@ def _scene_shift(flow: np.ndarray, x: float, top: int, bottom: int, size: tuple[
 
 
 @dataclass(slots=True)
-class _Track:
+class Track:
     """A line that is being followed."""
 
     marks: list[Mark]
@@ -176,7 +177,7 @@ class LineFollower:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size, self._unit = size, unit_of(*size)
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._done: list[Scratch] = []
         self._shot = -1
         self._before: np.ndarray | None = None
@@ -201,7 +202,7 @@ class LineFollower:
             self._close(track)
         for mark in free:
             before = None if self._before is None else self._strength(self._before, mark)
-            self._tracks.append(_Track([mark], before))
+            self._tracks.append(Track([mark], before))
         self._before = profile
 
     def state(self) -> dict[str, np.ndarray]:
@@ -232,7 +233,7 @@ class LineFollower:
         }
 
     @classmethod
-    def resumed(cls, size: tuple[int, int], state: Mapping[str, np.ndarray]) -> LineFollower:
+    def resumed(cls, size: tuple[int, int], state: Mapping[str, np.ndarray]) -> Self:
         """Go on from what ``state`` returned, perhaps in another process."""
         follower = cls(size)
         follower._shot = int(state["shot"])
@@ -241,7 +242,7 @@ class LineFollower:
             rows = state["tracks"][state["tracks"][:, 0] == number, 1:]
             weak = [value for value in state["weak"][number].tolist() if not np.isnan(value)]
             follower._tracks.append(
-                _Track(
+                Track(
                     [_mark(row) for row in rows],
                     None if np.isnan(first) else first,
                     misses=int(state["misses"][number]),
@@ -260,7 +261,7 @@ class LineFollower:
         self._close_all()
         return self._done
 
-    def _nearest(self, track: _Track, free: Sequence[Mark]) -> Mark | None:
+    def _nearest(self, track: Track, free: Sequence[Mark]) -> Mark | None:
         last = track.marks[-1]
         gate = _GATE * self._unit * (1 + track.misses / 2)
         near = [
@@ -286,16 +287,22 @@ class LineFollower:
             self._close(track)
         self._tracks = []
 
-    def _close(self, track: _Track) -> None:
+    def _close(self, track: Track) -> None:
+        scratch = self._judged(track)
+        if scratch is not None:
+            self._done.append(scratch)
+
+    def _judged(self, track: Track) -> Scratch | None:
+        """What a line turned out to be; None where it may be the scene's."""
         if len(track.marks) < _LEAST_FRAMES:
-            return
+            return None
         track.after = track.weak[0] if track.weak else None
         sure = self._sureness(track)
-        if sure > 0:
-            marks = _as_long(track.marks, self._size[0])
-            self._done.append(Scratch(tuple(_without_gaps(marks)), sure))
+        if sure == 0:
+            return None
+        return Scratch(tuple(_without_gaps(_as_long(track.marks, self._size[0]))), sure)
 
-    def _sureness(self, track: _Track) -> float:
+    def _sureness(self, track: Track) -> float:
         """0 where nothing says that the line is on the film and not in the scene."""
         places = np.array([mark.x for mark in track.marks]) / self._unit
         scene = np.cumsum([mark.scene for mark in track.marks]) / self._unit

@@ -20,9 +20,11 @@ from cleanplate.jobs.stages.masks import save_masks
 from cleanplate.jobs.stages.survey import span_of, surveyed
 from cleanplate.jobs.work_folder import WorkFolder, identity
 from cleanplate.media.read import open_clip
+from cleanplate.media.relight import Light
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.restoration.detect import Found, detect, plain
+from cleanplate.restoration.steady import steadied
 from cleanplate.settings.groups import Settings
 from cleanplate.settings.restoration import RestorationSettings
 from cleanplate.types import VideoInfo
@@ -32,7 +34,9 @@ _FLOWFILL = {"window": "6", "grain": "true"}
 
 
 def restore(order: Order, wanted: RestorationSettings, progress: Progress | None = None) -> Report:
-    """Find damage and fill it, or fill ``order.masks``; goes on where an earlier run stopped.
+    """Find damage and fill it, or fill ``order.masks``, and steady flicker if that is wanted.
+
+    Goes on where an earlier run stopped.
 
     Args:
         order: the clip, the output, the settings; its command is ``restore``.
@@ -44,16 +48,19 @@ def restore(order: Order, wanted: RestorationSettings, progress: Progress | None
         MediaError: a clip that cannot be read or an output that cannot be written.
     """
     order = replace(order, settings=_with_defaults(order.settings))
-    if order.masks is not None:
+    if order.masks is not None and not wanted.flicker:
         return job.run(order, progress)
     key = _fingerprint(order, wanted)
     # Said before an hour's search: what the job itself would say only after it.
     check_free(order, begun=WorkFolder.is_begun(_beside(order.out.path), key))
     with _searched(order, wanted, _beside(order.out.path), key, progress) as (found, search, notes):
-        masks = replace(found.found.masks, key=str(key))
-        filled = replace(order, masks=masks, survey=found.survey)
+        filled = replace(order, survey=found.survey, light=found.light)
+        if found.found is not None:
+            filled = replace(filled, masks=replace(found.found.masks, key=str(key)))
         report = job.run(filled, progress)
         report.seconds = search.seconds | report.seconds
+        for sentence in search.warnings:
+            report.warn(sentence)
         _tell(report, found.found, notes)
     return report
 
@@ -69,7 +76,12 @@ def detect_only(
         )
     key = _fingerprint(order, wanted)
     check_free(order, begun=WorkFolder.is_begun(order.out.path, key))
-    with _searched(order, wanted, order.out.path, key, progress) as (found, report, notes):
+    with _searched(order, wanted, order.out.path, key, progress, find_only=True) as (
+        found,
+        report,
+        notes,
+    ):
+        assert found.found is not None  # the order holds no masks
         save_masks(
             [order.out], found.found.masks, order.source, found.info, found.survey, found.span
         )
@@ -84,7 +96,10 @@ def detect_only(
 class _Search:
     """What was found in which clip."""
 
-    found: Found
+    found: Found | None
+    """None where the masks are given."""
+    light: Light | None
+    """None where flicker stays."""
     info: VideoInfo
     survey: Survey
     span: Span
@@ -97,6 +112,7 @@ def _searched(
     out: Path,
     key: Mapping[str, Any],
     progress: Progress | None,
+    find_only: bool = False,
 ) -> Iterator[tuple[_Search, Report, Timed]]:
     """The search, and the report that it began; its folder is emptied when all went well."""
     report = Report(order.command, str(order.source), str(order.out.path), asdict(order.settings))
@@ -108,12 +124,18 @@ def _searched(
         report.resumed = work.resumed
         survey = surveyed(clip, order.survey, work.path / "survey.npz", timed)
         span = span_of(order.settings.span, survey)
-        found = detect(clip, survey, span, wanted, work.folder("damage"), timed)
-        yield _Search(found, clip.info, survey, span), report, timed
+        found = light = None
+        if order.masks is None:
+            found = detect(clip, survey, span, wanted, work.folder("damage"), timed)
+        if wanted.flicker and not find_only:
+            light = steadied(clip, survey, span, work.path / "flicker.npz", timed)
+        yield _Search(found, light, clip.info, survey, span), report, timed
         work.empty()
 
 
-def _tell(report: Report, found: Found, progress: Progress) -> None:
+def _tell(report: Report, found: Found | None, progress: Progress) -> None:
+    if found is None:
+        return
     report.damage = [plain(damage) for damage in found.damage]
     counts = Counter(damage.kind for damage in found.damage)
     listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())

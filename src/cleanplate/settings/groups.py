@@ -143,7 +143,8 @@ class RegionSettings:
         check(self)
 
 
-SHADOW = "shadow"
+SHADOW, REFLECTION = "shadow", "reflection"
+_KINDS = (SHADOW, REFLECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,23 @@ class AttachedSettings:
 
     also: str = setting(
         "",
-        "What an object leaves on the ground, to be removed with it: shadow, where the shot shows "
-        "the ground without it; empty for nothing.",
-        choices=("", SHADOW),
+        "What goes where an object goes, to be removed with it: shadow, reflection or both, with a "
+        "comma, where the shot shows the ground without it; empty for nothing.",
     )
 
     def __post_init__(self) -> None:
         check(self)
+        for kind in self.also.split(","):
+            if self.also and kind.strip() not in _KINDS:
+                raise InputError(
+                    f"also is {self.also!r}; expected {' or '.join(_KINDS)}, or both with a comma."
+                )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """``also`` as a list, in one order however it was typed."""
+        typed = [kind.strip() for kind in self.also.split(",")]
+        return tuple(kind for kind in _KINDS if kind in typed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ class RestorationSettings:
         high=0.99,
     )
 
+    flicker: bool = setting(
+        False,
+        "Steady the light of the whole frame where it goes up and down from frame to frame; fades, "
+        "flashes and lamps that are switched on stay.",
+    )
+
     def __post_init__(self) -> None:
         check(self)
         for kind in self.kinds:

@@ -19,7 +19,14 @@ from cleanplate.settings import check, setting
 
 T = TypeVar("T")
 
-NETWORKS = ("e2fgvi", "e2fgvi_hq", "vinet_256", "vinet_512")
+MULTIPLES = {
+    "e2fgvi": (108, 60),
+    "e2fgvi_hq": (108, 60),
+    "vinet_256": (8, 8),
+    "vinet_512": (16, 16),
+}
+"""Width and height in px that each network learns at multiples of."""
+NETWORKS = tuple(MULTIPLES)
 MASKS = ("stationary", "moving", "figure")
 DIS = "dis"
 """Flow of the unmasked frames by OpenCV's DIS: for those who have no published SPyNet."""
@@ -124,6 +131,7 @@ class Configuration:
     keep: int = setting(3, "Latest checkpoints that are kept, beside the best.", low=1)
     validate_every: int = setting(0, "Steps between validations; 0 for none.", low=0)
     validation_clips: tuple[str, ...] = setting((), "Clips that are not learned from.")
+    validation_samples: int = setting(8, "Held-out samples of a validation.", low=1)
     most_skipped: int = setting(50, "Steps in a row that may fail to be finite.", low=1)
     data: DataSettings = field(default_factory=lambda: DataSettings(generated=1.0))
     losses: LossSettings = field(default_factory=LossSettings)
@@ -142,6 +150,21 @@ class Configuration:
     def is_vinet(self) -> bool:
         """Whether it is one of VINet's two topologies."""
         return self.network.startswith("vinet")
+
+
+def check_size(configuration: Configuration) -> None:
+    """Say where a network cannot learn at the size of the samples.
+
+    Raises:
+        InputError: it cannot.
+    """
+    across, down = MULTIPLES[configuration.network]
+    data = configuration.data
+    if data.width % across or data.height % down:
+        raise InputError(
+            f"data.width and data.height are {data.width} and {data.height}; "
+            f"{configuration.network} learns at multiples of {across} and of {down}."
+        )
 
 
 def load(path: Path) -> tuple[Configuration, list[str]]:

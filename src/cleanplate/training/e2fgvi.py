@@ -22,7 +22,7 @@ from cleanplate.networks.e2fgvi.e2fgvi import E2FGVI
 from cleanplate.networks.e2fgvi.propagation import CHANNELS
 from cleanplate.networks.e2fgvi.spynet import SPyNet
 from cleanplate.training import losses
-from cleanplate.training.configuration import DIS, Configuration, LossSettings
+from cleanplate.training.configuration import DIS, Configuration, LossSettings, check_size
 from cleanplate.training.processes import Processes
 from cleanplate.training.recipes import Outcome, Part, Rule, at_rest, known, mean_figures, reduced
 
@@ -128,6 +128,7 @@ class E2FGVIRecipe:
             raise InputError(
                 "precision is bfloat16, in which E2FGVI is not trained on a CPU; use float32 there."
             )
+        check_size(configuration)
         data, self._weights = configuration.data, configuration.losses
         self._configuration, self._device, self._processes = configuration, device, processes
         network = E2FGVI(configuration.network == "e2fgvi_hq")

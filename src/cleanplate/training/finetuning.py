@@ -34,6 +34,7 @@ from cleanplate.media.read import open_clip
 from cleanplate.progress import Progress
 from cleanplate.projects.project import Project
 from cleanplate.training.configuration import (
+    MULTIPLES,
     NETWORKS,
     Configuration,
     DataSettings,
@@ -48,7 +49,6 @@ _TEST_SEED, _TEST_SHARE = 77, 0.03
 _LEAST_FRAMES = 24
 _FEW_STEPS = 24  # below it a process that reads ahead costs more than it saves
 _MEASURED = 24  # frames of the clip that before and after are measured on
-_MULTIPLES = 108, 60  # px, of the sides that E2FGVI-HQ takes
 _SIDE = {"vinet_256": 256, "vinet_512": 512, "e2fgvi": 432, "e2fgvi_hq": 432}
 _ENGINES: dict[str, tuple[str, dict[str, str]]] = {
     "vinet_256": ("vinet", {"topology": "256"}),
@@ -280,7 +280,7 @@ def _size(wanted: FineTuning, width: int, height: int) -> tuple[int, int]:
     scale = side / max(width, height)
     across, down = (
         max(1, round(length * scale / multiple)) * multiple
-        for length, multiple in zip((width, height), _MULTIPLES, strict=True)
+        for length, multiple in zip((width, height), MULTIPLES[wanted.network], strict=True)
     )
     return across, down
 

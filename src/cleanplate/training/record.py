@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -138,7 +140,7 @@ def card_of(
     figures: Mapping[str, float],
     sources: list[dict[str, str]],
 ) -> dict[str, Any]:
-    """What is known of weights: settings, data and their licences, seed, versions, figures."""
+    """What is known of weights: settings, data and licences, seed, versions, commit, figures."""
     return {
         "network": configuration.network,
         "steps": step,
@@ -150,8 +152,19 @@ def card_of(
         "seed": configuration.seed,
         "configuration": as_plain(configuration),
         "cleanplate": version("cleanplate"),
+        "commit": commit(),
         "torch": torch.__version__,
     }
+
+
+def commit(folder: Path = Path(__file__).parents[1]) -> str:
+    """The latest commit that changed the code in ``folder``; "" where git does not keep it."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    log = [git, "-C", str(folder), "log", "-1", "--format=%H", "--", "."]
+    asked = subprocess.run(log, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def _comparable(configuration: Configuration) -> dict[str, Any]:

@@ -39,7 +39,6 @@ from cleanplate.training.vinet import VINetRecipe
 
 MakeRecipe = Callable[[Configuration, torch.device, Processes], Recipe]
 _VALIDATION_SEED = 1_000_003  # apart from the samples that are learned from
-_VALIDATION_SAMPLES = 8
 
 
 @dataclass(slots=True)
@@ -274,7 +273,7 @@ def _validation(configuration: Configuration) -> list[Part]:
         return []
     videos = videos_in(configuration.validation_clips)
     held_out = Samples(configuration, videos, _VALIDATION_SEED + configuration.seed)
-    loader = DataLoader(Subset(held_out, range(_VALIDATION_SAMPLES)), batch_size=1)
+    loader = DataLoader(Subset(held_out, range(configuration.validation_samples)), batch_size=1)
     return list(loader)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cleanplate.networks.vinet.layers import State
 from cleanplate.networks.vinet.vinet import VINet
 from cleanplate.training import losses
-from cleanplate.training.configuration import Configuration, LossSettings
+from cleanplate.training.configuration import Configuration, LossSettings, check_size
 from cleanplate.training.data import OUTPUTS, REFERENCE
 from cleanplate.training.processes import Processes
 from cleanplate.training.recipes import (
@@ -87,6 +87,7 @@ class VINetRecipe:
     def __init__(
         self, configuration: Configuration, device: torch.device, processes: Processes
     ) -> None:
+        check_size(configuration)
         self._configuration, self._device = configuration, device
         self.generator: VINet = VINet(configuration.network == "vinet_512").to(device).train()
         self.modules: dict[str, nn.Module] = {"generator": self.generator}

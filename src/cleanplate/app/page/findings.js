@@ -7,7 +7,7 @@ import { icon, make, show } from "./dom.js";
 import { count as counted, frames } from "./words.js";
 
 const MOST = 100; // places in the list; the timeline shows them all
-const KINDS = { dirt: "Dirt", scratches: "Scratches", dropouts: "Drop-outs", shadow: "Shadow" };
+const KINDS = { dirt: "Dirt", scratches: "Scratches", dropouts: "Drop-outs", shadow: "Shadow", reflection: "Reflection" };
 
 export const findings = () => desk.state?.findings ?? [];
 const kindOf = (one) => KINDS[one.kind] ?? one.kind;
@@ -21,7 +21,8 @@ function ticked(one) {
     onchange: () => tickFinding(one, box.checked),
   });
   box.checked = one.object !== null;
-  const what = one.stale ? "found before your change" : `seen in ${sure(one)} of its frames`;
+  const how = one.undone > 0.5 ? "; its light is given back" : "";
+  const what = one.stale ? "found before your change" : `sure to ${sure(one)}${how}`;
   return make(
     "label",
     { class: "cp-check", title: "Ticked, it is an object of its own: look at its mask, correct it." },

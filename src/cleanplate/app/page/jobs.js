@@ -16,7 +16,7 @@ const STAGES = {
   write: "writing",
   proxy: "preparing playback",
   ground: "what the ground looks like",
-  shadows: "what is darker",
+  attached: "shadows and reflections",
   damage: "comparing frames",
   focus: "what moves",
   measure: "where the objects are",

@@ -46,7 +46,7 @@ export function count(number, one, many = `${one}s`) {
 export const DOING = {
   open: "Opening",
   suggest: "Searching",
-  attached: "Searching for shadows",
+  attached: "Searching for what goes with it",
   damage: "Searching for damage",
   track: "Tracking",
   try: "Trying",

@@ -23,7 +23,7 @@ _BESIDE = frozenset({"proxy", FETCH})  # kinds of jobs that other work goes on b
 _NAMES = {
     "open": "Opening",
     "suggest": "Searching for logos",
-    "attached": "Searching for shadows",
+    "attached": "Searching for shadows and reflections",
     "damage": "Searching for damage",
     "track": "Tracking",
     "try": "Trying",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,15 +74,11 @@ def _found(suggested: Suggested) -> str:
 
 
 def _attached(folder: Path, job: Job, reporter: Reporter) -> str:
-    work = folder / "looked" / job.id
-    found = Findings(Project.open(folder)).look_for_attached(work, reporter)
-    shutil.rmtree(work)
+    found = Findings(Project.open(folder)).look_for_attached(job.id, reporter)
     if not found:
-        return (
-            "Found no shadow that moves with an object, darker than the ground that other frames "
-            "show."
-        )
-    what = "1 shadow" if len(found) == 1 else f"{len(found)} shadows"
+        return "Found no shadow or reflection that moves with an object."
+    counts = Counter(one.kind for one in found)
+    what = " and ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items())
     return f"Found {what}. Tick what is to be removed with its object."
 
 
@@ -125,7 +122,12 @@ def _fill(folder: Path, results: Results, result: Result, reporter: Reporter) ->
     if result.kind == "try":
         part = (result.first, result.last + 1)
     target = results.clip(result)
-    order = project.removal(target, *part, progress=reporter, whole=result.whole)
+    findings = Findings(project)
+    shadows = findings.light_given_back()
+    order = project.removal(
+        *(target, *part), progress=reporter, whole=result.whole, without=shadows
+    )
+    order = findings.giving_light_back(order, shadows)
     if result.kind == "try":
         order, result.exact = _tried(project, order)
     results.write(result)

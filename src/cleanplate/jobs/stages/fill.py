@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -94,9 +95,11 @@ def plan_fill(
     worked = range(max(worked.start, shown.start), min(worked.stop, shown.stop))
 
     def masked(first: int) -> Iterator[MaskedPicture[Picture]]:
-        pictures = zip(clip.pictures(first, last), masks.read(first), strict=False)
-        for picture, mask in pictures:
-            yield MaskedPicture(picture, mask, int(apart.shots[picture.index]))
+        changes = repeat(None) if filled.light is None else filled.light.read(first)
+        pictures = zip(clip.pictures(first, last), masks.read(first), changes, strict=False)
+        for picture, mask, change in pictures:
+            lit = picture if change is None else change.of(picture)
+            yield MaskedPicture(lit, mask, int(apart.shots[picture.index]))
 
     def needed(start: int) -> int:
         return first_needed(regions, start, inpainter.lookback)

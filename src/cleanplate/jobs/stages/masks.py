@@ -22,6 +22,7 @@ from cleanplate.media.mask_files import (
 from cleanplate.media.mask_track import write_mask_track
 from cleanplate.media.mask_writing import write_mask_folder, write_mask_image
 from cleanplate.media.numbering import frame_numbers
+from cleanplate.media.relight import Light
 from cleanplate.media.survey import Span, Survey
 from cleanplate.progress import Progress
 from cleanplate.tracks.filled_masks import grown, growths
@@ -40,6 +41,8 @@ class FilledMasks:
     """px that they have grown by, at least."""
     known: tuple[int, int] | None
     """As in ``Order``."""
+    light: Light | None = None
+    """How the light of the pictures is changed before anything is filled."""
 
 
 def from_tracks(view: View, order: Order, survey: Survey) -> FilledMasks:

@@ -1,8 +1,10 @@
 """Remembers the background that it has seen, and lays it under the hole: for live pictures.
 
-The plate is aligned to each frame by the motion that most of the picture shares, then around the
-hole by the optical flow; the ring of known pixels around the hole says how far it is believed, and
-what light it is seen in. What was never seen is filled smoothly.
+Two memories are asked. The latest frames are kept as they came, and what the hole hides is looked
+up in them along the motion of what lies around it (``recent``). What is older stays on a plate,
+aligned to each frame by the motion that most of the picture shares (``memory``). The ring of known
+pixels around the hole says how far each is believed, and what light it is seen in (``laying``).
+What was never seen goes on from what surrounds it.
 """
 
 from __future__ import annotations
@@ -15,25 +17,25 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from cleanplate.arrays.flow import complete_flow, dense_flow
 from cleanplate.arrays.harmonic import harmonic_fill
 from cleanplate.arrays.masks import bounding_box, grow, widened
 from cleanplate.engines.inpaint.plate.laying import Guess, laid
 from cleanplate.engines.inpaint.plate.memory import SUREST, Memory
 from cleanplate.engines.inpaint.plate.motion import SharedMotion
+from cleanplate.engines.inpaint.plate.recent import Recent
 from cleanplate.engines.inpaint.shared.inputs import same_sizes
 from cleanplate.protocols import About, Choice, Runtime
 from cleanplate.settings import check, setting
 from cleanplate.types import Box, Frame, MaskedFrame
 
 _GREY = 128.0  # of a picture of which nothing is known
+_QUICK = 1  # hurry at which flow is coarse, and what was never seen is filled smoothly
+_LAID = 3  # hurry at which the plate is laid as it is
 _RIM = 2  # px around the hole that are not taken for background
 _RING = 6  # px around it where the plate is compared with the truth
-_AROUND = 24  # px around it that are looked at
+_AROUND = 14  # px around it that are looked at
 _FAR = 4  # frames from one look at the whole picture to the next; near the hole it is each frame
 _NEAR = 48  # px around the hole that count as near
-_FLOW_SIDE = 128  # px: longest side of the pictures that flow is computed on
-_MET = 3.0  # grey levels: a plate that meets the ring so well needs no flow
 _SPARSE, _LEAST_ASKED = 3, 60  # every so many pixels are asked about the light; at least so many
 _LIT, _STEADY = 12, 0.03  # grey levels of a pixel that says something; a gain within is noise
 _SAMPLES = 600  # of the ring that are looked at
@@ -44,10 +46,10 @@ _UNSURE = 30.0  # the same for one that was seen once
 
 @dataclass(frozen=True)
 class Settings:
-    """Whether the plate is aligned around the hole."""
+    """Whether what lies around the hole is followed."""
 
     align: bool = setting(
-        True, "Align what is remembered around the hole by optical flow, for what is not flat."
+        True, "Follow what lies around the hole through the latest frames, for what is not flat."
     )
 
     def __post_init__(self) -> None:
@@ -109,7 +111,7 @@ class Engine:
             for masked in shot:
                 plate = plate or _Plate(masked.mask.shape)
                 hurry = level(masked.frame.index)
-                yield plate.filled(masked, self.settings.align and hurry < 1, hurry < 3)
+                yield plate.filled(masked, self.settings.align, hurry)
                 del masked
 
 
@@ -119,17 +121,20 @@ class _Plate:
     def __init__(self, size: tuple[int, ...]) -> None:
         self._memory = Memory((size[0], size[1]))
         self._motion = SharedMotion(self._memory.first_pose)
+        self._recent = Recent((size[0], size[1]))
+        self._is_new = False
+        """Whether the hole hides what was taken for background in the frames that are kept."""
         self._number = 0
         self._last: dict[int, int] = {}
         """By object id, the number of the frame that it was last seen in."""
 
-    def filled(self, masked: MaskedFrame, align: bool, judge: bool) -> Frame:
+    def filled(self, masked: MaskedFrame, align: bool, hurry: int) -> Frame:
         """The next frame with its hole filled.
 
         Args:
             masked: the frame.
-            align: whether the plate is aligned by flow.
-            judge: whether the ring is asked how far the plate is believed.
+            align: whether what lies around the hole is followed through the latest frames.
+            hurry: see ``Hurries``.
         """
         image, hole = masked.frame.image, masked.mask != 0
         box = bounding_box(hole)
@@ -144,15 +149,19 @@ class _Plate:
         if change is not None:
             self._motion.rebase(change)
             pose = change @ pose
+            self._recent.rebase(change)
         frame = masked.frame
+        filled = image
         if box is not None:
             self._forget_under(masked.mask, box, pose)
             near = widened(box, _AROUND, width, height)
             filled = smooth  # its own copy: the hole is all that is written
-            fill = self._fill(smooth, hole, near, pose, align, judge)
+            fill = self._fill(smooth, hole, near, pose, align, hurry)
             cv2.copyTo(fill, hole[near.slices].view(np.uint8), filled[near.slices])
             filled.flags.writeable = False
             frame = replace(masked.frame, image=filled)
+        if align and hurry < _LAID:
+            self._recent.keep(image, filled, hole, pose)
         if believed:
             self._look(image, hole, pose, box)
         self._number += 1
@@ -166,7 +175,8 @@ class _Plate:
             self._last[object_id] = self._number
             if last == self._number - 1:
                 continue
-            where = grow((mask == object_id).view(np.uint8), 2 * _RIM) > 0
+            self._is_new = True
+            where = grow((mask == object_id).view(np.uint8), _RIM) > 0
             if last is None:  # pointed at only now: it stood there in the frames before
                 self._memory.forget(where, pose, 0, self._number - _FAR - 1)
             else:  # found again: it may have stood there since
@@ -189,27 +199,35 @@ class _Plate:
         near: Box,
         pose: np.ndarray,
         align: bool,
-        judge: bool,
+        hurry: int,
     ) -> np.ndarray:
         """(h, w, 3) uint8 of ``near``; meaningful inside the hole."""
         picture, inside = smooth[near.slices], hole[near.slices]
         ring = (grow(inside.view(np.uint8), _RING) > 0) & ~inside
+        remembered = self._remembered(picture, inside, near, pose)
+        if hurry >= _LAID:
+            return picture if remembered is None else _met(picture, inside, ring, remembered)
+        guesses = []
+        if align:
+            is_new, quick = self._is_new, hurry >= _QUICK
+            guesses = self._recent.guesses(smooth, hole, near, pose, _RING, is_new, quick)
+            self._is_new = False
+        if remembered is not None:
+            guesses.append(remembered)
+        return laid(picture, inside, ring, guesses, hurry < _QUICK)
+
+    def _remembered(
+        self, picture: np.ndarray, inside: np.ndarray, near: Box, pose: np.ndarray
+    ) -> Guess | None:
+        """What the plate shows of ``near``, in the light of now; None: nothing."""
         colours, sure = self._memory.read(pose, near)
         if not (sure[inside] > 0).any():
-            return picture
+            return None
         gain = _gain(picture, colours, (sure > 0) & ~inside)
         if gain is not None:
             self._memory.brighten(gain)
             colours, sure = self._memory.read(pose, near)
-        age = self._memory.ages(pose, near, self._number)
-        guesses = [_guess(colours, sure, age)]
-        if align and _misses(picture, colours, sure, ring) > _MET:
-            flow = _flow(picture, colours, sure, inside)
-            moved, moved_sure = self._memory.read(pose, near, flow)
-            guesses.append(_guess(moved, moved_sure, age))
-        if not judge:
-            return _met(picture, inside, ring, guesses[0])
-        return laid(picture, inside, ring, guesses)
+        return _guess(colours, sure, self._memory.ages(pose, near, self._number))
 
 
 def _guess(colours: np.ndarray, sure: np.ndarray, age: np.ndarray) -> Guess:
@@ -226,34 +244,6 @@ def _gain(picture: np.ndarray, colours: np.ndarray, known: np.ndarray) -> np.nda
         return None
     gain = np.median(seen[asked].astype(np.float32) / there[asked], axis=0)
     return gain if np.abs(gain - 1).max() > _STEADY else None
-
-
-def _misses(picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, ring: np.ndarray) -> float:
-    """How far the plate is from the ring, but for its light: mean grey levels."""
-    missed = _missed(picture, colours, ring & (sure > 0))
-    if not len(missed):
-        return 0.0
-    return float(np.abs(missed - np.median(missed, axis=0)).mean())
-
-
-def _flow(
-    picture: np.ndarray, colours: np.ndarray, sure: np.ndarray, inside: np.ndarray
-) -> np.ndarray:
-    """(h, w, 2) float32: from the picture to the plate, carried into the hole from around it."""
-    height, width = inside.shape
-    scale = min(1.0, _FLOW_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    unknown = inside | (sure == 0)
-    # Where one of them shows nothing, both show the same: no motion is made up there.
-    seen = np.where(inside[..., None], colours, picture)
-    plate = np.where((sure == 0)[..., None], picture, colours)
-    first, second = (
-        cv2.resize(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-        for p in (seen, plate)
-    )
-    small = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
-    flow = complete_flow(dense_flow(first, second), grow(small.view(np.uint8), 3) > 0)
-    return cv2.resize(flow, (width, height)) / np.float32(scale)
 
 
 def _met(picture: np.ndarray, inside: np.ndarray, ring: np.ndarray, guess: Guess) -> np.ndarray:
