@@ -132,7 +132,7 @@ def test_a_ticked_shadow_is_undone_until_its_mask_is_corrected(
     project.import_masks(figure / "masks.npz")
     project.set_settings({"inpainter": "telea"})
     findings = Findings(project)
-    (found,) = findings.look_for_attached(Progress())
+    (found,) = findings.look_for_attached("first", Progress())
     number = findings.take(found.id)
 
     def error(name: str) -> float:

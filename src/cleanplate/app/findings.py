@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -129,8 +128,13 @@ class Findings:
 
     # --- looking ---
 
-    def look_for_attached(self, progress: Progress) -> list[Finding]:
-        """Look for what goes with tracked objects; replaces what was found before."""
+    def look_for_attached(self, search: str, progress: Progress) -> list[Finding]:
+        """Look for what goes with tracked objects; replaces what was found before.
+
+        Args:
+            search: a name for it; one that was stopped goes on under its name.
+            progress: told about each frame.
+        """
         project = self._project
         taken = {object_of(project.state, found) for found in self.all()} - {None}
         view = project.view(without=[number for number in taken if number is not None])
@@ -139,9 +143,8 @@ class Findings:
         span = Span(*view.marks.span, project.survey.shots)
         known, made = shapes(project.view()), list[Finding]()
         searches = project.path / SEARCHED
-        searched = uuid.uuid4().hex
-        folder = searches / searched
-        folder.mkdir(parents=True)
+        folder = searches / search
+        folder.mkdir(parents=True, exist_ok=True)
         attached = find(masks, project.clip, project.survey, span, ATTACHED, folder, progress)
         for kind in ATTACHED:
             sure = [each for each in attached.proposals if each.kind == kind and each.taken]
@@ -153,7 +156,7 @@ class Findings:
                 number = proposal.object_id
                 finding = Finding(0, kind, run, number, proposal.confidence, number, known[number])
                 if proposal.undone:
-                    finding = replace(finding, searched=searched, span=view.marks.span)
+                    finding = replace(finding, searched=search, span=view.marks.span)
                 made.append(finding)
         kept = [found for found in self.all() if not found.caster]
         numbered = self._keep(kept, made)

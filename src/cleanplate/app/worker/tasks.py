@@ -73,7 +73,7 @@ def _found(suggested: Suggested) -> str:
 
 
 def _attached(folder: Path, job: Job, reporter: Reporter) -> str:
-    found = Findings(Project.open(folder)).look_for_attached(reporter)
+    found = Findings(Project.open(folder)).look_for_attached(job.id, reporter)
     if not found:
         return "Found no shadow or reflection that goes with an object."
     kinds = [each.kind for each in found]
