@@ -54,7 +54,7 @@ def fills(
         MaskedFrame(Frame(n, Fraction(n), image, int(shots[n])), mask)
         for n, (image, mask) in enumerate(zip(images, masks, strict=True))
     )
-    for frame in engine.inpaint(frames):
+    for frame in engine.inpaint_hurried(frames, lambda _: 0):
         yield frame.image
 
 
