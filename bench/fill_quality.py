@@ -3,7 +3,8 @@
     python bench/fill_quality.py CLIPS [--engine flowfill] [--set quality=fast] [--clip tennis]
 
 Each clip is brought to 432x240 and 40 frames; masks are those of `cleanplate evaluate`, 5 % of the
-picture; engines work in regions, as in use. Pairs of frames across a cut are left out of E.
+picture; engines work in regions, as in use, and those of live pictures on whole ones. Pairs of
+frames across a cut are left out of E.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +26,8 @@ from cleanplate.evaluation.datasets import find_videos
 from cleanplate.evaluation.masks import KINDS, hole_masks
 from cleanplate.evaluation.measures import Motion, hole_psnr, warping
 from cleanplate.media.shots import ShotDetector
+from cleanplate.protocols import Hurries
+from cleanplate.types import Frame, MaskedFrame
 
 SIZE = (432, 240)
 FIRST = {"watermark-cuts": 165}  # so that a hard cut and no black lies among the frames
@@ -37,23 +42,43 @@ def shots_of(images: list[np.ndarray]) -> np.ndarray:
     return np.cumsum(starts)
 
 
+def fills(
+    engine: Any, images: list[np.ndarray], masks: list[np.ndarray], shots: np.ndarray
+) -> Iterator[np.ndarray]:
+    """The images with their holes filled."""
+    if not isinstance(engine, Hurries):
+        boxes = mask_boxes(masks, len(images))
+        yield from filled(images, masks, boxes, shots, SIZE, engine)
+        return
+    frames = (
+        MaskedFrame(Frame(n, Fraction(n), image, int(shots[n])), mask)
+        for n, (image, mask) in enumerate(zip(images, masks, strict=True))
+    )
+    for frame in engine.inpaint_hurried(frames, lambda _: 0):
+        yield frame.image
+
+
 def measured(
     images: list[np.ndarray],
-    fills: Iterator[np.ndarray],
+    results: Iterator[np.ndarray],
     masks: list[np.ndarray],
     shots: np.ndarray,
 ) -> tuple[float, float, float]:
     """(hole PSNR in dB, mean squared change along the motion, seconds a frame)."""
     begun = time.perf_counter()
-    results = list(fills)
+    filled_images = list(results)
     seconds = (time.perf_counter() - begun) / len(images)
     changes = [
-        warping(Motion(images[t], images[t + 1], masks[t]).change(results[t], results[t + 1]))
+        warping(
+            Motion(images[t], images[t + 1], masks[t]).change(
+                filled_images[t], filled_images[t + 1]
+            )
+        )
         for t in range(len(images) - 1)
         if shots[t] == shots[t + 1]
     ]
     total, count = (sum(column) for column in zip(*changes, strict=True))
-    return hole_psnr(images, results, masks), total / count, seconds
+    return hole_psnr(images, filled_images, masks), total / count, seconds
 
 
 def main() -> None:
@@ -79,9 +104,8 @@ def main() -> None:
         line = f"{video.name:22}"
         for kind in KINDS:
             masks = list(islice(hole_masks(kind, *SIZE, chosen.seed), len(images)))
-            boxes = mask_boxes(masks, len(images))
             (ours, shaky, seconds), (theirs, shakier, _) = (
-                measured(images, filled(images, masks, boxes, shots, SIZE, one), masks, shots)
+                measured(images, fills(one, images, masks, shots), masks, shots)
                 for one in (engine, base)
             )
             row += [ours - theirs, shaky / shakier, seconds]

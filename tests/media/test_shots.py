@@ -3,7 +3,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from cleanplate.media.shots import ShotDetector
+from cleanplate.media.shots import LiveShotDetector, ShotDetector
 from tests.scene import texture
 
 
@@ -48,3 +48,17 @@ def test_no_frame_and_one_frame_have_no_cut() -> None:
 
 def test_cuts_in_the_first_and_last_frames_are_found() -> None:
     assert cuts([*shot(0, 1), *shot(1, 20), *shot(2, 1)]) == [1, 21]
+
+
+def live_cuts(pictures: Iterable[np.ndarray]) -> list[int]:
+    detector = LiveShotDetector()
+    return [place for place, picture in enumerate(pictures) if detector.see(picture)]
+
+
+def test_live_cuts_are_found_as_they_come_and_a_jerk_is_none() -> None:
+    wide = texture(140, 70, 6)[..., 0]
+    calm = [np.ascontiguousarray(wide[4:58, 4:100])] * 8
+    knocked = [np.ascontiguousarray(wide[14:68, 22:118])] * 8
+    assert live_cuts([*calm, *shot(7, 8)]) == [8]
+    assert np.abs(calm[0].astype(float) - knocked[0]).mean() > 20  # far more than a cut needs
+    assert live_cuts([*calm, *knocked]) == []

@@ -24,7 +24,7 @@ class Level(IntEnum):
     """What is left out, each with all before it."""
 
     FULL = 0
-    SMALLER = 1
+    COARSER = 1
     SELDOM = 2
     CARRIED = 3
     BLURRED = 4
@@ -42,7 +42,7 @@ class Level(IntEnum):
 
 _WORDS = {
     Level.FULL: "",
-    Level.SMALLER: "smaller region",
+    Level.COARSER: "coarser flow",
     Level.SELDOM: "tracked less often",
     Level.CARRIED: "fill carried along",
     Level.BLURRED: "hole blurred",
