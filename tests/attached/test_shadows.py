@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cleanplate
+from cleanplate.attached.camera import step
 from cleanplate.jobs.report import Report
 from cleanplate.media.mask_files import read_mask_image
 from tests.restoration.finding import HEIGHT, WIDTH, panned, write_pictures
@@ -172,3 +173,20 @@ def test_a_shadow_on_ground_that_is_whiter_than_white_is_filled(tmp_path: Path) 
     assert report.attached[0]["undone"] == 0
     hit = sum(np.count_nonzero(s & f) for s, f in zip(shadows, filled, strict=True))
     assert hit / sum(np.count_nonzero(shadow) for shadow in shadows) >= 0.75
+
+
+def test_a_camera_that_stands_is_known_on_ground_without_a_mark() -> None:
+    random = np.random.default_rng(2)
+    covered = np.zeros((HEIGHT, WIDTH), bool)
+    first, second = (
+        np.clip(70 * light + random.normal(0, 1.5, covered.shape), 0, 255).astype(np.uint8)
+        for light in (1.0, 0.94)
+    )
+    still = step(first, second, covered)
+    assert still is not None
+    assert np.array_equal(still, np.eye(3))
+    marked = panned(2, step=3.0)
+    greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in marked]
+    way = step(greys[1], greys[0], covered)
+    assert way is not None
+    assert abs(way[0, 2] - 3) < 0.2

@@ -7,7 +7,10 @@ import numpy as np
 
 _CORNERS, _QUALITY, _APART = 400, 0.01, 8  # features that are followed, and px between them
 _LEAST = 12  # of them that must agree
+_AGREEING = 0.3  # share of those followed
 _WITHIN = 1.5  # px
+_STILL, _MOST = 0.4, 0.6  # px that a feature moves where nothing does; share of them that must
+_ALIKE = 6.0  # grey levels by which nearly all of two frames of a standing camera differ
 
 
 def step(grey: np.ndarray, before: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
@@ -22,12 +25,30 @@ def step(grey: np.ndarray, before: np.ndarray, covered: np.ndarray) -> np.ndarra
     free = np.where(covered, 0, 255).astype(np.uint8)
     corners = cv2.goodFeaturesToTrack(grey, _CORNERS, _QUALITY, _APART, mask=free)
     if corners is None or len(corners) < _LEAST:
-        return None
+        return _standing(grey, before, ~covered)
     followed, seen, _ = cv2.calcOpticalFlowPyrLK(grey, before, corners, corners.copy())
     known = seen.ravel() > 0
     if np.count_nonzero(known) < _LEAST:
-        return None
+        return _standing(grey, before, ~covered)
+    moved = np.abs(followed - corners).max(axis=(1, 2))[known]
+    if (moved < _STILL).mean() > _MOST:
+        return np.eye(3)  # exactly: small errors of many frames add up
     way, agree = cv2.findHomography(corners[known], followed[known], cv2.RANSAC, _WITHIN)
-    if way is None or np.count_nonzero(agree) < _LEAST:
-        return None
+    if way is None or np.count_nonzero(agree) < max(_LEAST, _AGREEING * len(agree)):
+        return _standing(grey, before, ~covered)
     return np.asarray(way)
+
+
+def _standing(grey: np.ndarray, before: np.ndarray, free: np.ndarray) -> np.ndarray | None:
+    """No motion where both frames look alike; None elsewhere.
+
+    On ground without a mark nothing can be followed, and nothing is lost by a small move unseen.
+    """
+    if not free.any():
+        return None
+    first, second = (
+        cv2.GaussianBlur(g, (0, 0), 1.5).astype(np.float32)[free] for g in (grey, before)
+    )
+    lighter = np.median(first + 1) / np.median(second + 1)
+    alike = np.percentile(np.abs(first - lighter * second), 95) <= _ALIKE
+    return np.eye(3) if alike else None

@@ -34,6 +34,7 @@ _ROOM = 2  # px of the small picture that an object is grown by, for its plate
 _OFTEN = 0.5  # share of an object's frames that must show what is taken
 _UNDONE = 0.75  # share of a shadow that must be known well: with less, all of it is filled
 _PROPOSALS = "proposals.json"
+_TOUCH = 2  # px around an object, where it stands on its shadow, that are filled
 _STAYS = 0.12  # of the object's size: within which a mirror stays where it is
 
 
@@ -219,6 +220,7 @@ class _Search:
         if SHADOW in self._kinds and shadow.any():
             layer = layer_of(sight, shadow > 0)
             doubtful = np.where(layer.doubtful, shadow, 0).astype(np.uint8)
+            doubtful = np.maximum(doubtful, _contact(sight.mask, shadow))
             seen = replace(seen, shadow=shadow, doubtful=doubtful, light=kept.levels(layer.shade))
             self._count(shadow, doubtful)
         return seen
@@ -238,7 +240,17 @@ class _Search:
             tally = self._tallies[object_id]
             tally.shaded += 1
             tally.shadow_area += int(np.count_nonzero(shadow == object_id))
-            tally.doubtful_area += int(np.count_nonzero(doubtful == object_id))
+            tally.doubtful_area += int(
+                np.count_nonzero((doubtful == object_id) & (shadow == object_id))
+            )
+
+
+def _contact(mask: np.ndarray, shadow: np.ndarray) -> np.ndarray:
+    """(h, w) uint8: where an object stands on its shadow, (h, w) uint8 both: its rim is mixed with
+    it, and the small mask's rim is not the large one's."""
+    disc = np.ones((2 * _TOUCH + 1,) * 2, np.uint8)
+    spread = np.asarray(cv2.dilate(shadow, disc))
+    return np.where(cv2.dilate(mask, disc) > 0, spread, 0).astype(np.uint8)
 
 
 def _shadow_proposal(object_id: int, tally: _Tally) -> Proposal:

@@ -18,7 +18,7 @@ from cleanplate.attached.ground import Sight
 
 _WIDE, _NARROW = 3.0, 1.0  # px: sigma of the window that s is told from, inside and at edges
 _STEADY, _STEEP = 0.012, 0.036  # difference of both from which on the narrow one is taken, in part
-FADE = 10  # px beyond a shadow's mask in which its penumbra ends
+FADE = 24  # px beyond a shadow's mask in which its penumbra ends
 _LOST = 0.22  # what is darker shows too little of the ground
 _EDGE = 0.1  # change of s in a px that no enlargement keeps in its place
 _OFF = (6.0, 3.0)  # grey levels, and times the usual noise, by which a freed pixel may be wrong
