@@ -107,7 +107,7 @@ def test_the_list_holds_what_the_page_says(listed: dict[str, list[str]]) -> None
     everything = [text for said in listed.values() for text in said]
     assert len(everything) > 300
     for known in (
-        "Drop a video here",
+        "Drop a video here, or several",
         "Track both ways, from every mark (F)",
         "Click what to remove, then Track.",
         "What does not move needs no tracking.",

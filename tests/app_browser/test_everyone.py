@@ -102,6 +102,14 @@ def test_axe_finds_nothing_in_any_state(
     person.page.get_by_role("button", name="More settings").click()
     person.page.get_by_label("Preset").wait_for()
     found["more"] = violations(person)
+    person.page.get_by_role("heading", name="Another shape").click()
+    person.page.get_by_role("button", name="Plan the crop").click()
+    person.page.locator("#cp-crop").wait_for(timeout=90_000)
+    found["crop"] = violations(person)
+    person.page.get_by_role("heading", name="Another shape").click()
+    person.page.get_by_role("button", name="Clips", exact=True).click()
+    found["clips"] = violations(person)
+    person.press("Escape")
     person.page.locator(CANVAS).focus()
     person.press("?")
     found["keys"] = violations(person)
@@ -162,3 +170,24 @@ def test_nothing_lies_beside_the_page_at_any_size(
     assert wide <= size[0]
     shot = f"size-{size[0]}x{size[1]}-{theme}.png"
     person.page.screenshot(path=PICTURES / shot, full_page=size[0] < 900)
+
+
+def test_text_grows_on_a_large_screen_and_nothing_falls_off(
+    visit: Visit, server: Server, coded: Path
+) -> None:
+    project = server.project(coded)
+    heights: dict[int, list[float]] = {}
+    for width, height in ((1440, 900), (2560, 1440)):
+        person = visit(project, size=(width, height))
+        boxes = [
+            person.page.locator(name).bounding_box()
+            for name in ("#cp-step-pick", "#cp-frame", "#cp-status", "#cp-more")
+        ]
+        heights[width] = [box["height"] for box in boxes[:3]]
+        foot = person.page.locator("#cp-foot").bounding_box()
+        assert foot["y"] + foot["height"] <= height
+        track = person.page.locator(".cp-tracks").bounding_box()
+        person.page.mouse.click(track["x"] + track["width"] * 0.508, track["y"] + 8)
+        person.sees(30)
+    for large, small in zip(heights[2560], heights[1440], strict=True):
+        assert large >= 1.15 * small

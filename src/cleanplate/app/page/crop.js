@@ -120,8 +120,8 @@ function drawPanel() {
   const error = desk.note?.place === "crop" ? desk.note : null;
   const planned = desk.state.job?.kind === "crop" && desk.state.job.state === "done" ? desk.state.job.sentence : "";
   const before = object()
-    ? "The crop follows the objects, as tracked."
-    : "The crop follows what moves; mark and track an object to follow that.";
+    ? "The crop keeps the tracked objects in the picture."
+    : "The crop goes with what moves; mark and track an object to keep that in the picture.";
   say(find("crop-note"), error?.text ?? (one ? planned : before));
   find("crop-note").hidden = !find("crop-note").textContent;
   find("crop-note").classList.toggle("cp-error", Boolean(error?.error));

@@ -123,15 +123,15 @@ def project_routes(desk: Desk) -> APIRouter:
     def put_crop(project: str, fields: Fields) -> dict[str, Any] | None:
         """Make a keyframe of a frame (``x``, ``y``: its top left corner), or ``drop`` one."""
         reframing = Reframing(desk.sessions.get(project).project)
-        frame, corner = fields.get("frame"), (fields.get("x"), fields.get("y"))
+        frame, x, y = (fields.get(name) for name in ("frame", "x", "y"))
         if not isinstance(frame, int):
             raise InputError(f"frame is {frame!r}; give the number of a frame.")
         if fields.get("drop"):
             reframing.drop(frame)
-        elif not all(isinstance(value, int | float) for value in corner):
-            raise InputError(f"The corner is {corner!r}; give x and y in px.")
+        elif not isinstance(x, int | float) or not isinstance(y, int | float):
+            raise InputError(f"The corner is {x!r}, {y!r}; give x and y in px.")
         else:
-            reframing.put(frame, *corner)
+            reframing.put(frame, x, y)
         return reframing.as_json()
 
     @routes.post("/project/{project}/fetch")
