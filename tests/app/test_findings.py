@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from cleanplate.app.findings import Findings
+from cleanplate.app.server.filled import filled_frame
+from cleanplate.app.server.frames import Frames
 from cleanplate.jobs import job
 from cleanplate.jobs.order import fingerprint
 from cleanplate.media.read import open_clip
@@ -147,7 +149,11 @@ def test_a_ticked_shadow_is_undone_until_its_mask_is_corrected(
     assert order.light is not None
     again = Project.open(tmp_path / "project").removal(tmp_path / "out.mp4")
     assert fingerprint(again) == fingerprint(order)
+    shown = filled_frame(Frames(), project, tmp_path / "none", 9, False, lambda: True)
+    assert shown is not None
+    apart = shown.image[shadows[9]].astype(float) - ground[9][shadows[9]]
     undone = error("undone")
+    assert float(np.sqrt(np.mean(apart**2))) < 1.5 * undone, "the preview shows what is going to be"
     project.gone(3, number, 5)
     assert project.removal(tmp_path / "out.mp4").light is None
     project.undo()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from cleanplate.attached.find import Attached, Proposal, read_attached
@@ -87,8 +88,56 @@ def shapes(view: View) -> Mapping[int, str]:
     }
 
 
-def with_light(order: Order, folder: Path, state: State, view: View, survey: Survey) -> Order:
-    """``order`` with the light of taken shadows given back, and only the rest of them filled.
+@dataclass(frozen=True, slots=True, eq=False)
+class Undone:
+    """Taken shadows whose light is given back, so that only the rest of them is filled."""
+
+    attached: Attached
+    proposals: Sequence[Proposal]
+    ids: Mapping[int, int]
+    """The object that each is, by its caster."""
+
+    def of(self, order: Order, count: int) -> Order:
+        """``order``, to remove all that is shown of ``count`` frames, with the light given back."""
+        if not isinstance(order.masks, Masks) or order.masks.constant is not None:
+            return order
+        light = light_of(self.attached, self.proposals, count)
+        return replace(order, masks=self._filled(order.masks), light=light)
+
+    def frame(
+        self, index: int, image: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One frame, (H, W, 3) uint8, lit, and what of ``mask``, as it is grown, is filled."""
+        rest = next(self._filled(Masks("", lambda _: iter([mask]))).read(index))
+        span = self.attached.span
+        inside = span.start <= index < span.stop
+        shade = next(self.attached.shades(self.proposals, index)) if inside else None
+        if shade is None:
+            return image, rest
+        gain = 1 / cv2.resize(shade, (image.shape[1], image.shape[0]))
+        return np.rint(np.clip(image * gain, 0, 255)).astype(np.uint8), rest
+
+    def _filled(self, masks: Masks) -> Masks:
+        """``masks`` with nothing of the shadows but what cannot be undone."""
+        names = np.zeros(256, np.uint8)
+        names[list(self.ids)] = list(self.ids.values())
+        span = self.attached.span
+
+        def read(start: int) -> Iterator[np.ndarray]:
+            rest = self.attached.filled(self.proposals, max(start, span.start))
+            for index, mask in enumerate(masks.read(start), start):
+                if not span.start <= index < span.stop:
+                    yield mask
+                    continue
+                others = np.where(np.isin(mask, names[names > 0]), 0, mask)
+                yield np.where(others > 0, others, names[next(rest)]).astype(np.uint8)
+
+        key = f"{masks.key} but {sorted(self.ids.values())} undone" if masks.key else ""
+        return Masks(masks.origin, read, key=key)
+
+
+def undone_in(folder: Path, state: State, view: View, survey: Survey) -> Undone | None:
+    """What the project in ``folder`` undoes; None where nothing is.
 
     A shadow whose mask was corrected, or whose caster's was, is filled as it is shown.
     """
@@ -100,36 +149,14 @@ def with_light(order: Order, folder: Path, state: State, view: View, survey: Sur
         for object_id in [object_of(state, finding)]
         if object_id is not None and view.is_shown(object_id) and not state.anchors.get(object_id)
     }
-    if not taken or not isinstance(order.masks, Masks) or order.masks.constant is not None:
-        return order
-    finding = next(iter(taken.values()))
+    if not taken:
+        return None
+    finding = next(iter(taken.values()))  # all are of one search
     span = Span(*finding.span, survey.shots)
     attached = read_attached(folder / SEARCHED / finding.searched, span, view.size)
     ids = {finding.caster: object_id for object_id, finding in taken.items()}
     undone = [p for p in attached.proposals if p.undone and p.object_id in ids]
-    light = light_of(attached, undone, survey.count)
-    return replace(order, masks=_doubtful(order.masks, attached, undone, ids), light=light)
-
-
-def _doubtful(
-    masks: Masks, attached: Attached, undone: Sequence[Proposal], ids: Mapping[int, int]
-) -> Masks:
-    """``masks`` with nothing of the objects ``ids``, by caster, but what cannot be undone."""
-    names = np.zeros(256, np.uint8)
-    names[list(ids)] = list(ids.values())
-    span = attached.span
-
-    def read(start: int) -> Iterator[np.ndarray]:
-        rest = attached.filled(undone, max(start, span.start))
-        for index, mask in enumerate(masks.read(start), start):
-            if not span.start <= index < span.stop:
-                yield mask
-                continue
-            others = np.where(np.isin(mask, names[names > 0]), 0, mask)
-            yield np.where(others > 0, others, names[next(rest)]).astype(np.uint8)
-
-    key = f"{masks.key} but {sorted(ids.values())} undone" if masks.key else ""
-    return Masks(masks.origin, read, key=key)
+    return Undone(attached, undone, ids)
 
 
 def _parsed(plain: dict[str, Any]) -> Finding:

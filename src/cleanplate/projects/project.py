@@ -557,7 +557,12 @@ class Project:
             *(view, settings, self.source, state.stream, self.survey),
             *(out, start, stop, overwrite, save_masks, whole),
         )
-        return found.with_light(order, self.path, state, view, self.survey)
+        undone = found.undone_in(self.path, state, view, self.survey)
+        return order if undone is None else undone.of(order, self.survey.count)
+
+    def undone(self) -> found.Undone | None:
+        """The shadows that a removal gives their light back, instead of filling them."""
+        return found.undone_in(self.path, self.state, self.view(), self.survey)
 
 
 def _settings_of(state: State) -> Settings:

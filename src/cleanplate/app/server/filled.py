@@ -108,8 +108,10 @@ def filled_frame(
     pace = (time.perf_counter() - began) / (len(looks) * seen / 1e6)
     scale = source.shape[1] / looks[0].image.shape[1]
     feather = settings.masks.feathered_by(2)
-    image = _composed(source, whole, filled, region, scale, feather)
     shown = bounding_box(whole)
+    if undone := project.undone():
+        source, whole = undone.frame(frame, source, whole)
+    image = _composed(source, whole, filled, region, scale, feather)
     assert shown is not None  # it holds the mask, which is not empty
     height, width = source.shape[:2]
     room = max(24, round(0.4 * max(shown.width, shown.height)))
