@@ -94,9 +94,10 @@ def spread(graph: Graph, prior: np.ndarray, fixed: np.ndarray, rounds: int = 2) 
         (n, k) in 0..1.
     """
     known = ~np.isnan(fixed)
-    prior = np.where(known[:, None], np.nan_to_num(fixed)[:, None], prior)
-    areas = graph.patches.areas[:, None]
-    guess = graph.walk @ prior.astype(np.float32)
+    # Single precision throughout: a mixed product makes a double of a matrix as large as its own.
+    prior = np.where(known[:, None], np.nan_to_num(fixed)[:, None], prior).astype(np.float32)
+    areas = graph.patches.areas[:, None].astype(np.float32)
+    guess = graph.walk @ prior
     for _ in range(rounds):
         guess = np.where(known[:, None], prior, guess)
         object_likeness = graph.alike @ (guess * areas) / np.maximum((guess * areas).sum(axis=0), 1)
@@ -106,5 +107,5 @@ def spread(graph: Graph, prior: np.ndarray, fixed: np.ndarray, rounds: int = 2) 
         for_it, against = prior * likely, (1 - prior) * (1 - likely)
         updated = for_it / np.maximum(for_it + against, 1e-9)
         updated = np.where(known[:, None], prior, updated)
-        guess = graph.walk @ updated.astype(np.float32)
+        guess = graph.walk @ updated
     return guess
