@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from unittest import mock
 
@@ -268,8 +269,9 @@ def false_area(clips: Path, wanted: list[str], frames: Path | None) -> None:
     print("clip                kind        object  confidence  taken  share of the picture")
     for name in wanted:
         with proposed(clips / name) as found:
+            first, stop = found.span.start, found.span.stop
             for proposal in found.proposals:
-                masks = list(found.masks([proposal], found.span.start))
+                masks = list(islice(found.masks([proposal], first), stop - first))
                 print(
                     f"{name:19} {proposal.kind:11} {proposal.object_id:6}  "
                     f"{proposal.confidence:10.2f}  {proposal.taken!s:5}  "
@@ -278,7 +280,7 @@ def false_area(clips: Path, wanted: list[str], frames: Path | None) -> None:
                 )
                 if frames is not None:
                     path = frames / f"{name}-{proposal.kind}-{proposal.object_id}.png"
-                    show(path, clips / name, found.span.start, masks)
+                    show(path, clips / name, first, masks)
 
 
 def show(path: Path, folder: Path, first: int, masks: list[np.ndarray]) -> None:

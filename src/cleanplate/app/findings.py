@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cleanplate.attached.find import Attached, Proposal, find
+from cleanplate.attached.find import find
 from cleanplate.errors import InputError
 from cleanplate.files.publish import write_text
 from cleanplate.media.mask_files import Masks
@@ -63,6 +64,9 @@ class Findings:
         ``object``: that which it is now, ``rejected``: the numbers of its places in which nothing
         is masked any more, ``stale``: its caster changed since.
         """
+        listed = self.all()
+        if not listed:  # of most projects; the page asks often
+            return []
         state, now = self._project.state, shapes(self._project.view())
         known = {tracked.id for tracked in state.objects}
         return [
@@ -72,7 +76,7 @@ class Findings:
                 "rejected": self._rejected(state, found),
                 "stale": bool(found.caster) and now.get(found.caster) != found.shape,
             }
-            for found in self.all()
+            for found in listed
             if not found.caster or found.caster in known
         ]
 
@@ -150,7 +154,7 @@ class Findings:
             sure = [each for each in attached.proposals if each.kind == kind and each.taken]
             if not sure:
                 continue
-            alone = _alone(attached, sure, kind, project.survey.count)
+            alone = Masks(kind, partial(attached.masks, sure))
             _, run = project.keep_masks(alone, progress)
             for proposal in sure:
                 number = proposal.object_id
@@ -179,11 +183,10 @@ class Findings:
         made = list[Finding]()
         if seen.damage:
             _, run = project.keep_masks(seen.masks, progress)
-            made = [
-                _of_damage(kind, run, value, [one for one in seen.damage if one.kind == kind])
-                for kind, value in VALUES.items()
-                if any(one.kind == kind for one in seen.damage)
-            ]
+            for kind, value in VALUES.items():
+                damage = [each for each in seen.damage if each.kind == kind]
+                if damage:
+                    made.append(_of_damage(kind, run, value, damage))
         kept = [found for found in self.all() if found.caster]
         return self._keep(kept, made)
 
@@ -193,19 +196,6 @@ class Findings:
         plain = [asdict(found) for found in (*kept, *numbered)]
         write_text(self._path, json.dumps(plain, indent=1))
         return numbered
-
-
-def _alone(attached: Attached, proposals: Sequence[Proposal], kind: str, count: int) -> Masks:
-    """What ``proposals`` show in each of the clip's ``count`` frames."""
-    span = attached.span
-
-    def read(start: int) -> Iterator[np.ndarray]:
-        shown = attached.masks(proposals, max(start, span.start))
-        for index in range(start, count):
-            inside = span.start <= index < span.stop
-            yield next(shown) if inside else np.zeros(attached.size, np.uint8)
-
-    return Masks(kind, read)
 
 
 def _of_damage(kind: str, run: str, value: int, damage: Sequence[Damage]) -> Finding:

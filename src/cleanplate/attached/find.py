@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -27,6 +28,8 @@ from cleanplate.settings.groups import REFLECTION, SHADOW
 
 if TYPE_CHECKING:
     from cleanplate.media.read import Clip
+
+T = TypeVar("T")
 
 _SIDE = 640  # px: the longest side of the pictures that are compared
 _SAMPLES = 15  # frames of a shot that its plate is made from
@@ -65,46 +68,57 @@ class Attached:
     """(H, W) of the clip's pictures."""
 
     def masks(self, proposals: Sequence[Proposal], start: int) -> Iterator[np.ndarray]:
-        """All of ``proposals`` in the frames of the span from ``start`` on.
+        """All of ``proposals`` in the frames of the clip from ``start`` on.
 
         Yields:
             (H, W) uint8, value = id of the object that each pixel goes with.
         """
-        for seen in self._seen(start):
-            yield self._large(
-                np.maximum(
-                    _only(seen.shadow, proposals, SHADOW),
-                    _only(seen.reflection, proposals, REFLECTION),
-                )
-            )
+
+        def shown(seen: Seen) -> np.ndarray:
+            shadow = _only(seen.shadow, proposals, SHADOW)
+            return self._large(np.maximum(shadow, _only(seen.reflection, proposals, REFLECTION)))
+
+        return self._each(start, shown, np.zeros(self.size, np.uint8))
 
     def filled(self, proposals: Sequence[Proposal], start: int) -> Iterator[np.ndarray]:
         """As ``masks``, without what is undone instead of being filled."""
         undone = [p for p in proposals if p.undone]
         whole = [p for p in proposals if not p.undone]
-        for seen in self._seen(start):
+
+        def shown(seen: Seen) -> np.ndarray:
             parts = (
                 _only(seen.shadow, whole, SHADOW),
                 _only(seen.doubtful, undone, SHADOW),
                 _only(seen.reflection, whole, REFLECTION),
             )
-            yield self._large(np.maximum.reduce(parts))
+            return self._large(np.maximum.reduce(parts))
+
+        return self._each(start, shown, np.zeros(self.size, np.uint8))
 
     def shades(self, proposals: Sequence[Proposal], start: int) -> Iterator[np.ndarray | None]:
-        """What the light was multiplied by, in the frames of the span from ``start`` on.
+        """What the light was multiplied by, in the frames of the clip from ``start`` on.
 
         Yields:
             (h, w, 3) float32 in 0..1, at the size of the search, 1 where nothing is undone; None
             for a frame in which nothing of ``proposals`` is.
         """
         undone = [p for p in proposals if p.undone]
-        for seen in self._seen(start):
+
+        def shade(seen: Seen) -> np.ndarray | None:
             near = cv2.dilate(seen.shadow, np.ones((2 * FADE + 1,) * 2, np.uint8))
             wanted = _only(np.asarray(near), undone, SHADOW) > 0
-            yield np.where(wanted[..., None], seen.shade, 1) if wanted.any() else None
+            return np.where(wanted[..., None], seen.shade, 1) if wanted.any() else None
 
-    def _seen(self, start: int) -> Iterator[Seen]:
-        return kept.read(self.folder, start - self.span.start, self.span.stop - self.span.start)
+        return self._each(start, shade, None)
+
+    def _each(self, start: int, show: Callable[[Seen], T], outside: T) -> Iterator[T]:
+        """What ``show`` makes of each frame of the clip from ``start`` on; outside of the span
+        nothing was looked at."""
+        span = self.span
+        yield from repeat(outside, span.start - start)
+        first = max(start - span.start, 0)
+        yield from map(show, kept.read(self.folder, first, span.stop - span.start))
+        yield from repeat(outside, len(span.shots) - max(start, span.stop))
 
     def _large(self, small: np.ndarray) -> np.ndarray:
         if not small.any():

@@ -21,7 +21,7 @@ from cleanplate.jobs.order import Order
 from cleanplate.jobs.stages.attached import light_of
 from cleanplate.media.mask_files import Masks
 from cleanplate.media.survey import Span, Survey
-from cleanplate.projects.state import State
+from cleanplate.tracks.marks import Marks
 from cleanplate.tracks.view import View
 
 FINDINGS = "findings.json"
@@ -74,10 +74,10 @@ def read_findings(folder: Path) -> list[Finding]:
     return [_parsed(plain) for plain in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def object_of(state: State, finding: Finding) -> int | None:
+def object_of(marks: Marks, finding: Finding) -> int | None:
     """The object that a finding is; None: it was not taken."""
     wanted = (finding.run, finding.value)
-    return next((o.id for o in state.objects if (o.given, o.given_id) == wanted), None)
+    return next((o.id for o in marks.objects if (o.given, o.given_id) == wanted), None)
 
 
 def shapes(view: View) -> Mapping[int, str]:
@@ -97,11 +97,11 @@ class Undone:
     ids: Mapping[int, int]
     """The object that each is, by its caster."""
 
-    def of(self, order: Order, count: int) -> Order:
-        """``order``, to remove all that is shown of ``count`` frames, with the light given back."""
+    def of(self, order: Order) -> Order:
+        """``order``, to remove all that is shown, with the light given back."""
         if not isinstance(order.masks, Masks) or order.masks.constant is not None:
             return order
-        light = light_of(self.attached, self.proposals, count)
+        light = light_of(self.attached, self.proposals)
         return replace(order, masks=self._filled(order.masks), light=light)
 
     def frame(
@@ -109,9 +109,7 @@ class Undone:
     ) -> tuple[np.ndarray, np.ndarray]:
         """One frame, (H, W, 3) uint8, lit, and what of ``mask``, as it is grown, is filled."""
         rest = next(self._filled(Masks("", lambda _: iter([mask]))).read(index))
-        span = self.attached.span
-        inside = span.start <= index < span.stop
-        shade = next(self.attached.shades(self.proposals, index)) if inside else None
+        shade = next(self.attached.shades(self.proposals, index))
         if shade is None:
             return image, rest
         gain = 1 / cv2.resize(shade, (image.shape[1], image.shape[0]))
@@ -121,34 +119,32 @@ class Undone:
         """``masks`` with nothing of the shadows but what cannot be undone."""
         names = np.zeros(256, np.uint8)
         names[list(self.ids)] = list(self.ids.values())
-        span = self.attached.span
 
         def read(start: int) -> Iterator[np.ndarray]:
-            rest = self.attached.filled(self.proposals, max(start, span.start))
-            for index, mask in enumerate(masks.read(start), start):
-                if not span.start <= index < span.stop:
-                    yield mask
-                    continue
+            filled = self.attached.filled(self.proposals, start)
+            for mask, rest in zip(masks.read(start), filled, strict=False):
                 others = np.where(np.isin(mask, names[names > 0]), 0, mask)
-                yield np.where(others > 0, others, names[next(rest)]).astype(np.uint8)
+                yield np.where(others > 0, others, names[rest]).astype(np.uint8)
 
         key = f"{masks.key} but {sorted(self.ids.values())} undone" if masks.key else ""
         return Masks(masks.origin, read, key=key)
 
 
-def undone_in(folder: Path, state: State, view: View, survey: Survey) -> Undone | None:
-    """What the project in ``folder`` undoes; None where nothing is.
+def undone_in(folder: Path, view: View, survey: Survey) -> Undone | None:
+    """What of ``view`` the project in ``folder`` undoes; None where nothing is.
 
     A shadow whose mask was corrected, or whose caster's was, is filled as it is shown.
     """
-    known = shapes(view)
+    marks = view.marks
     taken = {
         object_id: finding
         for finding in read_findings(folder)
-        if finding.searched and known.get(finding.caster) == finding.shape
-        for object_id in [object_of(state, finding)]
-        if object_id is not None and view.is_shown(object_id) and not state.anchors.get(object_id)
+        if finding.searched
+        for object_id in [object_of(marks, finding)]
+        if object_id is not None and view.is_shown(object_id) and not marks.anchors.get(object_id)
     }
+    known = shapes(view) if taken else {}
+    taken = {n: found for n, found in taken.items() if known.get(found.caster) == found.shape}
     if not taken:
         return None
     finding = next(iter(taken.values()))  # all are of one search

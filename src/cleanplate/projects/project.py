@@ -557,12 +557,12 @@ class Project:
             *(view, settings, self.source, state.stream, self.survey),
             *(out, start, stop, overwrite, save_masks, whole),
         )
-        undone = found.undone_in(self.path, state, view, self.survey)
-        return order if undone is None else undone.of(order, self.survey.count)
+        undone = self.undone(view)
+        return order if undone is None else undone.of(order)
 
-    def undone(self) -> found.Undone | None:
-        """The shadows that a removal gives their light back, instead of filling them."""
-        return found.undone_in(self.path, self.state, self.view(), self.survey)
+    def undone(self, view: View) -> found.Undone | None:
+        """The shadows in ``view`` that a removal gives their light back instead of filling them."""
+        return found.undone_in(self.path, view, self.survey)
 
 
 def _settings_of(state: State) -> Settings:

@@ -109,7 +109,7 @@ def filled_frame(
     scale = source.shape[1] / looks[0].image.shape[1]
     feather = settings.masks.feathered_by(2)
     shown = bounding_box(whole)
-    if undone := project.undone():
+    if undone := project.undone(view):
         source, whole = undone.frame(frame, source, whole)
     image = _composed(source, whole, filled, region, scale, feather)
     assert shown is not None  # it holds the mask, which is not empty

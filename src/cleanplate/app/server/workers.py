@@ -31,20 +31,17 @@ class Workers:
         order = json.dumps({"folder": str(folder), "job": job_id}) + "\n"
         with self._lock:
             waiting, self._spare = self._spare, None
-        for worker in [*([waiting] if waiting is not None else []), None]:
-            process = _process() if worker is None else worker
-            assert process.stdin is not None  # a pipe
-            try:
-                process.stdin.write(order)
-                process.stdin.flush()
-            except BrokenPipeError:  # the one that waited has ended
-                if worker is None:
-                    raise
-                _end(process)
-                continue
-            self.prepare()
-            return process
-        raise AssertionError("the last one is new")
+        process = waiting or _process()
+        try:
+            _tell(process, order)
+        except BrokenPipeError:
+            if waiting is None:
+                raise
+            _end(waiting)  # the one that waited has ended
+            process = _process()
+            _tell(process, order)
+        self.prepare()
+        return process
 
     def prepare(self) -> None:
         """Have a worker wait, if one is to."""
@@ -68,6 +65,12 @@ def _process() -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
     )
+
+
+def _tell(process: subprocess.Popen[str], order: str) -> None:
+    assert process.stdin is not None  # a pipe
+    process.stdin.write(order)
+    process.stdin.flush()
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -57,20 +57,18 @@ def with_attached(
 
     if not any(proposal.undone for proposal in taken):
         return replace(filled, masks=masks), whole, told
-    light = light_of(attached, taken, survey.count)
+    light = light_of(attached, taken)
     return replace(filled, masks=masks, light=light), whole, told
 
 
-def light_of(attached: Attached, taken: Sequence[Proposal], count: int) -> Light:
-    """The light that ``taken`` took, given back in the ``count`` frames of the clip."""
-    span = attached.span
+def light_of(attached: Attached, taken: Sequence[Proposal]) -> Light:
+    """The light that ``taken`` took, given back."""
 
     def changes(start: int) -> Iterator[Relight | None]:
-        yield from (None for _ in range(start, span.start))
-        for shade in attached.shades(taken, max(start, span.start)):
+        for shade in attached.shades(taken, start):
             yield None if shade is None else Relight(1 / shade)
-        yield from (None for _ in range(max(start, span.stop), count))
 
+    span = attached.span
     told = ", ".join(f"{p.kind} of {p.object_id}, {p.undone}" for p in taken if p.undone)
     return Light(changes, key=f"{told} in {span.start} to {span.stop}")
 
@@ -94,16 +92,10 @@ def _plain(proposal: Proposal) -> dict[str, Any]:
 
 def _joined(masks: Masks, attached: Attached, taken: list[Proposal], filled: bool) -> Masks:
     """The masks with what goes with their objects; masks keep their own pixels."""
-    span = attached.span
 
     def read(start: int) -> Iterator[np.ndarray]:
-        begin = max(start, span.start)
-        goes = attached.filled(taken, begin) if filled else attached.masks(taken, begin)
-        for index, mask in enumerate(masks.read(start), start):
-            if not span.start <= index < span.stop:
-                yield mask
-                continue
-            more = next(goes)
+        goes = attached.filled(taken, start) if filled else attached.masks(taken, start)
+        for mask, more in zip(masks.read(start), goes, strict=False):
             yield np.where(mask > 0, mask, more) if more.any() else mask
 
     return Masks(masks.origin, read, key=f"{masks.key} with {len(taken)}" if masks.key else "")
